@@ -1,0 +1,61 @@
+"""One embedded account: its clock, its settings, its lock, and the patches that make moto behave like AWS."""
+
+from __future__ import annotations
+
+import threading
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from localaws.patching import Patch, applied
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from localaws.clock import Clock
+
+ACCOUNT_ID = "123456789012"
+
+
+@dataclass
+class Settings:
+    """How slow and how strict the account is. Times in seconds."""
+
+    call_latency_s: float = 0.0
+    """How long every API call takes before it takes effect."""
+    launch_s: float = 1.0
+    """From RunInstances to the state `running`."""
+    attach_s: float = 1.0
+    """How long an attachment is `attaching`."""
+    detach_s: float = 1.0
+    terminate_s: float = 1.0
+    """From `shutting-down` to `terminated`; the ENIs with DeleteOnTermination go at its end."""
+    visibility_s: float = 0.3
+    """How long a new network interface is unknown to other calls (EC2 is eventually consistent)."""
+    throttling: bool = True
+    """Whether the documented token buckets apply."""
+    enforce_iam: bool = True
+    """Whether a function's calls are authorized against its role's policies."""
+
+
+class Account:
+    """The state that ours and moto's code share.
+
+    Moto's backends are not made for threads: whoever touches them holds `lock`.
+    """
+
+    def __init__(self, clock: Clock, settings: Settings | None = None) -> None:
+        self.clock = clock
+        self.settings = settings or Settings()
+        self.lock = threading.RLock()
+
+    def patches(self) -> Iterable[Patch]:
+        """Yield every module's patches, in the order in which they must be applied."""
+        return ()
+
+    @contextmanager
+    def active(self) -> Iterator[Account]:
+        """Make this account what moto's classes behave like; undone at the end."""
+        with ExitStack() as stack:
+            stack.enter_context(applied(self.patches()))
+            yield self
