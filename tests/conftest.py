@@ -1,0 +1,82 @@
+"""Fences: no test reaches beyond loopback, sees real credentials, or starts a program it did not name."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+REGION = "us-east-1"
+
+
+class FencedError(BaseException):
+    """A test reached out of its fence. Not an Exception, so that no broad `except` can hide it."""
+
+
+class _Fence:
+    """Refuses every connection beyond loopback and every program that the running test did not name."""
+
+    def __init__(self) -> None:
+        self.programs: frozenset[str] = frozenset()
+        self.armed = False
+
+    def audit(self, event: str, arguments: tuple[Any, ...]) -> None:
+        """Look at one of the interpreter's audit events (PEP 578); the hook cannot be taken out again."""
+        if not self.armed:
+            return
+        if event == "subprocess.Popen":
+            self._check_program(os.fsdecode(arguments[0] or arguments[1][0]))
+        elif event == "socket.connect" and isinstance(arguments[1], tuple):
+            self._check_host(str(arguments[1][0]))
+        elif event == "socket.getaddrinfo" and arguments[0] is not None:
+            self._check_host(os.fsdecode(arguments[0]))
+
+    def _check_program(self, path: str) -> None:
+        program = Path(path).name
+        if not program.startswith(tuple(self.programs) or ("\0",)):
+            raise FencedError(
+                f"{program} was started: mark the test with subprocesses({program!r}) if it must be"
+            )
+
+    def _check_host(self, host: str) -> None:
+        if host not in _LOOPBACK and not host.startswith("127."):
+            raise FencedError(f"a connection to {host}: a test may reach loopback only")
+
+
+_LOOPBACK = {"localhost", "::1", "", "0.0.0.0"}  # noqa: S104 - an address to compare with, nothing is bound
+_FENCE = _Fence()
+
+
+def pytest_configure() -> None:
+    """Install the audit hook once; it acts only while a test runs."""
+    sys.addaudithook(_FENCE.audit)
+
+
+@pytest.fixture(autouse=True)
+def _fenced(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    for variable in [
+        name for name in os.environ if name.startswith(("AWS_", "MULTUS_ENI_", "CDK_"))
+    ]:
+        monkeypatch.delenv(variable)
+    for variable, value in {
+        "AWS_ACCESS_KEY_ID": "testing",
+        "AWS_SECRET_ACCESS_KEY": "testing",
+        "AWS_SESSION_TOKEN": "testing",
+        "AWS_REGION": REGION,
+        "AWS_DEFAULT_REGION": REGION,
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "AWS_CONFIG_FILE": os.devnull,
+        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+    }.items():
+        monkeypatch.setenv(variable, value)
+    marker = request.node.get_closest_marker("subprocesses")
+    _FENCE.programs = frozenset(marker.args if marker else ())
+    _FENCE.armed = True
+    yield
+    _FENCE.armed = False
