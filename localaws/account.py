@@ -7,6 +7,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from localaws.client import InternalClients
 from localaws.patching import Patch, applied
 
 if TYPE_CHECKING:
@@ -48,6 +49,7 @@ class Account:
         self.clock = clock
         self.settings = settings or Settings()
         self.lock = threading.RLock()
+        self.client = InternalClients().client
 
     def patches(self) -> Iterable[Patch]:
         """Yield every module's patches, in the order in which they must be applied."""
