@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from localaws.client import InternalClients
+from localaws.ec2.service import Ec2
 from localaws.patching import Patch, applied
 
 if TYPE_CHECKING:
@@ -50,10 +51,11 @@ class Account:
         self.settings = settings or Settings()
         self.lock = threading.RLock()
         self.client = InternalClients().client
+        self.ec2 = Ec2(self)
 
     def patches(self) -> Iterable[Patch]:
         """Yield every module's patches, in the order in which they must be applied."""
-        return ()
+        yield from self.ec2.patches()
 
     @contextmanager
     def active(self) -> Iterator[Account]:
