@@ -24,8 +24,11 @@ class FunctionEnvironment:
     launch_hook: str
     terminate_hook: str
     heartbeat_timeout_s: int
-    queue_url: str
-    """The queue this function reads, whose messages it may delay; empty for the scheduled one."""
+    launch_queue_url: str
+    """Read by the launch function, which paces its own retries there; its backlog tells the reconciler whether a
+    waiting node is merely queued."""
+    terminate_queue_url: str
+    """The same for terminations and state changes."""
     orphan_min_age_s: int
     max_deletions: int
     """The most network interfaces one reconcile run deletes."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NewType
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from datetime import datetime
     from ipaddress import IPv4Network
 
 InstanceId = NewType("InstanceId", str)
@@ -62,6 +63,7 @@ class Attachment:
     """How a network interface sits on an instance. The device index is unique per network card."""
 
     attachment_id: AttachmentId
+    eni_id: EniId
     instance_id: InstanceId
     device_index: int
     network_card_index: int
@@ -95,6 +97,8 @@ class Instance:
     state: InstanceState
     availability_zone: str
     instance_type: str
+    launched_at: datetime
+    """When it was last started: a stopped instance of a warm pool gets a new one."""
     attachments: tuple[Attachment, ...]
     """Every network interface on it, whoever made it: the primary, the VPC CNI's and ours."""
     group_name: GroupName | None = None

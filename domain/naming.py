@@ -40,15 +40,20 @@ def parameter(owner_name: str, leaf: str) -> str:
 
 
 def client_token(
-    seed: str, instance_id: InstanceId, interface: str, address: str | None = None
+    epoch: str, instance_id: InstanceId, interface: str, address: str | None, generation: int
 ) -> str:
     """Return a ClientToken (at most 64 ASCII characters) for the create of one interface.
 
-    `seed` is the lifecycle action token, so a redelivered event repeats the very same request while the next
-    lifecycle of the same instance (a warm pool) does not. A chosen address is part of the token: a request with
-    another address is another request, and EC2 answers IdempotentParameterMismatch to a token that is reused.
+    Args:
+        epoch: what the create belongs to: the launch of the instance, or one repair run. Whoever works on the same
+            launch, from the queue or from the schedule, repeats the very same request.
+        instance_id: the node.
+        interface: the interface's name in its node group.
+        address: the chosen address, if any. A request with another address is another request, and EC2 answers
+            IdempotentParameterMismatch to a token used for two.
+        generation: how many times the answer to this token turned out to be a network interface that is gone.
     """
-    text = "\0".join((seed, str(instance_id), interface, address or ""))
+    text = "\0".join((epoch, str(instance_id), interface, address or "", str(generation)))
     return hashlib.sha256(text.encode()).hexdigest()
 
 

@@ -1,0 +1,80 @@
+"""Choosing an address from the start of a subnet."""
+
+from __future__ import annotations
+
+import hashlib
+import ipaddress
+from itertools import islice
+from typing import TYPE_CHECKING
+
+from domain.errors import SubnetExhausted
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator, Sequence
+
+    from domain.model import Subnet
+
+RESERVED_AT_START = 4
+"""The network address, the VPC router, the DNS server and one for the future (VPC user guide, Subnet sizing)."""
+
+
+def free_from_start(
+    subnet: Subnet, taken: Collection[str], pod_ranges: Sequence[str]
+) -> Iterator[str]:
+    """Yield the free addresses of a subnet in ascending order.
+
+    Left out are AWS's five reserved addresses, the subnet's CIDR reservations, the declared pod ranges and what is taken.
+    """
+    if subnet.ipv4_cidr is None:
+        return
+    cidr = subnet.ipv4_cidr
+    closed = sorted(
+        (int(network.network_address), int(network.broadcast_address))
+        for network in (*subnet.reservations, *(ipaddress.IPv4Network(text) for text in pod_ranges))
+    )
+    occupied = {int(ipaddress.IPv4Address(address)) for address in taken}
+    candidate = int(cidr.network_address) + RESERVED_AT_START
+    last = int(cidr.broadcast_address) - 1
+    for start, end in [*closed, (last + 1, last + 1)]:
+        for address in range(candidate, min(start, last + 1)):
+            if address not in occupied:
+                yield str(ipaddress.IPv4Address(address))
+        candidate = max(candidate, end + 1)
+
+
+def choose(
+    subnet: Subnet,
+    taken: Collection[str],
+    pod_ranges: Sequence[str],
+    *,
+    conflicts: int = 0,
+    who: str = "",
+) -> str:
+    """Return the first free address or, after conflicts, one from a window at the start that doubles with each.
+
+    Two runs that look at the same moment both see the same first free address and one of them loses. Were the loser
+    to take the next one, a hundred launches would meet again and again; the window spreads them.
+
+    Args:
+        subnet: where.
+        taken: addresses known to be in use.
+        pod_ranges: CIDRs never taken from.
+        conflicts: how often this caller has lost an address already.
+        who: what tells this caller from the others, for its place in the window.
+
+    Raises:
+        SubnetExhausted: nothing is free.
+    """
+    window = list(
+        islice(
+            free_from_start(subnet, taken, pod_ranges),
+            1 if not conflicts else 2 ** min(conflicts + 2, 10),
+        )
+    )
+    if not window:
+        raise SubnetExhausted(
+            f"subnet {subnet.subnet_id} has no free address outside pod ranges and reservations",
+            subnet=str(subnet.subnet_id),
+        )
+    place = int.from_bytes(hashlib.sha256(f"{who}/{conflicts}".encode()).digest()[:8], "big")
+    return window[place % len(window)]

@@ -1,0 +1,314 @@
+"""What a launching node needs: from what it must have and what is observed to a plan with a reason."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from domain import addressing, tags
+from domain.config import Ipv4Mode
+from domain.errors import DeviceIndexConflict, EniLifecycleError, InstanceGone
+from domain.model import AttachmentStatus, EniStatus, InstanceState
+from domain.plan import (
+    Attach,
+    Create,
+    Epoch,
+    InterfaceWork,
+    NodePlan,
+    SetDeleteOnTermination,
+    SetSecurityGroups,
+    SetSourceDestCheck,
+    Step,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Mapping, Sequence
+    from datetime import datetime
+
+    from domain.config import InterfaceSpec
+    from domain.model import (
+        EniId,
+        Instance,
+        InstanceId,
+        NetworkInterface,
+        SecurityGroupId,
+        Subnet,
+        SubnetId,
+    )
+
+INVISIBLE_FOR = timedelta(minutes=10)
+"""How long an instance that DescribeInstances does not show may still be on its way: EC2 is eventually consistent,
+and a terminated instance stays visible for about an hour, so one that is unknown after this is long gone."""
+
+_FREE = (EniStatus.AVAILABLE, EniStatus.PENDING)
+_ATTACHABLE = (InstanceState.RUNNING, InstanceState.STOPPED)
+
+
+@dataclass(frozen=True)
+class Desired:
+    """One interface of a node, with its subnet and security groups settled for the node's Availability Zone."""
+
+    spec: InterfaceSpec
+    subnet_id: SubnetId
+    security_group_ids: tuple[SecurityGroupId, ...]
+
+
+@dataclass(frozen=True)
+class Node:
+    """One node as observed, and what it must have."""
+
+    owner: str
+    node_group: str
+    instance: Instance
+    desired: tuple[Desired, ...]
+    interfaces: tuple[NetworkInterface, ...]
+    """Every network interface with our owner tag and this instance's tag."""
+    epoch: Epoch
+
+
+def epoch_of_launch(instance: Instance) -> Epoch:
+    """Return the epoch of an instance's launch: known to whoever observes the instance, event or no event."""
+    return Epoch(f"launch {instance.launched_at.isoformat()}", instance.launched_at)
+
+
+def plan_unseen(
+    instance_id: InstanceId, instance: Instance | None, hook_open_for: timedelta
+) -> NodePlan | None:
+    """Return the plan for a node that nothing can be attached to, or None when something can.
+
+    Args:
+        instance_id: the node.
+        instance: as DescribeInstances shows it; None when it shows nothing.
+        hook_open_for: the age of the event.
+    """
+    if instance is None:
+        if hook_open_for < INVISIBLE_FOR:
+            return NodePlan(f"instance {instance_id} is not visible yet", waiting=True)
+        return _gone(instance_id, "is unknown to EC2")
+    if instance.state.is_gone:
+        return _gone(instance_id, f"is {instance.state.value}")
+    return None
+
+
+def _gone(instance_id: InstanceId, how: str) -> NodePlan:
+    failure = InstanceGone(f"instance {instance_id} {how}", instance=str(instance_id))
+    return NodePlan(str(failure), failure=failure)
+
+
+def plan_launch(node: Node, lost: Mapping[str, int] | None = None) -> NodePlan:
+    """Return what a node needs to have exactly its interfaces.
+
+    A run can find each interface in one of these states; every run, first or repeated, starts from what it finds:
+      1. absent: create, attach, DeleteOnTermination, SourceDestCheck;
+      2. created and unattached (a run ended between create and attach): the rest;
+      3. attaching or attached, DeleteOnTermination still false: set it;
+      4. attached and complete: nothing;
+      5. detaching: wait, it comes back as state 2;
+      6. there twice (two runs chose different addresses): the attached or older one stays, the other goes.
+
+    Args:
+        node: what is observed and what must be.
+        lost: by interface name, how often a create answered with a network interface that is gone.
+    """
+    attachable = node.instance.state in _ATTACHABLE
+    occupied = {(a.network_card_index, a.device_index) for a in node.instance.attachments}
+    occupied |= {
+        (i.attachment.network_card_index, i.attachment.device_index)
+        for i in node.interfaces
+        if i.attachment
+    }
+    work: list[InterfaceWork] = []
+    surplus: list[EniId] = []
+    waits: list[str] = [] if attachable else [f"instance is {node.instance.state.value}"]
+    promised = {(d.spec.network_card_index, d.spec.device_index) for d in node.desired}
+    for desired in node.desired:
+        keeper, others = _keeper(node, desired.spec.name)
+        surplus += [other.eni_id for other in others if other.status in _FREE]
+        generation = (lost or {}).get(desired.spec.name, 0)
+        steps = _steps(node, desired, keeper, generation)
+        if keeper is None or keeper.status in _FREE:
+            try:
+                index = _device_index(desired.spec, occupied, promised)
+            except DeviceIndexConflict as conflict:
+                return NodePlan(str(conflict), failure=conflict)
+            if attachable:
+                occupied.add((desired.spec.network_card_index, index))
+                steps = _with_attach(steps, Attach(index, desired.spec.network_card_index))
+        elif keeper.attachment is None or keeper.attachment.status is not AttachmentStatus.ATTACHED:
+            waits.append(f"{desired.spec.name} is {keeper.status.value}")
+        if steps:
+            work.append(_work(node, desired, keeper, steps))
+    reason = (
+        "; ".join([*(f"{w.interface} needs {_names(w.steps)}" for w in work), *waits]) or "complete"
+    )
+    return NodePlan(reason, tuple(work), tuple(surplus), waiting=bool(waits))
+
+
+def _keeper(node: Node, interface: str) -> tuple[NetworkInterface | None, list[NetworkInterface]]:
+    """Return the network interface that stays and those that are too many; attached elsewhere is neither."""
+    here = [
+        eni
+        for eni in node.interfaces
+        if eni.tags.get(tags.INTERFACE) == interface
+        and (eni.attachment is None or eni.attachment.instance_id == node.instance.instance_id)
+    ]
+    here.sort(
+        key=lambda eni: (eni.attachment is None, eni.tags.get(tags.CREATED_AT, ""), eni.eni_id)
+    )
+    return (here[0], here[1:]) if here else (None, [])
+
+
+def _steps(
+    node: Node, desired: Desired, keeper: NetworkInterface | None, generation: int
+) -> tuple[Step, ...]:
+    """Return every step but the attach, in order."""
+    spec = desired.spec
+    steps: list[Step] = []
+    if keeper is None:
+        steps.append(_create(node, desired, generation))
+    elif set(desired.security_group_ids) != keeper.security_group_ids:
+        steps.append(SetSecurityGroups(desired.security_group_ids))
+    if (
+        keeper is not None
+        and keeper.attachment is not None
+        and not keeper.attachment.delete_on_termination
+    ):
+        steps.append(SetDeleteOnTermination())
+    if (keeper is None or keeper.source_dest_check) != spec.source_dest_check:
+        steps.append(SetSourceDestCheck(spec.source_dest_check))
+    return tuple(steps)
+
+
+def _with_attach(steps: tuple[Step, ...], attach: Attach) -> tuple[Step, ...]:
+    """Put the attach after the create and before the rest, which then passes while EC2 attaches."""
+    first = [step for step in steps if isinstance(step, Create)]
+    rest = [step for step in steps if not isinstance(step, Create)]
+    return (*first, attach, SetDeleteOnTermination(), *rest)
+
+
+def _create(node: Node, desired: Desired, generation: int) -> Create:
+    ledger = tags.ownership_tags(
+        owner=node.owner,
+        node_group=node.node_group,
+        instance_id=node.instance.instance_id,
+        interface=desired.spec.name,
+        created_at=node.epoch.at,
+    )
+    return Create(
+        spec=desired.spec,
+        instance_id=node.instance.instance_id,
+        subnet_id=desired.subnet_id,
+        security_group_ids=desired.security_group_ids,
+        epoch=node.epoch,
+        tags={**desired.spec.tags, **ledger},
+        generation=generation,
+    )
+
+
+def _device_index(
+    spec: InterfaceSpec,
+    occupied: Collection[tuple[int, int]],
+    promised: Collection[tuple[int, int]],
+) -> int:
+    """Return the index to attach at: the configured one, or the next that nobody holds or has been promised.
+
+    The VPC CNI takes the lowest free index whenever it attaches (amazon-vpc-cni-k8s pkg/awsutils/awsutils.go), so the
+    configured index can be gone. Nothing on the node depends on it unless a person said so.
+
+    Raises:
+        DeviceIndexConflict: a person asked for this very index and another network interface holds it.
+    """
+    card = spec.network_card_index
+    if (card, spec.device_index) not in occupied:
+        return spec.device_index
+    if spec.device_index_fixed:
+        raise DeviceIndexConflict(
+            f"device index {spec.device_index} on network card {card}, which {spec.name} insists on, is taken",
+            interface=spec.name,
+        )
+    index = 1
+    while (card, index) in occupied or (card, index) in promised:
+        index += 1
+    return index
+
+
+def _work(
+    node: Node, desired: Desired, keeper: NetworkInterface | None, steps: tuple[Step, ...]
+) -> InterfaceWork:
+    return InterfaceWork(
+        instance_id=node.instance.instance_id,
+        interface=desired.spec.name,
+        steps=steps,
+        eni_id=keeper.eni_id if keeper else None,
+        attachment_id=keeper.attachment.attachment_id if keeper and keeper.attachment else None,
+    )
+
+
+def _names(steps: Iterable[Step]) -> str:
+    return ", ".join(type(step).__name__ for step in steps)
+
+
+def subnets_to_list(plans: Iterable[NodePlan]) -> frozenset[SubnetId]:
+    """Return the subnets whose addresses must be known before these plans can be carried out."""
+    return frozenset(create.subnet_id for plan in plans for create in _from_start(plan))
+
+
+def _from_start(plan: NodePlan) -> list[Create]:
+    creates = (step for work in plan.work for step in work.steps if isinstance(step, Create))
+    return [create for create in creates if create.spec.ipv4 is Ipv4Mode.FROM_START]
+
+
+def choose_addresses(
+    plans: Sequence[NodePlan],
+    subnets: Mapping[SubnetId, Subnet],
+    taken: Mapping[SubnetId, Collection[str]],
+    conflicts: Mapping[tuple[InstanceId, str], int],
+) -> list[NodePlan]:
+    """Return the plans with an address in every `from_start` create, no address twice.
+
+    Args:
+        plans: of the nodes worked on together.
+        subnets: those named by `subnets_to_list`, with their reservations.
+        taken: the addresses in use by subnet.
+        conflicts: by node and interface, how often a chosen address turned out to be taken.
+    """
+    used = {subnet_id: set(addresses) for subnet_id, addresses in taken.items()}
+    return [_addressed(plan, subnets, used, conflicts) for plan in plans]
+
+
+def _addressed(
+    plan: NodePlan,
+    subnets: Mapping[SubnetId, Subnet],
+    used: Mapping[SubnetId, set[str]],
+    conflicts: Mapping[tuple[InstanceId, str], int],
+) -> NodePlan:
+    work = []
+    for item in plan.work:
+        first = item.steps[0]
+        if not isinstance(first, Create) or first.spec.ipv4 is not Ipv4Mode.FROM_START:
+            work.append(item)
+            continue
+        try:
+            address = addressing.choose(
+                subnets[first.subnet_id],
+                used[first.subnet_id],
+                first.spec.pod_ranges,
+                conflicts=conflicts.get((item.instance_id, item.interface), 0),
+                who=f"{item.instance_id}/{item.interface}",
+            )
+        except EniLifecycleError as exhausted:
+            return replace(plan, reason=str(exhausted), work=(), failure=exhausted)
+        used[first.subnet_id].add(address)
+        work.append(replace(item, steps=(replace(first, address=address), *item.steps[1:])))
+    return replace(plan, work=tuple(work))
+
+
+def unattached(interfaces: Iterable[NetworkInterface]) -> tuple[EniId, ...]:
+    """Return those that can be deleted because no instance holds them: what an abandoned launch leaves."""
+    return tuple(eni.eni_id for eni in interfaces if eni.attachment is None and eni.status in _FREE)
+
+
+def hook_open_for(opened_at: datetime, now: datetime) -> timedelta:
+    """Return the age of a hook, never negative (clocks differ)."""
+    return max(now - opened_at, timedelta())

@@ -1,0 +1,54 @@
+"""When to look again: waiting for a state without asking more often than it is worth."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+
+@dataclass(frozen=True)
+class AttachPace:
+    """How long an attachment is expected to take, learned from those seen.
+
+    EC2 publishes no figure; two seconds is where it starts, and every attachment watched moves it. One look at the
+    right moment costs one call where looking every half second costs four.
+    """
+
+    expected_s: float = 2.0
+    again_s: float = 0.5
+    shrink: float = 0.9
+    floor_s: float = 0.5
+    ceiling_s: float = 20.0
+
+    def wait_s(self, since_attach_s: float, looks: int) -> float:
+        """Return how long to wait before the next look.
+
+        Args:
+            since_attach_s: seconds since the last attach call was answered.
+            looks: how often this wait has looked already.
+        """
+        if looks == 0:
+            return max(0.0, self.expected_s - since_attach_s)
+        return min(self.again_s * float(2 ** (looks - 1)), 4.0)
+
+    def learned(self, took_s: float, looks: int) -> AttachPace:
+        """Return the pace after an attachment was seen done `took_s` seconds after its call, at look number `looks`.
+
+        Done at the first look means that an earlier look might have done: creep down. Otherwise it took that long.
+        """
+        expected_s = self.expected_s * self.shrink if looks <= 1 else took_s
+        return replace(self, expected_s=min(max(expected_s, self.floor_s), self.ceiling_s))
+
+
+def retry_delay_s(receive_count: int, *, base_s: int = 5, ceiling_s: int = 60) -> int:
+    """Return after how many seconds a message that could not be finished comes back: 5, 10, 20, 40, then 60."""
+    return int(min(base_s * 2 ** min(max(receive_count - 1, 0), 10), ceiling_s))
+
+
+def heartbeat_due(open_for_s: float, heartbeat_timeout_s: float) -> bool:
+    """Return whether a hook that stays open needs its timer restarted.
+
+    The timer's last restart is not to be read from any API, so from half of the first time-out on every run that
+    leaves the hook open restarts it. RecordLifecycleActionHeartbeat cannot go past 100 time-outs or 48 hours (Auto
+    Scaling API reference).
+    """
+    return open_for_s >= heartbeat_timeout_s / 2

@@ -1,0 +1,121 @@
+"""What is to be done for one node, as data: steps per network interface, in the order in which they must happen."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Union
+
+from domain import naming
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+    from domain.config import InterfaceSpec
+    from domain.errors import EniLifecycleError
+    from domain.model import AttachmentId, EniId, InstanceId, SecurityGroupId, SubnetId
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """What a create belongs to, so that whoever repeats it repeats the very same request."""
+
+    name: str
+    at: datetime
+    """Becomes the created-at tag; never taken from the clock of the run."""
+
+
+@dataclass(frozen=True)
+class Create:
+    """Create the network interface, with everything it will ever be told apart by."""
+
+    spec: InterfaceSpec
+    instance_id: InstanceId
+    subnet_id: SubnetId
+    security_group_ids: tuple[SecurityGroupId, ...]
+    epoch: Epoch
+    tags: Mapping[str, str] = field(hash=False)
+    address: str | None = None
+    generation: int = 0
+
+    @property
+    def client_token(self) -> str:
+        """Return the token that makes a repeated create answer with the same network interface."""
+        return naming.client_token(
+            self.epoch.name, self.instance_id, self.spec.name, self.address, self.generation
+        )
+
+    @property
+    def description(self) -> str:
+        """Return the ENI's description."""
+        return naming.description(self.spec.name, self.instance_id)
+
+
+@dataclass(frozen=True)
+class Attach:
+    """Attach it to the node."""
+
+    device_index: int
+    network_card_index: int
+
+
+@dataclass(frozen=True)
+class SetDeleteOnTermination:
+    """Let EC2 delete it with the node: false by default for every attachment made after launch."""
+
+
+@dataclass(frozen=True)
+class SetSourceDestCheck:
+    """Let traffic pass that uses addresses which are not assigned to it, or stop that again."""
+
+    enabled: bool
+
+
+@dataclass(frozen=True)
+class SetSecurityGroups:
+    """Put it into exactly these security groups."""
+
+    ids: tuple[SecurityGroupId, ...]
+
+
+@dataclass(frozen=True)
+class AddTags:
+    """Give it tags that it lost."""
+
+    tags: Mapping[str, str] = field(hash=False)
+
+
+Step = Union[Create, Attach, SetDeleteOnTermination, SetSourceDestCheck, SetSecurityGroups, AddTags]
+
+
+@dataclass(frozen=True)
+class InterfaceWork:
+    """The steps one network interface still needs; each uses what those before it brought."""
+
+    instance_id: InstanceId
+    interface: str
+    steps: tuple[Step, ...]
+    eni_id: EniId | None = None
+    """None when the first step creates it."""
+    attachment_id: AttachmentId | None = None
+    """None when it is not attached yet."""
+
+
+@dataclass(frozen=True)
+class NodePlan:
+    """What one node needs now."""
+
+    reason: str
+    """For a person: why this is the plan."""
+    work: tuple[InterfaceWork, ...] = ()
+    deletions: tuple[EniId, ...] = ()
+    """Unattached network interfaces of ours that the node has no use for."""
+    waiting: bool = False
+    """Whether something must happen in AWS before the node has what it needs."""
+    failure: EniLifecycleError | None = None
+    """Why the node can never get what it needs."""
+
+    @property
+    def converged(self) -> bool:
+        """Whether the node has exactly what it must have."""
+        return not (self.work or self.waiting or self.failure)
