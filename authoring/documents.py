@@ -1,0 +1,83 @@
+"""YAML as a person writes it: safely read, every key once, and the line of every value remembered."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import yaml
+
+from authoring.problems import Fault, Location
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@dataclass(frozen=True)
+class Document:
+    """What a file says, on which lines, and what is wrong with the writing itself."""
+
+    data: object
+    lines: dict[Location, int] = field(default_factory=dict)
+    faults: tuple[Fault, ...] = ()
+
+
+def read(text: str) -> Document:
+    """Read one YAML document. Faults of the notation are in `faults`; `data` is then what could be read, or None."""
+    try:
+        loader = yaml.SafeLoader(text)
+        try:
+            root = loader.get_single_node()
+            if root is None:
+                return Document(None, faults=(_EMPTY,))
+            lines: dict[Location, int] = {}
+            faults = tuple(_walk(root, (), lines))
+            return Document(loader.construct_document(root), lines, faults)
+        finally:
+            loader.dispose()
+    except yaml.MarkedYAMLError as error:
+        return _unreadable(error)
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        # ValueError: a scalar that only looks like a date (2026-02-31) fails in its constructor.
+        fault = Fault((), None, f"cannot be read as YAML: {error}", "Correct the file.")
+        return Document(None, faults=(fault,))
+
+
+_EMPTY = Fault((), None, "says nothing", "Start from config/minimal.yaml.")
+
+
+def _unreadable(error: yaml.MarkedYAMLError) -> Document:
+    what = " ".join(filter(None, (error.context, error.problem)))
+    mark = error.problem_mark or error.context_mark
+    where = f" in column {mark.column + 1}" if mark else ""
+    fault = Fault((), None, f"cannot be read as YAML{where}: {what}", "Correct the notation there.")
+    return Document(None, {(): mark.line + 1} if mark else {}, (fault,))
+
+
+def _walk(node: yaml.Node, location: Location, lines: dict[Location, int]) -> Iterator[Fault]:
+    """Note the line of every value, and yield the keys that are there twice."""
+    if location in lines:
+        return
+    lines[location] = node.start_mark.line + 1
+    if isinstance(node, yaml.SequenceNode):
+        for position, item in enumerate(node.value):
+            yield from _walk(item, (*location, position), lines)
+    elif isinstance(node, yaml.MappingNode):
+        yield from _walk_mapping(node, location, lines)
+
+
+def _walk_mapping(
+    node: yaml.MappingNode, location: Location, lines: dict[Location, int]
+) -> Iterator[Fault]:
+    for key, value in node.value:
+        here = (*location, str(key.value))
+        if here in lines:
+            yield Fault(
+                here,
+                key.value,
+                f"is written twice, first on line {lines[here]} and again on line {key.start_mark.line + 1}",
+                "Keep one of them; YAML would silently take the last.",
+            )
+            continue
+        yield from _walk(value, here, lines)
+        lines[here] = key.start_mark.line + 1

@@ -1,0 +1,217 @@
+"""What a person writes, as types: the keys, their defaults, and what each value may be."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
+
+from authoring.shapes import (
+    REFUSED,
+    AccountId,
+    AutoScalingGroupName,
+    Between,
+    ClusterName,
+    GroupLabel,
+    InstanceTypeName,
+    InterfaceName,
+    Ipv4Range,
+    OwnTagKey,
+    RegionName,
+    RetentionDays,
+    SecurityGroupIdText,
+    StackName,
+    SubnetIdText,
+    TagKey,
+    TagValue,
+    TopicArn,
+    ZoneName,
+)
+
+
+class _Written(BaseModel):
+    """Exactly the declared keys, exactly the declared types (no text for a number), not changed afterwards."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class ByTags(_Written):
+    """Resources that carry all of these tags."""
+
+    tags: dict[TagKey, TagValue] = Field(min_length=1)
+
+
+class Hook(_Written):
+    """The lifecycle hooks on every node group's Auto Scaling group."""
+
+    heartbeat_timeout_s: Annotated[
+        int, Between(30, 7200, "seconds", "Auto Scaling takes no other heartbeat timeout.")
+    ] = Field(
+        default=600,
+        description="Seconds after which Auto Scaling gives up on a hook that nobody answers.",
+    )
+
+
+class Reconcile(_Written):
+    """The scheduled repair of what events cannot promise."""
+
+    interval_minutes: Annotated[
+        int, Between(1, 60, "minutes", "A longer interval would leave waiting nodes to time out.")
+    ] = Field(default=5, description="Minutes from one run to the next.")
+    orphan_min_age_minutes: Annotated[
+        int,
+        Between(
+            5, 1440, "minutes", "A younger network interface may still be on its way to a node."
+        ),
+    ] = Field(
+        default=15,
+        description="Minutes an unattached network interface whose instance is gone is left alone.",
+    )
+    max_deletions_per_run: Annotated[
+        int, Between(1, 1000, "", "The bound keeps one mistaken run from deleting everything.")
+    ] = Field(default=50, description="The most network interfaces that one run deletes.")
+    dry_run: bool = Field(
+        default=False, description="Whether the runs only report what they would do."
+    )
+
+
+class Ipv6(_Written):
+    """IPv6 addresses of an interface."""
+
+    count: Annotated[
+        int,
+        Between(1, 50, "", "For an interface without IPv6 leave out `ipv6`."),
+    ] = Field(description="How many IPv6 addresses each node's interface has.")
+
+
+UNION_FORMS = _MAP, _LIST, _TAGS = "(map)", "(list)", "(tags)"
+"""Which form of a selector was written. The parentheses keep them apart from keys in an error's location."""
+
+
+def _subnets_form(written: object) -> str | None:
+    if isinstance(written, dict):
+        return _TAGS if "tags" in written else _MAP
+    return _security_groups_form(written)
+
+
+def _security_groups_form(written: object) -> str | None:
+    if isinstance(written, list | tuple):
+        return _LIST
+    return _TAGS if isinstance(written, dict | ByTags) else None
+
+
+Subnets = Annotated[
+    Annotated[dict[ZoneName, SubnetIdText], Field(min_length=1), Tag(_MAP)]
+    | Annotated[tuple[SubnetIdText, ...], Field(min_length=1, strict=False), Tag(_LIST)]
+    | Annotated[ByTags, Tag(_TAGS)],
+    Discriminator(
+        _subnets_form,
+        custom_error_type=REFUSED,
+        custom_error_message="{message}",
+        custom_error_context={
+            "message": "does not say which subnets",
+            "remedy": "Write a map of zone to subnet id, a list of subnet ids, or `tags:` and a map of tags.",
+        },
+    ),
+]
+SecurityGroups = Annotated[
+    Annotated[tuple[SecurityGroupIdText, ...], Field(min_length=1, strict=False), Tag(_LIST)]
+    | Annotated[ByTags, Tag(_TAGS)],
+    Discriminator(
+        _security_groups_form,
+        custom_error_type=REFUSED,
+        custom_error_message="{message}",
+        custom_error_context={
+            "message": "does not say which security groups",
+            "remedy": "Write a list of security group ids, or `tags:` and a map of tags.",
+        },
+    ),
+]
+
+
+class Interface(_Written):
+    """One Multus interface that every node of the group gets."""
+
+    name: InterfaceName = Field(description="What the interface is called; unique in its group.")
+    subnets: Subnets = Field(
+        description="Which subnets: a map of zone to subnet id, a list of subnet ids, or tags."
+    )
+    security_groups: SecurityGroups = Field(
+        description="Which security groups: a list of ids, or tags."
+    )
+    device_index: (
+        Annotated[int, Between(0, 127, "", "Leave it out to take the next free one.")] | None
+    ) = Field(
+        default=None,
+        description="The device index on the network card. Left out: the order in the file, from 1.",
+    )
+    network_card: Annotated[int, Between(0, 127, "", "Most instance types have card 0 only.")] = (
+        Field(default=0, description="The index of the network card.")
+    )
+    ipv4: Literal["auto", "from_start", "none"] = Field(
+        default="auto",
+        description="Where the primary IPv4 address comes from: EC2 picks one, the first free one from the "
+        "start of the subnet, or none (an IPv6-only subnet).",
+    )
+    pod_ranges: tuple[Ipv4Range, ...] = Field(
+        default=(),
+        strict=False,
+        description="IPv4 ranges kept for pods: from_start takes no address from them.",
+    )
+    ipv6: Ipv6 | None = Field(default=None, description="IPv6 addresses. Left out: none.")
+    source_dest_check: bool = Field(
+        default=True,
+        description="Whether EC2 drops packets whose source or destination is no address of the interface.",
+    )
+    tags: dict[OwnTagKey, TagValue] = Field(
+        default_factory=dict,
+        description="Tags on this interface's ENIs, besides the file's `tags`.",
+    )
+
+
+class NodeGroup(_Written):
+    """An Auto Scaling group of worker nodes, and what each node gets."""
+
+    name: GroupLabel = Field(description="What the node group is called; unique in the file.")
+    auto_scaling_group: AutoScalingGroupName = Field(
+        description="The name of the Auto Scaling group to adopt."
+    )
+    adopt_running: bool = Field(
+        default=False,
+        description="Whether nodes that already run without their interfaces are given them.",
+    )
+    instance_types: tuple[InstanceTypeName, ...] = Field(
+        default=(),
+        strict=False,
+        description="Every type the group may launch, to check the interfaces against the types' limits.",
+    )
+    interfaces: tuple[Interface, ...] = Field(
+        min_length=1,
+        strict=False,
+        description="The interfaces, in the order of their device index.",
+    )
+
+
+class Authored(_Written):
+    """One configuration file: one stack, for one cluster."""
+
+    name: StackName = Field(description="Names the stack: `MultusEni-<name>`.")
+    cluster_name: ClusterName = Field(description="The EKS cluster that the nodes belong to.")
+    region: RegionName | None = Field(
+        default=None, description="The Region to deploy into. Left out: that of the credentials."
+    )
+    account: AccountId | None = Field(
+        default=None, description="The account to deploy into. Left out: that of the credentials."
+    )
+    hook: Hook = Field(default=Hook(), description="The lifecycle hooks.")
+    reconcile: Reconcile = Field(default=Reconcile(), description="The scheduled repair.")
+    log_retention_days: RetentionDays = Field(
+        default=90, description="Days that the functions' logs are kept."
+    )
+    alarm_topic_arn: TopicArn | None = Field(
+        default=None, description="The SNS topic that alarms are sent to. Left out: nowhere."
+    )
+    tags: dict[OwnTagKey, TagValue] = Field(default_factory=dict, description="Tags on every ENI.")
+    node_groups: tuple[NodeGroup, ...] = Field(
+        min_length=1, strict=False, description="The node groups to look after."
+    )

@@ -1,0 +1,289 @@
+"""The shapes of single values (names, ids, bounded numbers), each with what to say when a value does not fit."""
+
+from __future__ import annotations
+
+import difflib
+import ipaddress
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any
+
+from pydantic import AfterValidator, Field
+from pydantic_core import PydanticCustomError, core_schema
+
+from domain import tags
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
+    from pydantic.json_schema import JsonSchemaValue
+
+REFUSED = "refused"
+"""The type of every pydantic error that already carries our message and remedy."""
+
+
+def refusal(message: str, remedy: str) -> PydanticCustomError:
+    """Return the error that pydantic reports with our own words."""
+    return PydanticCustomError(REFUSED, "{message}", {"message": message, "remedy": remedy})
+
+
+def nearest(word: str, known: Iterable[str]) -> str | None:
+    """Return the known word that is most like this one, or None when none is like it."""
+    return next(iter(difflib.get_close_matches(word, list(known), n=1)), None)
+
+
+@dataclass(frozen=True)
+class Shape:
+    """Text that matches a pattern as a whole and is not longer than `max_length` characters."""
+
+    pattern: str
+    message: str
+    remedy: str
+    max_length: int = 255
+
+    def __get_pydantic_core_schema__(
+        self, source: type[Any], handler: GetCoreSchemaHandler
+    ) -> core_schema.CoreSchema:
+        return core_schema.no_info_after_validator_function(self.checked, handler(source))
+
+    def __get_pydantic_json_schema__(
+        self, schema: core_schema.CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        return {**handler(schema), "pattern": f"^{self.pattern}$", "maxLength": self.max_length}
+
+    def checked(self, text: str) -> str:
+        """Return the text when it fits.
+
+        Raises:
+            PydanticCustomError: it does not; the error carries message and remedy.
+        """
+        if len(text) > self.max_length:
+            raise refusal(
+                f"has {len(text)} characters and may have {self.max_length}", "Shorten it."
+            )
+        if not re.fullmatch(self.pattern, text):
+            raise refusal(self.message, self.remedy)
+        return text
+
+
+@dataclass(frozen=True)
+class Between:
+    """A whole number with bounds that a person is told in one sentence."""
+
+    low: int
+    high: int
+    unit: str
+    why: str
+
+    def __get_pydantic_core_schema__(
+        self, source: type[Any], handler: GetCoreSchemaHandler
+    ) -> core_schema.CoreSchema:
+        return core_schema.no_info_after_validator_function(self.checked, handler(source))
+
+    def __get_pydantic_json_schema__(
+        self, schema: core_schema.CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        return {**handler(schema), "minimum": self.low, "maximum": self.high}
+
+    def checked(self, number: int) -> int:
+        """Return the number when it is within the bounds.
+
+        Raises:
+            PydanticCustomError: it is not; the error carries message and remedy.
+        """
+        if not self.low <= number <= self.high:
+            raise refusal(f"must be {self.low} to {self.high} {self.unit}".rstrip(), self.why)
+        return number
+
+
+_REGION = r"[a-z]{2,}(-[a-z]+)+-[0-9]+"
+_ID = r"([0-9a-f]{8}|[0-9a-f]{17})"
+
+StackName = Annotated[
+    str,
+    Shape(
+        r"[A-Za-z][A-Za-z0-9-]*",
+        "must begin with a letter and have only letters, digits and hyphens",
+        "It becomes part of the names of the stack, its hooks, queues and functions.",
+        max_length=32,
+    ),
+]
+"""32 characters leave room in the tightest name made from it: a Lambda function's or a role's 64
+(`MultusEni-` + name + what it is for)."""
+
+ClusterName = Annotated[
+    str,
+    Shape(
+        r"[0-9A-Za-z][A-Za-z0-9_-]*",
+        "is not the name of an EKS cluster",
+        "Write the name as `aws eks list-clusters` shows it.",
+        max_length=100,
+    ),
+]
+"""The pattern of ClusterName in the EKS API model."""
+
+RegionName = Annotated[
+    str, Shape(_REGION, "is not the name of a Region", "Write it like us-east-1.")
+]
+AccountId = Annotated[
+    str, Shape(r"[0-9]{12}", "is not an account id", "Write its 12 digits in quotes.")
+]
+TopicArn = Annotated[
+    str,
+    Shape(
+        rf"arn:aws[a-z-]*:sns:{_REGION}:[0-9]{{12}}:[A-Za-z0-9_-]{{1,256}}",
+        "is not the ARN of an SNS topic",
+        "Write it like arn:aws:sns:us-east-1:123456789012:on-call.",
+        max_length=512,
+    ),
+]
+AutoScalingGroupName = Annotated[
+    str,
+    Shape(
+        r"[!-#%-)+-9;->@-~]+",
+        "is not the name of an Auto Scaling group (or has one of the characters * ? $ :)",
+        "Write the group's name, not its ARN; for a managed node group it is in `aws eks describe-nodegroup`.",
+    ),
+]
+GroupLabel = Annotated[
+    str,
+    Shape(
+        r"[a-z0-9]([a-z0-9-]*[a-z0-9])?",
+        "must have only lower-case letters, digits and inner hyphens",
+        "It becomes a tag value and part of a parameter's name.",
+        max_length=63,
+    ),
+]
+InterfaceName = Annotated[
+    str,
+    Shape(
+        r"[a-z0-9]([a-z0-9-]*[a-z0-9])?",
+        "must have only lower-case letters, digits and inner hyphens",
+        "It may become the name of a Linux link, which has at most 15 characters.",
+        max_length=15,
+    ),
+]
+"""Linux keeps link names in 16 bytes, the closing NUL included (IFNAMSIZ in linux/if.h)."""
+
+ZoneName = Annotated[
+    str,
+    Shape(
+        rf"{_REGION}([a-z]|-[a-z]{{3,}}-[0-9]+[a-z]|-wl[0-9]+-[a-z]+-wlz-[0-9]+)",
+        "is not the name of a zone",
+        "Write a zone's name like us-east-1a, or us-west-2-lax-1a for a Local Zone; a zone id like use1-az1 will not do.",
+    ),
+]
+SubnetIdText = Annotated[
+    str,
+    Shape(
+        f"subnet-{_ID}",
+        "is not a subnet id",
+        "Write `subnet-` and 8 or 17 hexadecimal digits, as the console shows it.",
+    ),
+]
+SecurityGroupIdText = Annotated[
+    str,
+    Shape(
+        f"sg-{_ID}",
+        "is not a security group id",
+        "Write `sg-` and 8 or 17 hexadecimal digits, as the console shows it.",
+    ),
+]
+InstanceTypeName = Annotated[
+    str,
+    Shape(r"[a-z0-9-]+\.[a-z0-9-]+", "is not an instance type", "Write it like c6in.8xlarge."),
+]
+
+
+def _cidr(text: str) -> str:
+    try:
+        ipaddress.IPv4Network(text)
+    except ValueError:
+        raise _cidr_refusal(text) from None
+    return text
+
+
+def _cidr_refusal(text: str) -> PydanticCustomError:
+    try:
+        network = ipaddress.ip_network(text, strict=False)
+    except ValueError:
+        return refusal("is not an IPv4 range", "Write it in CIDR notation, like 10.0.16.0/24.")
+    if isinstance(network, ipaddress.IPv6Network):
+        return refusal(
+            "is an IPv6 range, and from_start chooses IPv4 addresses", "Leave it out here."
+        )
+    return refusal("has bits set after its prefix", f"Write {network}.")
+
+
+Ipv4Range = Annotated[str, AfterValidator(_cidr), Field(json_schema_extra={"format": "cidr"})]
+
+
+def _tag_key(key: str) -> str:
+    if not 1 <= len(key) <= tags.MAX_KEY_LENGTH:
+        raise refusal(
+            f"is a tag key of {len(key)} characters",
+            f"Tag keys have 1 to {tags.MAX_KEY_LENGTH} characters.",
+        )
+    return key
+
+
+def _own_tag_key(key: str) -> str:
+    prefix = next((p for p in tags.RESERVED_PREFIXES if key.lower().startswith(p)), None)
+    if prefix is not None:
+        raise refusal(f"is a reserved tag key ({prefix}…)", _WHY_RESERVED[prefix])
+    if key == tags.NAME:
+        raise refusal(
+            "is a tag that the product sets itself, from stack, node group and interface",
+            "Use another key.",
+        )
+    return _tag_key(key)
+
+
+_WHY_RESERVED = {
+    "aws:": "AWS keeps this prefix for itself; use another key.",
+    tags.PREFIX: "The product keeps its own record under this prefix; use another key.",
+    "node.k8s.amazonaws.com/": "The VPC CNI decides by these keys which network interfaces it takes over and "
+    "which it deletes as leaked; leave the tag out, no_manage is set for you.",
+    "cluster.k8s.amazonaws.com/": "The VPC CNI selects by these keys the network interfaces that it deletes as "
+    "leaked; leave the tag out.",
+}
+
+
+def _tag_value(value: str) -> str:
+    if len(value) > tags.MAX_VALUE_LENGTH:
+        raise refusal(
+            f"is a tag value of {len(value)} characters",
+            f"Tag values have at most {tags.MAX_VALUE_LENGTH} characters.",
+        )
+    return value
+
+
+TagKey = Annotated[str, AfterValidator(_tag_key)]
+"""A key to select by: any prefix will do."""
+OwnTagKey = Annotated[str, AfterValidator(_own_tag_key)]
+"""A key to set on a network interface."""
+TagValue = Annotated[
+    str, AfterValidator(_tag_value), Field(json_schema_extra={"maxLength": tags.MAX_VALUE_LENGTH})
+]
+
+_RETENTION_DAYS = (
+    1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731,
+    1096, 1827, 2192, 2557, 2922, 3288, 3653,
+)  # fmt: skip
+
+
+def _retention(days: int) -> int:
+    if days not in _RETENTION_DAYS:
+        closest = min(_RETENTION_DAYS, key=lambda known: abs(known - days))
+        raise refusal(
+            "is not a retention that CloudWatch Logs offers",
+            f"The nearest is {closest}; all are {', '.join(map(str, _RETENTION_DAYS))}.",
+        )
+    return days
+
+
+RetentionDays = Annotated[
+    int, AfterValidator(_retention), Field(json_schema_extra={"enum": list(_RETENTION_DAYS)})
+]
+"""The values that PutRetentionPolicy takes (CloudWatch Logs API reference)."""
