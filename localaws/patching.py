@@ -18,12 +18,14 @@ class Patch:
     Attributes:
         owner: the class or module that has the attribute.
         name: the attribute.
-        make: gets the original and returns what stands in its place.
+        make: gets the original (None for an addition) and returns what stands in its place.
+        adds: whether moto lacks the attribute (an API action that it does not implement).
     """
 
     owner: Any
     name: str
     make: Callable[[Any], Any]
+    adds: bool = False
 
 
 @contextmanager
@@ -31,10 +33,17 @@ def applied(patches: Iterable[Patch]) -> Iterator[None]:
     """Apply the patches in order and undo them in reverse.
 
     Raises:
-        AttributeError: moto no longer has the attribute: the pinned version changed under us.
+        AttributeError: moto no longer has the attribute, or has one that was to be added: the pinned version
+            changed under us.
     """
     with ExitStack() as undo:
         for patch in patches:
+            if patch.adds:
+                if hasattr(patch.owner, patch.name):
+                    raise AttributeError(f"{patch.owner.__name__} has its own {patch.name} by now")
+                setattr(patch.owner, patch.name, patch.make(None))
+                undo.callback(delattr, patch.owner, patch.name)
+                continue
             inherited = patch.name not in vars(patch.owner)
             raw = inspect.getattr_static(patch.owner, patch.name)
             original = getattr(patch.owner, patch.name)
