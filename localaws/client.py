@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import boto3
 from botocore.awsrequest import AWSResponse
@@ -14,8 +14,14 @@ from moto.core.botocore_stubber import BotocoreStubber, MockRawResponse
 if TYPE_CHECKING:
     from botocore.awsrequest import AWSPreparedRequest
 
+Client: TypeAlias = Any
+"""A boto3 client of any service; which operations it has is known to botocore alone."""
+
 REGION = "us-east-1"
 """The region of a caller that names none; the CDK's bootstrap and the demo use it."""
+
+CALLER = "localaws-internal"
+"""The access key that AWS's own calls carry."""
 
 AWS_INTERNAL: ContextVar[bool] = ContextVar("AWS_INTERNAL", default=False)
 """Whether the call being dispatched is AWS's own: not throttled, not authorized, not delayed, never failed on purpose."""
@@ -28,21 +34,20 @@ class InternalClients:
     """
 
     def __init__(self) -> None:
-        self._session = boto3.session.Session(
-            aws_access_key_id="internal", aws_secret_access_key="internal"
-        )
-        self._clients: dict[tuple[str, str], Any] = {}
+        # Nobody checks a signature here; botocore only refuses to send without one.
+        self._session = boto3.session.Session(CALLER, CALLER)
+        self._clients: dict[tuple[str, str], Client] = {}
         self._creating = threading.Lock()
         self._dispatch = BotocoreStubber()
 
-    def client(self, service: str, region: str = REGION) -> Any:
+    def client(self, service: str, region: str = REGION) -> Client:
         """Return the boto3 client of a service, the same one at every call."""
         with self._creating:
             if (service, region) not in self._clients:
                 self._clients[service, region] = self._new(service, region)
             return self._clients[service, region]
 
-    def _new(self, service: str, region: str) -> Any:
+    def _new(self, service: str, region: str) -> Client:
         # Endpoint variables in the environment (AWS_ENDPOINT_URL) would move the request off AWS's host names,
         # by which moto finds the service; retries would hide a refusal behind a wait.
         config = Config(
@@ -54,7 +59,7 @@ class InternalClients:
         client.meta.events.register_first("before-send", self._send)
         return client
 
-    def _send(self, request: AWSPreparedRequest, **_: Any) -> AWSResponse:
+    def _send(self, request: AWSPreparedRequest, **_: object) -> AWSResponse:
         token = AWS_INTERNAL.set(True)
         try:
             answer = self._dispatch.process_request(request)
