@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
-from authoring import documents, wording
+from authoring import checks, documents, wording
 from authoring.models import Authored
 from authoring.problems import Fault, located
 from authoring.resolution import resolve
@@ -47,6 +47,7 @@ def parse(text: str) -> Authored:
             authored = Authored.model_validate(document.data)
         except ValidationError as error:
             faults += wording.faults(error)
+        faults += checks.faults(document.data)
     if authored is None or faults:
         problems = [located(fault, document.lines) for fault in faults]
         problems.sort(key=lambda problem: problem.line)

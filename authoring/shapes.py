@@ -155,6 +155,17 @@ GroupLabel = Annotated[
         max_length=63,
     ),
 ]
+
+
+def _link_name(name: str) -> str:
+    if re.fullmatch(r"lo|all|default|(eth|en[iops])[0-9].*", name):
+        raise refusal(
+            "is a name that Linux or the VPC CNI gives to its own links",
+            "Name the interface for its network, like n3 or oam.",
+        )
+    return name
+
+
 InterfaceName = Annotated[
     str,
     Shape(
@@ -163,6 +174,7 @@ InterfaceName = Annotated[
         "It may become the name of a Linux link, which has at most 15 characters.",
         max_length=15,
     ),
+    AfterValidator(_link_name),
 ]
 """Linux keeps link names in 16 bytes, the closing NUL included (IFNAMSIZ in linux/if.h)."""
 

@@ -55,7 +55,6 @@ _TYPES = {
     "int_type": ("must be a whole number", "Write digits only, without quotes."),
     "bool_type": ("must be true or false", "Write true or false, without quotes."),
     "dict_type": ("must be a map", "Write `key: value` lines under it."),
-    "model_type": ("must be a map", "Write `key: value` lines under it."),
     "tuple_type": ("must be a list", "Write each entry on a line that begins with `- `."),
     "too_short": ("is empty", "Write at least one entry."),
 }
@@ -63,7 +62,14 @@ _TYPES = {
 
 def faults(error: ValidationError) -> list[Fault]:
     """Return every fault that pydantic found, each once."""
-    return [_fault(detail) for detail in error.errors(include_url=False)]
+    return [
+        _fault(detail) for detail in error.errors(include_url=False) if not _is_consequence(detail)
+    ]
+
+
+def _is_consequence(detail: ErrorDetails) -> bool:
+    """Whether pydantic calls a list too short only because it counts the well-formed entries."""
+    return detail["type"] == "too_short" and bool(detail["input"])
 
 
 def _fault(detail: ErrorDetails) -> Fault:
@@ -77,6 +83,8 @@ def _fault(detail: ErrorDetails) -> Fault:
         return Fault(location, value, context["message"], context["remedy"])
     if kind == "literal_error":
         return Fault(location, value, f"must be {context['expected']}", "Write one of them.")
+    if kind == "model_type":
+        return Fault(location, value, "must be a map", _keys_of(location))
     return Fault(location, value, *_TYPES.get(kind, (detail["msg"], "See docs/configuration.md.")))
 
 
@@ -93,6 +101,13 @@ def _what_it_is(location: Location) -> str:
     model = _model_at(location[:-1])
     field = model.model_fields.get(str(location[-1])) if model else None
     return f"Add it: {field.description}" if field and field.description else "Add it."
+
+
+def _keys_of(location: Location) -> str:
+    model = _model_at(location)
+    return (
+        f"Its keys are: {', '.join(model.model_fields) if model else 'in docs/configuration.md'}."
+    )
 
 
 def _unknown_key(location: Location, value: object) -> tuple[str, str]:

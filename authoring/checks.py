@@ -1,0 +1,284 @@
+"""What no single value shows: names used twice, zones left out, indexes that clash, limits of instance types."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from authoring import wellformed
+from authoring.instance_types import known_types
+from authoring.problems import Fault, Location, path_of
+from authoring.shapes import nearest
+from domain import tags as tag_rules
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from authoring.instance_types import Limits
+    from authoring.wellformed import Text, WrittenGroup, WrittenInterface
+
+MAX_SECURITY_GROUPS = 5
+"""Security groups per network interface: the default quota (Amazon VPC User Guide, quotas), adjustable to 16."""
+PRODUCT_TAGS = 7
+"""How many tags `domain.tags.ownership_tags` sets on a network interface."""
+FREE_TAGS = tag_rules.MAX_TAGS_PER_RESOURCE - PRODUCT_TAGS
+
+
+def faults(data: object) -> Iterator[Fault]:
+    """Yield every fault between the values of a file's data; a value that is malformed itself is passed over."""
+    file = wellformed.read(data)
+    interfaces = [item for group in file.groups for item in group.interfaces]
+    yield from _interval_against_heartbeat(file)
+    yield from _outside_the_region(file, interfaces)
+    yield from _used_twice(
+        (group.name for group in file.groups), "Give each node group its own name."
+    )
+    yield from _used_twice(
+        (group.auto_scaling_group for group in file.groups),
+        "Adopt an Auto Scaling group once, with all its interfaces in one node group.",
+    )
+    yield from _subnets_in_two_zones(interfaces)
+    yield from _too_many_tags(file.tag_keys, interfaces)
+    for interface in interfaces:
+        yield from _addresses(interface)
+        yield from _id_lists(interface)
+    for group in file.groups:
+        yield from _used_twice(
+            (_name(item) for item in group.interfaces), "Give each interface its own name."
+        )
+        yield from _zones_left_out(group.interfaces)
+        yield from _device_indexes(group.interfaces)
+        yield from _instance_types(group)
+
+
+def _name(interface: WrittenInterface) -> Text | None:
+    if "name" in interface.unreadable:
+        return None
+    return wellformed.Text((*interface.location, "name"), interface.item.name)
+
+
+def _interval_against_heartbeat(file: wellformed.Written) -> Iterator[Fault]:
+    if file.hook is None or file.reconcile is None:
+        return
+    least_s = 2 * 60 * file.reconcile.interval_minutes
+    if file.hook.heartbeat_timeout_s < least_s:
+        yield Fault(
+            ("hook", "heartbeat_timeout_s"),
+            file.hook.heartbeat_timeout_s,
+            f"is shorter than two reconcile intervals ({least_s} s)",
+            f"Write at least {least_s}, or shorten reconcile.interval_minutes: a hook whose event was lost is "
+            "answered by the reconciler, which needs the time for it.",
+        )
+
+
+def _outside_the_region(
+    file: wellformed.Written, interfaces: Iterable[WrittenInterface]
+) -> Iterator[Fault]:
+    if file.region is None:
+        return
+    region = file.region.value
+    for interface in interfaces:
+        for zone in _by_zone(interface):
+            if not zone.startswith(region):
+                yield Fault(
+                    (*interface.location, "subnets", zone),
+                    zone,
+                    f"is not a zone of {region}",
+                    "Correct the zone, or `region` at the top of the file.",
+                )
+    topic = file.alarm_topic
+    if topic is not None and f":{region}:" not in topic.value:
+        yield Fault(
+            topic.location,
+            topic.value,
+            f"is not in {region}",
+            "Name a topic of the stack's own Region: an alarm notifies no other.",
+        )
+
+
+def _used_twice(texts: Iterable[Text | None], remedy: str) -> Iterator[Fault]:
+    first: dict[str, Location] = {}
+    for text in texts:
+        if text is None:
+            continue
+        if text.value in first:
+            also = path_of(first[text.value])
+            yield Fault(text.location, text.value, f"is the same as {also}", remedy)
+        first.setdefault(text.value, text.location)
+
+
+def _by_zone(interface: WrittenInterface) -> Mapping[str, str]:
+    subnets = interface.item.subnets
+    return subnets if isinstance(subnets, dict) else {}
+
+
+def _subnets_in_two_zones(interfaces: Iterable[WrittenInterface]) -> Iterator[Fault]:
+    first: dict[str, tuple[str, Location]] = {}
+    for interface in interfaces:
+        for zone, subnet in _by_zone(interface).items():
+            here = (*interface.location, "subnets", zone)
+            known_zone, known_location = first.setdefault(subnet, (zone, here))
+            if known_zone != zone:
+                yield Fault(
+                    here,
+                    subnet,
+                    f"stands under {known_zone} in {path_of(known_location)}",
+                    "A subnet is in one zone only: correct one of the two.",
+                )
+
+
+def _too_many_tags(
+    common: frozenset[str], interfaces: Iterable[WrittenInterface]
+) -> Iterator[Fault]:
+    remedy = (
+        f"EC2 allows {tag_rules.MAX_TAGS_PER_RESOURCE} tags on a network interface, and the product sets "
+        f"{PRODUCT_TAGS} itself."
+    )
+    if len(common) > FREE_TAGS:
+        yield Fault(("tags",), len(common), f"has more than {FREE_TAGS} tags", remedy)
+        return
+    for interface in interfaces:
+        count = len(common | interface.item.tags.keys())
+        if count > FREE_TAGS:
+            yield Fault(
+                (*interface.location, "tags"),
+                count,
+                f"has, with the file's own tags, more than {FREE_TAGS} tags",
+                remedy,
+            )
+
+
+def _addresses(interface: WrittenInterface) -> Iterator[Fault]:
+    item = interface.item
+    if item.ipv4 == "none" and item.ipv6 is None and "ipv6" not in interface.unreadable:
+        yield Fault(
+            (*interface.location, "ipv4"),
+            item.ipv4,
+            "leaves the interface without any address",
+            "An IPv6-only interface needs `ipv6:` with a `count:`.",
+        )
+    if item.pod_ranges and item.ipv4 != "from_start" and "ipv4" not in interface.unreadable:
+        yield Fault(
+            (*interface.location, "pod_ranges"),
+            list(item.pod_ranges),
+            f"has no effect with ipv4: {item.ipv4}",
+            "Write `ipv4: from_start`; or leave the ranges out and make a subnet CIDR reservation of type "
+            "`explicit`, which EC2's own choice keeps out of.",
+        )
+
+
+def _id_lists(interface: WrittenInterface) -> Iterator[Fault]:
+    item = interface.item
+    for key, ids in (("subnets", item.subnets), ("security_groups", item.security_groups)):
+        if not isinstance(ids, tuple):
+            continue
+        counts = Counter(ids)
+        yield from (
+            Fault((*interface.location, key), name, "is in the list twice", "Keep one of them.")
+            for name, count in counts.items()
+            if count > 1
+        )
+        if key == "security_groups" and len(counts) > MAX_SECURITY_GROUPS:
+            yield Fault(
+                (*interface.location, key),
+                len(counts),
+                f"has more than {MAX_SECURITY_GROUPS} security groups",
+                f"{MAX_SECURITY_GROUPS} per network interface is the default quota; Service Quotas raises it to "
+                "at most 16, but this check cannot know that. Put the rules into fewer groups.",
+            )
+
+
+def _zones_left_out(interfaces: Iterable[WrittenInterface]) -> Iterator[Fault]:
+    maps = [item for item in interfaces if _by_zone(item)]
+    named_by: dict[str, str] = {}
+    for interface in maps:
+        for zone in _by_zone(interface):
+            named_by.setdefault(zone, interface.item.name)
+    for interface in maps:
+        zones = _by_zone(interface)
+        for zone in sorted(named_by.keys() - zones.keys()):
+            yield Fault(
+                (*interface.location, "subnets", zone),
+                sorted(zones),
+                f"is missing, while interface {named_by[zone]} has a subnet in {zone}",
+                f"Add a subnet for {zone}: a node that is launched there would be abandoned for want of one.",
+            )
+
+
+def _device_indexes(interfaces: Iterable[WrittenInterface]) -> Iterator[Fault]:
+    first: dict[tuple[int, int], Location] = {}
+    for interface in interfaces:
+        card, index = interface.item.network_card, interface.item.device_index
+        if index is None or "network_card" in interface.unreadable:
+            continue
+        here = (*interface.location, "device_index")
+        if (card, index) == (0, 0):
+            yield Fault(here, 0, "is the primary interface's on network card 0", "Write 1 or more.")
+        elif (card, index) in first:
+            yield Fault(
+                here,
+                index,
+                f"is the same as {path_of(first[card, index])}, on the same network card {card}",
+                "Give each its own, or leave it out to take the next free one.",
+            )
+        first.setdefault((card, index), here)
+
+
+def _instance_types(group: WrittenGroup) -> Iterator[Fault]:
+    known = known_types()
+    for text in group.instance_types:
+        if text.value in known:
+            yield from _limits(text, known[text.value], group.interfaces)
+            continue
+        guess = nearest(text.value, known)
+        yield Fault(
+            text.location,
+            text.value,
+            "is not a known instance type",
+            (f"Did you mean {guess}? " if guess else "")
+            + "A type newer than this release cannot be checked: leave it out of the list.",
+        )
+
+
+def _limits(
+    text: Text, limits: Limits, interfaces: tuple[WrittenInterface, ...]
+) -> Iterator[Fault]:
+    cards = limits.interfaces_by_card
+    wanted = Counter(item.item.network_card for item in interfaces)
+    for card, count in sorted(wanted.items()):
+        if card < len(cards) and count + (card == 0) > cards[card]:
+            yield Fault(
+                text.location,
+                text.value,
+                f"takes {cards[card]} network interfaces on card {card}, and a node would have {_need(card, count)}",
+                "Name larger types, or write fewer interfaces. What is left over on card 0 is the VPC CNI's room "
+                "to grow; with custom networking it needs at least one.",
+            )
+    for interface in interfaces:
+        yield from _limits_of_interface(text.value, limits, interface)
+
+
+def _need(card: int, count: int) -> str:
+    if card:
+        return str(count)
+    return f"{count + 1}: the primary one, which the VPC CNI uses, and {count} here"
+
+
+def _limits_of_interface(
+    type_name: str, limits: Limits, interface: WrittenInterface
+) -> Iterator[Fault]:
+    item, cards = interface.item, len(limits.interfaces_by_card)
+    if item.network_card >= cards:
+        yield Fault(
+            (*interface.location, "network_card"),
+            item.network_card,
+            f"is a network card that {type_name} does not have",
+            f"It has {cards}, counted from 0.",
+        )
+    if item.ipv6 is not None and item.ipv6.count > limits.ipv6_per_interface:
+        yield Fault(
+            (*interface.location, "ipv6", "count"),
+            item.ipv6.count,
+            f"is more IPv6 addresses than {type_name} takes per interface ({limits.ipv6_per_interface})",
+            "Write fewer, or name other types.",
+        )

@@ -1,0 +1,34 @@
+"""The network limits of EC2 instance types, as DescribeInstanceTypes states them (NetworkInfo)."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How much one instance type takes."""
+
+    interfaces_by_card: tuple[int, ...]
+    """The most network interfaces per network card, by card index. Card 0 holds the primary one."""
+    ipv4_per_interface: int
+    """The primary address included."""
+    ipv6_per_interface: int
+    """0: the type has no IPv6."""
+
+
+@cache
+def known_types() -> Mapping[str, Limits]:
+    """Return the limits of every instance type known; `tools/instance_types.py` writes the file behind it."""
+    text = Path(__file__).with_name("instance_types.json").read_text(encoding="utf-8")
+    return {
+        name: Limits(tuple(raw["cards"]), raw["ipv4"], raw["ipv6"])
+        for name, raw in json.loads(text).items()
+    }

@@ -1,0 +1,125 @@
+"""What can be read of a file that has faults, so that a person sees all of them at once and not in rounds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from authoring.models import Hook, Interface, Reconcile
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from authoring.problems import Location
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+@dataclass(frozen=True)
+class Text:
+    """A text and where it stands."""
+
+    location: Location
+    value: str
+
+
+@dataclass(frozen=True)
+class WrittenInterface:
+    """An interface whose keys in `unreadable` have stand-ins for their values."""
+
+    location: Location
+    item: Interface
+    unreadable: frozenset[str]
+
+
+@dataclass(frozen=True)
+class WrittenGroup:
+    """What can be read of a node group."""
+
+    name: Text | None
+    auto_scaling_group: Text | None
+    instance_types: tuple[Text, ...]
+    interfaces: tuple[WrittenInterface, ...]
+
+
+@dataclass(frozen=True)
+class Written:
+    """What can be read of a file."""
+
+    hook: Hook | None
+    reconcile: Reconcile | None
+    region: Text | None
+    alarm_topic: Text | None
+    tag_keys: frozenset[str]
+    groups: tuple[WrittenGroup, ...]
+
+
+def read(data: object) -> Written:
+    """Return what can be read of a file's data, whatever else is wrong with it."""
+    top = _map(data)
+    return Written(
+        hook=_valid(Hook, top.get("hook", {})),
+        reconcile=_valid(Reconcile, top.get("reconcile", {})),
+        region=_text((), top, "region"),
+        alarm_topic=_text((), top, "alarm_topic_arn"),
+        tag_keys=frozenset(key for key in _map(top.get("tags")) if isinstance(key, str)),
+        groups=tuple(
+            _group(("node_groups", position), _map(raw))
+            for position, raw in enumerate(_list(top.get("node_groups")))
+        ),
+    )
+
+
+def _group(here: Location, raw: Mapping[object, object]) -> WrittenGroup:
+    return WrittenGroup(
+        name=_text(here, raw, "name"),
+        auto_scaling_group=_text(here, raw, "auto_scaling_group"),
+        instance_types=tuple(
+            Text((*here, "instance_types", position), name)
+            for position, name in enumerate(_list(raw.get("instance_types")))
+            if isinstance(name, str)
+        ),
+        interfaces=tuple(
+            _interface((*here, "interfaces", position), _map(written))
+            for position, written in enumerate(_list(raw.get("interfaces")))
+        ),
+    )
+
+
+_STAND_INS: Mapping[str, object] = {
+    "name": "unreadable",
+    "subnets": ["subnet-00000000"],
+    "security_groups": ["sg-00000000"],
+}
+
+
+def _interface(here: Location, written: Mapping[object, object]) -> WrittenInterface:
+    try:
+        item, unreadable = Interface.model_validate(written), frozenset[str]()
+    except ValidationError as error:
+        unreadable = frozenset(str(detail["loc"][0]) for detail in error.errors())
+        kept = {str(key): value for key, value in written.items() if str(key) not in unreadable}
+        item = Interface.model_validate({**_STAND_INS, **kept})
+    return WrittenInterface(here, item, unreadable)
+
+
+def _valid(model: type[Model], raw: object) -> Model | None:
+    try:
+        return model.model_validate(raw)
+    except ValidationError:
+        return None
+
+
+def _text(here: Location, raw: Mapping[object, object], key: str) -> Text | None:
+    value = raw.get(key)
+    return Text((*here, key), value) if isinstance(value, str) else None
+
+
+def _map(raw: object) -> Mapping[object, object]:
+    return raw if isinstance(raw, dict) else {}
+
+
+def _list(raw: object) -> list[object]:
+    return raw if isinstance(raw, list) else []
