@@ -1,0 +1,39 @@
+"""Load configuration files for a command: what is wrong with them goes to stderr in plain words."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import typer
+
+import authoring
+from domain.errors import ConfigInvalid
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+EXIT_BAD_CONFIG = 2
+
+
+def load_or_tell(path: Path) -> authoring.Authored | None:
+    """Return the file's configuration, or None after telling every problem on stderr."""
+    try:
+        return authoring.load(path)
+    except ConfigInvalid as error:
+        count = len(error.problems)
+        typer.echo(f"{path}: {count} {'problem' if count == 1 else 'problems'}", err=True)
+        for problem in error.problems:
+            typer.echo(f"  {problem}", err=True)
+        return None
+
+
+def load_or_exit(path: Path) -> authoring.Authored:
+    """Return the file's configuration.
+
+    Raises:
+        typer.Exit: with status 2, after telling every problem on stderr.
+    """
+    authored = load_or_tell(path)
+    if authored is None:
+        raise typer.Exit(EXIT_BAD_CONFIG)
+    return authored

@@ -1,0 +1,126 @@
+"""`validate`: is a configuration right, and what will each node get?"""
+
+from __future__ import annotations
+
+from pathlib import Path  # noqa: TC003 - typer reads the annotations at run time
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+
+import authoring
+from authoring.instance_types import known_types
+from cli.loading import EXIT_BAD_CONFIG, load_or_tell
+from domain.config import Ipv4Mode
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from rich.console import RenderableType
+
+    from authoring.models import NodeGroup as AuthoredGroup
+    from domain.config import InterfaceSpec, NodeGroup, SecurityGroupSelector, SubnetSelector
+
+
+def validate(
+    paths: Annotated[list[Path], typer.Argument(metavar="CONFIG...", help="Configuration files.")],
+) -> None:
+    """Check configuration files, tell every problem at once, and show what each node will get."""
+    console = Console()
+    failed = False
+    for path in paths:
+        authored = load_or_tell(path)
+        if authored is None:
+            failed = True
+            continue
+        for part in described(authored):
+            console.print(part)
+    if failed:
+        raise typer.Exit(EXIT_BAD_CONFIG)
+
+
+def described(authored: authoring.Authored) -> Iterator[RenderableType]:
+    """Yield what the configuration means, ready to be printed: a headline, and for each node group its tables."""
+    config = authoring.resolve(authored)
+    yield f"{config.owner} for cluster {config.cluster_name}"
+    for written, group in zip(authored.node_groups, config.node_groups, strict=True):
+        yield _interfaces(group)
+        if written.instance_types:
+            yield _room(written)
+
+
+def _interfaces(group: NodeGroup) -> Table:
+    table = _table(f"Each node of {group.name} (Auto Scaling group {group.auto_scaling_group})")
+    for heading in ("interface", "subnet", "security group"):
+        table.add_column(heading, no_wrap=True)
+    table.add_column("addresses", overflow="fold")
+    for spec in group.interfaces:
+        table.add_row(
+            f"{spec.name}\n{_index(spec)}",
+            _subnets(spec.subnets),
+            _security_groups(spec.security_groups),
+            _addresses(spec),
+        )
+    return table
+
+
+def _table(title: str) -> Table:
+    return Table(title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False, leading=1)
+
+
+def _index(spec: InterfaceSpec) -> str:
+    index = f"index {spec.device_index}{'' if spec.device_index_fixed else ' or next'}"
+    return f"{index}\ncard {spec.network_card_index}" if spec.network_card_index else index
+
+
+def _subnets(selector: SubnetSelector) -> str:
+    if selector.by_zone:
+        return "\n".join(f"{zone}\n{subnet}" for zone, subnet in selector.by_zone.items())
+    if selector.tags:
+        return _tags(selector.tags)
+    return "\n".join(selector.ids)
+
+
+def _security_groups(selector: SecurityGroupSelector) -> str:
+    return _tags(selector.tags) if selector.tags else "\n".join(selector.ids)
+
+
+def _tags(tags: Mapping[str, str]) -> str:
+    return "\n".join(f"tag {key}={value}" for key, value in tags.items())
+
+
+_IPV4 = {
+    Ipv4Mode.AUTO: "IPv4: any free",
+    Ipv4Mode.FROM_START: "IPv4: lowest free",
+    Ipv4Mode.NONE: "no IPv4",
+}
+
+
+def _addresses(spec: InterfaceSpec) -> str:
+    parts = [_IPV4[spec.ipv4], *(f"not {pods}" for pods in spec.pod_ranges)]
+    if spec.ipv6_count:
+        parts.append(f"IPv6: {spec.ipv6_count}")
+    if not spec.source_dest_check:
+        parts.append("no source/dest check")
+    return "\n".join(parts)
+
+
+def _room(group: AuthoredGroup) -> Table:
+    """Show what is left on card 0, where the VPC CNI attaches its own interfaces."""
+    used = 1 + sum(1 for interface in group.interfaces if interface.network_card == 0)
+    table = _table(f"Room on the instance types of {group.name}")
+    for heading in (
+        "type",
+        "interfaces on card 0",
+        "used",
+        "left for the VPC CNI",
+        "IPv4 per interface",
+    ):
+        table.add_column(heading)
+    for name in group.instance_types:
+        limits = known_types()[name]
+        most = limits.interfaces_by_card[0]
+        table.add_row(name, str(most), str(used), str(most - used), str(limits.ipv4_per_interface))
+    return table
