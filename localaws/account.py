@@ -7,12 +7,18 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from localaws.calls import CallLog
 from localaws.client import InternalClients
 from localaws.ec2.service import Ec2
+from localaws.faults import Faults
+from localaws.gate import Gate
+from localaws.iam.authorization import Authorizations
+from localaws.iam.principals import Principals
 from localaws.patching import Patch, applied
+from localaws.throttling import Buckets, Rate
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from localaws.clock import Clock
 
@@ -36,6 +42,9 @@ class Settings:
     """How long a new network interface is unknown to other calls (EC2 is eventually consistent)."""
     throttling: bool = True
     """Whether the documented token buckets apply."""
+    autoscaling_bucket_size: float = 100.0
+    autoscaling_refill_per_s: float = 10.0
+    """Auto Scaling has one bucket for all its actions, but AWS publishes no numbers: these two are assumptions."""
     enforce_iam: bool = True
     """Whether a function's calls are authorized against its role's policies."""
 
@@ -51,10 +60,22 @@ class Account:
         self.settings = settings or Settings()
         self.lock = threading.RLock()
         self.client = InternalClients().client
+        self.calls = CallLog()
+        self.faults = Faults()
+        self.buckets = Buckets(
+            clock,
+            Rate(self.settings.autoscaling_bucket_size, self.settings.autoscaling_refill_per_s),
+        )
+        self.principals = Principals()
+        self.authorizations = Authorizations(ACCOUNT_ID, self.lock)
+        self.on_crash: Callable[[str], object] = lambda _access_key_id: None
+        """Called with the access key of a caller that a fault kills: whoever runs that process ends it."""
+        self.gate = Gate(self)
         self.ec2 = Ec2(self)
 
     def patches(self) -> Iterable[Patch]:
         """Yield every module's patches, in the order in which they must be applied."""
+        yield from self.gate.patches()
         yield from self.ec2.patches()
 
     @contextmanager

@@ -1,0 +1,1 @@
+"""Who may do what: the roles' real policies, held against what each call needs."""
