@@ -1,0 +1,47 @@
+"""Functions as values, and archives that hold their code."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from typing import TYPE_CHECKING
+
+import pytest
+
+from localaws.functions.model import Function
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+def archive(files: dict[str, str]) -> bytes:
+    """Return a zip archive with these files."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as target:
+        for name, text in files.items():
+            target.writestr(name, text)
+    return buffer.getvalue()
+
+
+@pytest.fixture
+def function_of() -> Callable[..., Function]:
+    """Return a maker of functions from source text; keywords replace fields."""
+
+    def make(source: str, *, layer: dict[str, str] | None = None, **fields: object) -> Function:
+        values: dict[str, object] = {
+            "name": "probe",
+            "arn": "arn:aws:lambda:us-east-1:123456789012:function:probe",
+            "region": "us-east-1",
+            "role_arn": "arn:aws:iam::123456789012:role/probe",
+            "handler": "app.handler",
+            "runtime": "python3.14",
+            "timeout_s": 30,
+            "memory_mb": 512,
+            "environment": {},
+            "code": archive({"app.py": source}),
+            "layers": (archive(layer),) if layer else (),
+            "log_group": "/aws/lambda/probe",
+        }
+        return Function(**{**values, **fields})  # type: ignore[arg-type]  # the fields come by keyword
+
+    return make
