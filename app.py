@@ -1,0 +1,64 @@
+"""The CDK application: one configuration file, named by the context value `config`, becomes one stack."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from aws_cdk import App, Validations
+from cdk_nag import AwsSolutionsChecks
+
+import authoring
+from domain.errors import ConfigInvalid, Problem
+from stacks.assets import stage
+from stacks.eni_lifecycle_stack import EniLifecycleStack
+from stacks.settings import settings_of
+
+REPOSITORY = Path(__file__).resolve().parent
+INVALID_CONFIG = 2
+"""The exit code of a configuration that cannot be used."""
+
+
+def build(app: App, *, repository: Path = REPOSITORY) -> EniLifecycleStack:
+    """Compose the stack for the file that the context names.
+
+    Raises:
+        ConfigInvalid: no file is named, or the file cannot be used.
+    """
+    path = app.node.try_get_context("config")
+    if not isinstance(path, str):
+        raise ConfigInvalid(
+            [
+                Problem(
+                    path="context config",
+                    value=path,
+                    message="no configuration file is named",
+                    remedy="Pass `-c config=config/NAME.yaml` to cdk.",
+                )
+            ]
+        )
+    authored = authoring.load(repository / path)
+    config = authoring.resolve(authored)
+    return EniLifecycleStack(
+        app,
+        config=config,
+        settings=settings_of(authored),
+        asset=stage(config, repository=repository, build=repository / "build"),
+    )
+
+
+def main() -> int:
+    """Synthesize; on a configuration that cannot be used, say all that is wrong with it and write nothing."""
+    app = App(analytics_reporting=False)
+    Validations.of(app).add_plugins(AwsSolutionsChecks(app))
+    try:
+        build(app)
+    except ConfigInvalid as invalid:
+        sys.stderr.write(f"{invalid}\n")
+        return INVALID_CONFIG
+    app.synth()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

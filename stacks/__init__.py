@@ -1,0 +1,1 @@
+"""The CDK application: one construct per capability, composed by one stack per configuration."""

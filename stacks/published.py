@@ -1,0 +1,81 @@
+"""What others read of a stack: each fact once as an output and once as an SSM parameter."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from aws_cdk import CfnOutput
+from aws_cdk import aws_ssm as ssm
+from constructs import Construct
+
+from domain import naming
+from domain.config import to_json
+from domain.errors import ConfigInvalid, Problem
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from domain.config import Config
+
+STANDARD_PARAMETER_CHARACTERS = 4096
+ADVANCED_PARAMETER_CHARACTERS = 8192
+"""Parameter Store's quotas for a value; an advanced parameter is charged for."""
+
+
+def node_group_documents(config: Config) -> dict[str, str]:
+    """Return by node group the resolved configuration narrowed to it, in the form that `config.from_json` reads.
+
+    Raises:
+        ConfigInvalid: a document does not fit into a parameter.
+    """
+    documents = {
+        group.name: to_json(replace(config, node_groups=(group,))) for group in config.node_groups
+    }
+    problems = [
+        Problem(
+            path=f"node_groups[{index}]",
+            value=name,
+            message=f"takes {len(document)} characters resolved, more than the "
+            f"{ADVANCED_PARAMETER_CHARACTERS} of an SSM parameter",
+            remedy="Give the group fewer interfaces or tags.",
+        )
+        for index, (name, document) in enumerate(documents.items())
+        if len(document) > ADVANCED_PARAMETER_CHARACTERS
+    ]
+    if problems:
+        raise ConfigInvalid(problems)
+    return documents
+
+
+class Published(Construct):
+    """Outputs with stable export names, and parameters below the stack's own path."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        owner: str,
+        facts: Mapping[str, str],
+        documents: Mapping[str, str],
+    ) -> None:
+        """Publish `facts` by kebab-case name, and the node groups' `documents` as parameters alone."""
+        super().__init__(scope, construct_id)
+        for leaf, value in facts.items():
+            self._parameter(owner, leaf, value)
+            output = CfnOutput(self, f"{leaf}-output", value=value, export_name=f"{owner}-{leaf}")
+            # What a person sees after a deployment, and scripts pick from its outputs file.
+            output.override_logical_id(leaf.title().replace("-", ""))
+        for name, document in documents.items():
+            self._parameter(owner, f"node-groups/{name}", document)
+
+    def _parameter(self, owner: str, leaf: str, value: str) -> None:
+        fits = len(value) <= STANDARD_PARAMETER_CHARACTERS
+        ssm.StringParameter(
+            self,
+            leaf,
+            parameter_name=naming.parameter(owner, leaf),
+            string_value=value,
+            tier=ssm.ParameterTier.STANDARD if fits else ssm.ParameterTier.ADVANCED,
+        )
