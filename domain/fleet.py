@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from domain import pacing, tags
 from domain.launch import plan_launch
 from domain.model import EniStatus
-from domain.plan import AddTags, Create, InterfaceWork, NodePlan
+from domain.plan import AddTags, InterfaceWork, NodePlan
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -70,29 +70,27 @@ def worth_holding(waited: timedelta, heartbeat_timeout_s: int) -> bool:
     return waited.total_seconds() < HOLD_LIMIT * heartbeat_timeout_s
 
 
-def plan_repair(node: Node, *, adopt: bool) -> NodePlan:
-    """Return what a node in service lacks: drift is always mended, an absent interface only where that is asked for.
+def plan_repair(node: Node) -> NodePlan:
+    """Return what the attached network interfaces of a node in service lack: drift is always mended.
 
-    The tags are part of it: without no_manage the VPC CNI takes an ENI over the next time it starts, and without the
-    owner's tags nobody would find it again (that one cannot be found here either).
+    The tags are part of it: without no_manage the VPC CNI takes an ENI over the next time it starts. Whatever would
+    create or attach is left out: that is adoption, which a person asks for.
     """
     plan = plan_launch(node)
     if plan.failure is not None:
         return plan
-    work = [item for item in plan.work if adopt or not _creates(item)]
+    work = [item for item in plan.work if item.attachment_id is not None]
     tagged = [_retag(node, eni) for eni in node.interfaces if eni.attachment is not None]
     work += [item for item in tagged if item is not None]
-    return NodePlan(plan.reason, tuple(work), waiting=plan.waiting)
+    return NodePlan(plan.reason, tuple(work))
 
 
 def missing(node: Node) -> tuple[str, ...]:
-    """Return the names of the interfaces that a node has no network interface for."""
-    present = {eni.tags.get(tags.INTERFACE) for eni in node.interfaces}
+    """Return the names of the interfaces that a node has nothing attached for."""
+    present = {
+        eni.tags.get(tags.INTERFACE) for eni in node.interfaces if eni.attachment is not None
+    }
     return tuple(desired.spec.name for desired in node.desired if desired.spec.name not in present)
-
-
-def _creates(item: InterfaceWork) -> bool:
-    return any(isinstance(step, Create) for step in item.steps)
 
 
 def _retag(node: Node, eni: NetworkInterface) -> InterfaceWork | None:

@@ -13,7 +13,6 @@ from domain.model import AttachmentStatus, EniStatus, InstanceState
 from domain.plan import (
     Attach,
     Create,
-    Epoch,
     InterfaceWork,
     NodePlan,
     SetDeleteOnTermination,
@@ -64,12 +63,6 @@ class Node:
     desired: tuple[Desired, ...]
     interfaces: tuple[NetworkInterface, ...]
     """Every network interface with our owner tag and this instance's tag."""
-    epoch: Epoch
-
-
-def epoch_of_launch(instance: Instance) -> Epoch:
-    """Return the epoch of an instance's launch: known to whoever observes the instance, event or no event."""
-    return Epoch(f"launch {instance.launched_at.isoformat()}", instance.launched_at)
 
 
 def plan_unseen(
@@ -193,14 +186,14 @@ def _create(node: Node, desired: Desired, generation: int) -> Create:
         node_group=node.node_group,
         instance_id=node.instance.instance_id,
         interface=desired.spec.name,
-        created_at=node.epoch.at,
+        created_at=node.instance.launched_at,
     )
     return Create(
         spec=desired.spec,
         instance_id=node.instance.instance_id,
         subnet_id=desired.subnet_id,
         security_group_ids=desired.security_group_ids,
-        epoch=node.epoch,
+        launched_at=node.instance.launched_at,
         tags={**desired.spec.tags, **ledger},
         generation=generation,
     )

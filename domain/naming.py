@@ -6,6 +6,8 @@ import hashlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from domain.model import InstanceId
 
 METRICS_NAMESPACE = "MultusEni"
@@ -40,21 +42,27 @@ def parameter(owner_name: str, leaf: str) -> str:
 
 
 def client_token(
-    epoch: str, instance_id: InstanceId, interface: str, address: str | None, generation: int
+    instance_id: InstanceId,
+    launched_at: datetime,
+    interface: str,
+    address: str | None,
+    generation: int,
 ) -> str:
     """Return a ClientToken (at most 64 ASCII characters) for the create of one interface.
 
+    Made of what anyone sees who observes the instance, event or no event: the queue's run, a duplicate of it and the
+    scheduled run repeat the very same request, and EC2 answers all of them with one network interface.
+
     Args:
-        epoch: what the create belongs to: the launch of the instance, or one repair run. Whoever works on the same
-            launch, from the queue or from the schedule, repeats the very same request.
         instance_id: the node.
+        launched_at: when it was last started; an instance of a warm pool starts more than once.
         interface: the interface's name in its node group.
         address: the chosen address, if any. A request with another address is another request, and EC2 answers
             IdempotentParameterMismatch to a token used for two.
         generation: how many times the answer to this token turned out to be a network interface that is gone.
     """
-    text = "\0".join((epoch, str(instance_id), interface, address or "", str(generation)))
-    return hashlib.sha256(text.encode()).hexdigest()
+    parts = (str(instance_id), launched_at.isoformat(), interface, address or "", str(generation))
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 
 
 def description(interface: str, instance_id: InstanceId) -> str:

@@ -17,15 +17,6 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Epoch:
-    """What a create belongs to, so that whoever repeats it repeats the very same request."""
-
-    name: str
-    at: datetime
-    """Becomes the created-at tag; never taken from the clock of the run."""
-
-
-@dataclass(frozen=True)
 class Create:
     """Create the network interface, with everything it will ever be told apart by."""
 
@@ -33,7 +24,8 @@ class Create:
     instance_id: InstanceId
     subnet_id: SubnetId
     security_group_ids: tuple[SecurityGroupId, ...]
-    epoch: Epoch
+    launched_at: datetime
+    """Of the instance; part of the token."""
     tags: Mapping[str, str] = field(hash=False)
     address: str | None = None
     generation: int = 0
@@ -42,7 +34,7 @@ class Create:
     def client_token(self) -> str:
         """Return the token that makes a repeated create answer with the same network interface."""
         return naming.client_token(
-            self.epoch.name, self.instance_id, self.spec.name, self.address, self.generation
+            self.instance_id, self.launched_at, self.spec.name, self.address, self.generation
         )
 
     @property

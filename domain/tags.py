@@ -38,8 +38,9 @@ def ownership_tags(
 ) -> dict[str, str]:
     """Return the tags that make a network interface ours and let any later run find out what it is for.
 
-    `created_at` comes from the event and never from the clock: a repeated create must be identical to the first,
-    or EC2 answers IdempotentParameterMismatch.
+    `created_at` is when the instance was launched and never comes from the clock: a repeated create must be identical
+    to the first, or EC2 answers IdempotentParameterMismatch. It can be too early and never too late, and what asks for
+    an age (the orphan sweep) also asks for the instance to be gone.
     """
     return {
         NO_MANAGE: NO_MANAGE_VALUE,

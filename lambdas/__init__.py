@@ -1,0 +1,1 @@
+"""What runs in the account: three handlers and what they need."""

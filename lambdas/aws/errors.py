@@ -1,0 +1,135 @@
+"""AWS's error codes, classified once. Nobody else reads `response["Error"]`.
+
+Codes: Amazon EC2 API reference, "Error codes for the Amazon EC2 API"; Amazon EC2 Auto Scaling API reference, "Common
+Errors". Message text is no contract: it is looked at only where AWS gives two meanings to one code.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from domain import errors
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from domain.errors import EniLifecycleError
+
+_CLASSES: dict[type[EniLifecycleError], frozenset[str]] = {
+    errors.Throttled: frozenset(
+        {
+            "EC2ThrottledException",
+            "RequestLimitExceeded",
+            "RequestThrottled",
+            "SlowDown",
+            "Throttling",
+            "ThrottlingException",
+            "TooManyRequestsException",
+        }
+    ),
+    errors.ServiceFault: frozenset(
+        {
+            "InsufficientCapacity",
+            "InternalError",
+            "InternalFailure",
+            "InternalServerError",
+            "RequestTimeout",
+            "ServiceUnavailable",
+            "Unavailable",
+        }
+    ),
+    errors.NotYetVisible: frozenset(
+        {
+            "InvalidAttachmentID.NotFound",
+            "InvalidGroup.NotFound",
+            "InvalidInstanceID.NotFound",
+            "InvalidNetworkInterfaceID.NotFound",
+        }
+    ),
+    errors.WrongState: frozenset(
+        {
+            "ConcurrentTagAccess",
+            "IncorrectInstanceState",
+            "IncorrectState",
+            "InvalidInstanceState",
+            "InvalidNetworkInterface.InUse",
+            "ResourceContention",
+        }
+    ),
+    errors.AddressTaken: frozenset({"InvalidIPAddress.InUse"}),
+    errors.SubnetExhausted: frozenset({"InsufficientFreeAddressesInSubnet"}),
+    errors.AttachmentLimitReached: frozenset({"AttachmentLimitExceeded"}),
+    errors.QuotaReached: frozenset(
+        {
+            "InvalidInterface.IpAddressLimitExceeded",
+            "NetworkInterfaceLimitExceeded",
+            "PrivateIpAddressLimitExceeded",
+            "SecurityGroupsPerInterfaceLimitExceeded",
+            "TagLimitExceeded",
+        }
+    ),
+    errors.AccessDenied: frozenset(
+        {"AccessDenied", "AccessDeniedException", "AuthFailure", "UnauthorizedOperation"}
+    ),
+}
+_BY_CODE = {code: kind for kind, codes in _CLASSES.items() for code in codes}
+
+_GONE = frozenset({"InvalidNetworkInterfaceID.NotFound", "InvalidAttachmentID.NotFound"})
+
+NO_ACTIVE_ACTION = "No active Lifecycle Action found"
+"""How Auto Scaling begins the message of the ValidationError for an action that is finished, timed out or unknown. The
+code alone also means a bad hook or group name, so this is the second place where text decides."""
+
+
+def is_gone(error: ClientError) -> bool:
+    """Return whether a delete found nothing left to delete, which is success."""
+    return error.response["Error"]["Code"] in _GONE
+
+
+def is_no_active_action(error: ClientError) -> bool:
+    """Return whether a lifecycle action is over already, whoever ended it."""
+    detail = error.response["Error"]
+    return detail["Code"] == "ValidationError" and detail["Message"].startswith(NO_ACTIVE_ACTION)
+
+
+def is_throttle(code: str) -> bool:
+    """Return whether a code says that the caller was too fast."""
+    return code in _CLASSES[errors.Throttled]
+
+
+def translate(error: ClientError) -> EniLifecycleError:
+    """Return what an AWS error means for a lifecycle, with the operation and AWS's code in its details."""
+    code, message = error.response["Error"]["Code"], error.response["Error"]["Message"]
+    kind = _BY_CODE.get(code) or _by_text(code, message) or errors.SpecRejected
+    return kind(
+        f"{error.operation_name}: {code}: {message}", operation=error.operation_name, aws_code=code
+    )
+
+
+def _by_text(code: str, message: str) -> type[EniLifecycleError] | None:
+    """Tell apart the meanings of InvalidParameterValue that want different answers."""
+    if code != "InvalidParameterValue":
+        return None
+    if "already has an interface attached at device index" in message:
+        return errors.DeviceIndexTaken
+    if "is currently in use" in message:
+        return errors.WrongState
+    return None
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Turn whatever an AWS call raises into one of our errors.
+
+    Raises:
+        EniLifecycleError: the translation; no answer at all (time-outs, broken connections) is a ServiceFault.
+    """
+    try:
+        yield
+    except ClientError as error:
+        raise translate(error) from error
+    except BotoCoreError as error:
+        raise errors.ServiceFault(str(error), operation=type(error).__name__) from error

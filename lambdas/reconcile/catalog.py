@@ -1,0 +1,94 @@
+"""Which subnet and which security groups an interface gets in an Availability Zone; looked up once in a while."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, TypeVar
+
+from domain import placement
+from domain.errors import SpecRejected
+from domain.launch import Desired
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Mapping, Sequence
+    from datetime import datetime
+
+    from domain.config import InterfaceSpec, NodeGroup, SecurityGroupSelector, SubnetSelector
+    from domain.model import Instance, SecurityGroupId, Subnet, SubnetId
+    from lambdas.reconcile.ports import Clock, Ec2Port
+
+KEEP_FOR = timedelta(seconds=60)
+"""A subnet never changes its zone or its CIDR; reservations and tags can change at any time."""
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class _Known:
+    value: object
+    at: datetime
+
+
+class Catalog:
+    """Settles the selectors of the configuration, with the answers kept for a minute."""
+
+    def __init__(self, ec2: Ec2Port, clock: Clock) -> None:
+        self._ec2 = ec2
+        self._clock = clock
+        self._known: dict[object, _Known] = {}
+
+    def desired(self, group: NodeGroup, instance: Instance) -> tuple[Desired, ...]:
+        """Return what a node of the group must have.
+
+        Raises:
+            NoSubnetInZone: an interface names no subnet in the node's zone.
+            SpecRejected: a tag matches no security group.
+            Transient: a look-up failed; try again.
+        """
+        return tuple(
+            Desired(
+                spec, self._subnet_of(spec, instance), self._security_groups(spec.security_groups)
+            )
+            for spec in group.interfaces
+        )
+
+    def subnets(self, subnet_ids: Collection[SubnetId]) -> Mapping[SubnetId, Subnet]:
+        """Return the subnets with their CIDR reservations."""
+        key = tuple(sorted(subnet_ids))
+        found: Sequence[Subnet] = self._kept(
+            ("ids", key), lambda: self._ec2.find_subnets(ids=key) if key else []
+        )
+        return {subnet.subnet_id: subnet for subnet in found}
+
+    def _subnet_of(self, spec: InterfaceSpec, instance: Instance) -> SubnetId:
+        zone = instance.availability_zone
+        if spec.subnets.by_zone is not None:
+            return placement.named_for_zone(spec, spec.subnets.by_zone, zone)
+        return placement.pick_in_zone(
+            spec, self._candidates(spec.subnets), zone, instance.instance_id
+        )
+
+    def _candidates(self, selector: SubnetSelector) -> Sequence[Subnet]:
+        if selector.ids:
+            return list(self.subnets(selector.ids).values())
+        wanted = dict(selector.tags or {})
+        key = ("subnet tags", tuple(sorted(wanted.items())))
+        return self._kept(key, lambda: self._ec2.find_subnets(with_tags=wanted))
+
+    def _security_groups(self, selector: SecurityGroupSelector) -> tuple[SecurityGroupId, ...]:
+        if selector.ids:
+            return tuple(sorted(selector.ids))
+        wanted = dict(selector.tags or {})
+        key = ("security group tags", tuple(sorted(wanted.items())))
+        found = self._kept(key, lambda: self._ec2.find_security_groups(wanted))
+        if not found:
+            raise SpecRejected(f"no security group has the tags {wanted}")
+        return found
+
+    def _kept(self, key: object, look_up: Callable[[], T]) -> T:
+        known = self._known.get(key)
+        now = self._clock.now()
+        if known is None or now - known.at >= KEEP_FOR:
+            known = self._known[key] = _Known(look_up(), now)
+        return known.value  # type: ignore[return-value]  # the key determines the type

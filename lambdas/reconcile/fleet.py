@@ -1,0 +1,294 @@
+"""Repairs, on a schedule, what events cannot promise: lost hooks, drift, missing interfaces, orphans."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from domain import fleet as decide
+from domain import tags
+from domain.errors import EniLifecycleError
+from domain.fleet import WaitingAction
+from domain.launch import Node
+from domain.model import InstanceId
+from domain.outcome import Outcome, Result
+from lambdas.reconcile.launch import Launch
+from lambdas.reconcile.termination import Termination
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+    from datetime import datetime
+
+    from domain.config import Config, NodeGroup
+    from domain.fleet import Member, Orphans
+    from domain.model import Instance, NetworkInterface
+    from lambdas.reconcile.catalog import Catalog
+    from lambdas.reconcile.executor import Executor
+    from lambdas.reconcile.launch import LaunchReconciler
+    from lambdas.reconcile.ports import AutoScalingPort, Clock, Ec2Port, QueuePort
+    from lambdas.reconcile.termination import TerminationReconciler
+
+WORTH_STARTING = timedelta(seconds=30)
+"""What must be left of a run's time before it takes over a launch."""
+LAUNCHES_AT_ONCE = 10
+"""Lost launches are worked in batches of as many as a queue hands over."""
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """What a run may do."""
+
+    heartbeat_timeout_s: int
+    orphan_min_age: timedelta
+    max_deletions: int
+    dry_run: bool
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a run found and did."""
+
+    outcomes: tuple[Outcome, ...]
+    nodes: int
+    """In service, in the adopted groups."""
+    orphans: Orphans
+    deleted: int
+    heartbeats: int
+
+
+@dataclass(frozen=True)
+class _Fleet:
+    interfaces: tuple[NetworkInterface, ...]
+    members: tuple[Member, ...]
+    instances: Mapping[InstanceId, Instance]
+
+
+class FleetReconciler:
+    """Looks at everything this stack owns in a few pages and mends what is not as it should be.
+
+    A run may overlap another, or the queues' runs: every step it takes observes first and repeats harmlessly. A look that
+    fails ends the run before anything is deleted; the next run is a few minutes away.
+    """
+
+    def __init__(
+        self,
+        *,
+        config: Config,
+        launch_hook: str,
+        bounds: Bounds,
+        ec2: Ec2Port,
+        autoscaling: AutoScalingPort,
+        catalog: Catalog,
+        executor: Executor,
+        launches: LaunchReconciler,
+        terminations: TerminationReconciler,
+        launch_queue: QueuePort,
+        terminate_queue: QueuePort,
+        clock: Clock,
+    ) -> None:
+        self._config = config
+        self._launch_hook = launch_hook
+        self._bounds = bounds
+        self._ec2 = ec2
+        self._autoscaling = autoscaling
+        self._catalog = catalog
+        self._executor = executor
+        self._launches = launches
+        self._terminations = terminations
+        self._launch_queue = launch_queue
+        self._terminate_queue = terminate_queue
+        self._clock = clock
+
+    def run(self, deadline: datetime) -> Report:
+        """Look, mend, and report.
+
+        Args:
+            deadline: when the run must have ended.
+
+        Raises:
+            EniLifecycleError: what there is could not be listed; nothing was deleted.
+        """
+        fleet = self._observe()
+        now = self._clock.now()
+        outcomes, heartbeats = self._waiting_launches(fleet, now, deadline)
+        outcomes += self._waiting_terminations(fleet, deadline)
+        repairs, nodes = self._repair(fleet, deadline)
+        orphans = decide.find_orphans(
+            fleet.interfaces,
+            fleet.instances,
+            now=now,
+            min_age=self._bounds.orphan_min_age,
+            max_deletions=self._bounds.max_deletions,
+        )
+        deleted = 0
+        if not self._bounds.dry_run:
+            deleted = len(orphans.delete) - len(self._executor.delete(orphans.delete))
+        return Report((*outcomes, *repairs), nodes, orphans, deleted, heartbeats)
+
+    def _observe(self) -> _Fleet:
+        """List network interfaces first and instances last: see `domain.fleet.find_orphans` for why the order matters."""
+        interfaces = tuple(self._ec2.list_interfaces(self._config.owner))
+        groups = [group.auto_scaling_group for group in self._config.node_groups]
+        members = tuple(self._autoscaling.list_members(groups))
+        instances = dict(self._ec2.describe_group_instances(groups))
+        named = {InstanceId(eni.tags.get(tags.INSTANCE, "")) for eni in interfaces}
+        unknown = {
+            instance_id for instance_id in named if instance_id and instance_id not in instances
+        }
+        if unknown:
+            instances.update(self._ec2.describe_instances(unknown))
+        return _Fleet(interfaces, members, instances)
+
+    def _waiting_launches(
+        self, fleet: _Fleet, now: datetime, deadline: datetime
+    ) -> tuple[list[Outcome], int]:
+        waiting = [
+            (member, fleet.instances[member.instance_id])
+            for member in fleet.members
+            if member.lifecycle_state in decide.LAUNCH_WAIT
+            and member.instance_id in fleet.instances
+        ]
+        if not waiting:
+            return [], 0
+        backlog = self._launch_queue.has_backlog()
+        lost: list[Launch] = []
+        heartbeats = 0
+        for member, instance in waiting:
+            launch = Launch(member.instance_id, member.group_name, None, instance.launched_at)
+            action = decide.about_waiting(
+                now - instance.launched_at,
+                backlog=backlog,
+                heartbeat_timeout_s=self._bounds.heartbeat_timeout_s,
+            )
+            if action is WaitingAction.TAKE_OVER:
+                lost.append(launch)
+            elif action is WaitingAction.HEARTBEAT:
+                heartbeats += self._hold(launch)
+        return self._take_over(lost, deadline), heartbeats
+
+    def _take_over(self, lost: Sequence[Launch], deadline: datetime) -> list[Outcome]:
+        if self._bounds.dry_run:
+            return [
+                _reported(launch.instance_id, "its launch event was lost (dry run)")
+                for launch in lost
+            ]
+        outcomes: list[Outcome] = []
+        for start in range(0, len(lost), LAUNCHES_AT_ONCE):
+            if self._clock.now() + WORTH_STARTING >= deadline:
+                break
+            outcomes += self._launches.run(lost[start : start + LAUNCHES_AT_ONCE], deadline)
+        return outcomes
+
+    def _hold(self, launch: Launch) -> bool:
+        """Restart a hook's timer; one that cannot be restarted now is tried again by the next run."""
+        if self._bounds.dry_run:
+            return False
+        try:
+            return self._autoscaling.heartbeat(
+                launch.group_name, self._launch_hook, launch.instance_id, launch.token
+            )
+        except EniLifecycleError:
+            return False
+
+    def _waiting_terminations(self, fleet: _Fleet, deadline: datetime) -> list[Outcome]:
+        waiting = [
+            Termination(member.instance_id, member.group_name, None)
+            for member in fleet.members
+            if member.lifecycle_state in decide.TERMINATE_WAIT
+        ]
+        if not waiting or self._terminate_queue.has_backlog():
+            return []
+        if self._bounds.dry_run:
+            return [
+                _reported(item.instance_id, "its terminate event was lost (dry run)")
+                for item in waiting
+            ]
+        return self._terminations.run(waiting, deadline)
+
+    def _repair(self, fleet: _Fleet, deadline: datetime) -> tuple[list[Outcome], int]:
+        """Mend drift on every node in service; give adopted ones what they lack, as far as the time goes."""
+        by_instance = _by_instance(fleet.interfaces)
+        serving = [
+            (member, fleet.instances[member.instance_id])
+            for member in fleet.members
+            if member.lifecycle_state in decide.IN_SERVICE
+            and member.instance_id in fleet.instances
+            and not fleet.instances[member.instance_id].state.is_gone
+        ]
+        outcomes: list[Outcome] = []
+        adopted: list[Launch] = []
+        for member, instance in serving:
+            group = self._config.node_group_of(member.group_name)
+            if group is None:
+                continue
+            interfaces = by_instance.get(member.instance_id, ())
+            outcome, lacking = self._mend(group, instance, interfaces)
+            if outcome is not None:
+                outcomes.append(outcome)
+            if lacking and group.adopt_running:
+                adopted.append(
+                    Launch(member.instance_id, member.group_name, None, instance.launched_at)
+                )
+            elif lacking:
+                reason = f"lacks {', '.join(lacking)}; adopt_running is off"
+                outcomes.append(_reported(instance.instance_id, reason))
+        outcomes += [_adopted(outcome) for outcome in self._take_over(adopted, deadline)]
+        return outcomes, len(serving)
+
+    def _mend(
+        self, group: NodeGroup, instance: Instance, interfaces: tuple[NetworkInterface, ...]
+    ) -> tuple[Outcome | None, tuple[str, ...]]:
+        """Mend what is attached; return what came of it, if anything, and the names of what is not."""
+        instance_id = instance.instance_id
+        try:
+            desired = self._catalog.desired(group, instance)
+        except EniLifecycleError as error:
+            return _reported(instance_id, str(error), error), ()
+        node = Node(self._config.owner, group.name, instance, desired, interfaces)
+        plan = decide.plan_repair(node)
+        if plan.failure is not None:
+            return _reported(instance_id, plan.reason, plan.failure), ()
+        lacking = decide.missing(node)
+        if not plan.work:
+            return None, lacking
+        if self._bounds.dry_run:
+            return _reported(instance_id, f"{plan.reason} (dry run)"), lacking
+        done = self._executor.carry_out(plan.work)
+        fault = next((progress.error for progress in done if progress.error), None)
+        result = Result.REPORTED if fault else Result.REPAIRED
+        outcome = Outcome(
+            result,
+            plan.reason,
+            instance_id=instance_id,
+            node_group=group.name,
+            transition="repair",
+            error=fault,
+        )
+        return outcome, lacking
+
+
+def _adopted(outcome: Outcome) -> Outcome:
+    """Return a launch's outcome as that of an adoption: there was no hook to complete, nor to abandon."""
+    done = outcome.error is None
+    return replace(
+        outcome, result=Result.REPAIRED if done else Result.REPORTED, transition="repair"
+    )
+
+
+def _by_instance(
+    interfaces: Iterable[NetworkInterface],
+) -> Mapping[str, tuple[NetworkInterface, ...]]:
+    found: dict[str, tuple[NetworkInterface, ...]] = {}
+    for eni in interfaces:
+        instance_id = eni.tags.get(tags.INSTANCE, "")
+        found[instance_id] = (*found.get(instance_id, ()), eni)
+    return found
+
+
+def _reported(
+    instance_id: InstanceId, reason: str, error: EniLifecycleError | None = None
+) -> Outcome:
+    return Outcome(
+        Result.REPORTED, reason, instance_id=instance_id, transition="repair", error=error
+    )

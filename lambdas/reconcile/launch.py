@@ -1,0 +1,458 @@
+"""Brings launching nodes to where each has exactly its interfaces, then completes their hooks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from functools import partial
+from typing import TYPE_CHECKING
+
+from domain import launch as decide
+from domain import pacing, tags
+from domain.errors import (
+    AddressTaken,
+    DeadlineExceeded,
+    EniLifecycleError,
+    InvariantBroken,
+    NotYetVisible,
+    Permanent,
+)
+from domain.lifecycle import LifecycleResult
+from domain.model import InstanceState
+from domain.outcome import Outcome, Result
+from domain.plan import Create, NodePlan
+from domain.termination import plan_termination
+from lambdas.reconcile.executor import as_lifecycle_error
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+    from datetime import datetime
+
+    from domain.config import Config
+    from domain.model import (
+        GroupName,
+        Instance,
+        InstanceId,
+        LifecycleActionToken,
+        NetworkInterface,
+        SubnetId,
+    )
+    from lambdas.reconcile.catalog import Catalog
+    from lambdas.reconcile.executor import Executor, Progress
+    from lambdas.reconcile.ports import AutoScalingPort, Clock, Ec2Port, Workers
+
+PATIENCE = timedelta(seconds=40)
+"""How long a run stays with a node that makes no progress; then its message waits in the queue instead of in here."""
+LOST_AFTER = timedelta(seconds=20)
+"""A network interface that is still not found so long after its create was answered is gone, not merely invisible."""
+SLACK = timedelta(milliseconds=250)
+"""Nodes due within this are looked at together: one describe serves them all."""
+
+
+@dataclass(frozen=True)
+class Launch:
+    """One node whose launch hook is open."""
+
+    instance_id: InstanceId
+    group_name: GroupName
+    token: LifecycleActionToken | None
+    """None when the event was lost: the hook is completed by instance id."""
+    opened_at: datetime
+
+
+@dataclass
+class _Node:
+    """What a run remembers of one node between two looks."""
+
+    launch: Launch
+    due_at: datetime
+    """When to look next."""
+    progress_at: datetime
+    """When something last went forward."""
+    instance: Instance | None = None
+    interfaces: tuple[NetworkInterface, ...] = ()
+    rounds: int = 0
+    looks: int = 0
+    """How often it was looked at since the last thing was done."""
+    stumbles: int = 0
+    """How many rounds in a row something did not work."""
+    stumbled_in_round: int = 0
+    attach_answered_at: datetime | None = None
+    attached: set[str] = field(default_factory=set)
+    deleted: int = 0
+    created_at: dict[str, datetime] = field(default_factory=dict)
+    lost: dict[str, int] = field(default_factory=dict)
+    error: EniLifecycleError | None = None
+    """The last thing that did not work."""
+    outcome: Outcome | None = None
+
+
+class LaunchReconciler:
+    """Works a batch of launching nodes together: their describes are shared, their interfaces worked side by side.
+
+    A run can find a node in any state that an earlier run, another run at the same time, or nobody left it in; see
+    `domain.launch.plan_launch` for the list. It ends for each node with the hook completed, or with the hook open and a
+    reason: then the message returns to the queue and, should that fail too, the scheduled reconciler or the hook's
+    DefaultResult (ABANDON: the group replaces the node) is the backstop.
+    """
+
+    def __init__(
+        self,
+        *,
+        config: Config,
+        hook_name: str,
+        heartbeat_timeout_s: int,
+        ec2: Ec2Port,
+        autoscaling: AutoScalingPort,
+        catalog: Catalog,
+        executor: Executor,
+        workers: Workers,
+        clock: Clock,
+    ) -> None:
+        self._config = config
+        self._hook_name = hook_name
+        self._heartbeat_timeout_s = heartbeat_timeout_s
+        self._ec2 = ec2
+        self._autoscaling = autoscaling
+        self._catalog = catalog
+        self._executor = executor
+        self._workers = workers
+        self._clock = clock
+        self._pace = pacing.AttachPace()
+        self._conflicts: dict[tuple[InstanceId, str], int] = {}
+        self._taken: dict[SubnetId, set[str]] = {}
+
+    def run(self, launches: Sequence[Launch], deadline: datetime) -> list[Outcome]:
+        """Return what came of each launch, in order.
+
+        Args:
+            launches: the nodes; one may be named twice (a duplicate event in one batch).
+            deadline: when the run must have ended.
+        """
+        self._conflicts, self._taken = {}, {}
+        now = self._clock.now()
+        nodes = {launch: _Node(launch, now, now) for launch in launches}
+        while working := [node for node in nodes.values() if node.outcome is None]:
+            self._give_back([node for node in working if _is_hopeless(node, deadline)])
+            if waiting := [node for node in working if node.outcome is None]:
+                self._wait_until(min(node.due_at for node in waiting))
+                now = self._clock.now()
+                self._round([node for node in waiting if node.due_at <= now + SLACK])
+        return _in_order(launches, {launch: _ended(node) for launch, node in nodes.items()})
+
+    def _wait_until(self, due_at: datetime) -> None:
+        seconds = (due_at - self._clock.now()).total_seconds()
+        if seconds > 0:
+            self._clock.wait(seconds)
+
+    def _round(self, nodes: Sequence[_Node]) -> None:
+        """Look at the nodes, plan each, do what is planned, and close the hooks of those that are done."""
+        try:
+            self._observe(nodes)
+            plans = [self._plan(node) for node in nodes]
+            plans = self._with_addresses(nodes, plans)
+        except EniLifecycleError as error:
+            for node in nodes:
+                self._stumble(node, error)
+            return
+        failures = self._apply(nodes, plans)
+        closing: list[tuple[_Node, Callable[[], None]]] = []
+        for node, plan in zip(nodes, plans, strict=True):
+            failure = plan.failure or failures.get(node.launch)
+            if failure is not None:
+                closing.append((node, partial(self._abandon, node, failure)))
+            elif plan.converged:
+                closing.append((node, partial(self._continue, node)))
+            elif not node.stumbles:
+                node.due_at = self._next_look(node)
+        faults = self._workers.run([close for _, close in closing])
+        for (node, _), fault in zip(closing, faults, strict=True):
+            if (unclosed := as_lifecycle_error(fault)) is not None:
+                self._stumble(node, unclosed)
+
+    def _observe(self, nodes: Sequence[_Node]) -> None:
+        """Look at all nodes with two calls, or one when every instance is known to run and nothing went wrong.
+
+        Raises:
+            EniLifecycleError: a look failed.
+        """
+        ids = {node.launch.instance_id for node in nodes}
+        unsettled = {node.launch.instance_id for node in nodes if not _is_settled(node)}
+        interfaces: list[NetworkInterface] = []
+        instances: dict[InstanceId, Instance] = {}
+        looks: list[Callable[[], None]] = [
+            lambda: interfaces.extend(self._ec2.list_interfaces(self._config.owner, ids))
+        ]
+        if unsettled:
+            looks.append(lambda: instances.update(self._ec2.describe_instances(unsettled)))
+        for fault in self._workers.run(looks):
+            if fault is not None:
+                raise fault
+        now = self._clock.now()
+        for node in nodes:
+            self._note_observed(
+                node, interfaces, instances, now, fresh=node.launch.instance_id in unsettled
+            )
+
+    def _note_observed(
+        self,
+        node: _Node,
+        interfaces: Iterable[NetworkInterface],
+        instances: dict[InstanceId, Instance],
+        now: datetime,
+        *,
+        fresh: bool,
+    ) -> None:
+        before = (node.instance, node.interfaces)
+        instance_id = node.launch.instance_id
+        node.interfaces = tuple(
+            eni for eni in interfaces if eni.tags.get(tags.INSTANCE) == instance_id
+        )
+        if fresh:
+            node.instance = instances.get(instance_id)
+        node.rounds += 1
+        node.looks += 1
+        if before != (node.instance, node.interfaces):
+            node.progress_at = now
+
+    def _plan(self, node: _Node) -> NodePlan:
+        """Return what the node needs.
+
+        Raises:
+            Transient: what it must have could not be looked up; try again.
+        """
+        launch = node.launch
+        open_for = decide.hook_open_for(launch.opened_at, self._clock.now())
+        unseen = decide.plan_unseen(launch.instance_id, node.instance, open_for)
+        if node.instance is None or unseen is not None:
+            return unseen or NodePlan("not visible yet", waiting=True)
+        group = self._config.node_group_of(launch.group_name)
+        if group is None:
+            return NodePlan(f"group {launch.group_name} is not in this stack's configuration")
+        try:
+            desired = self._catalog.desired(group, node.instance)
+        except Permanent as failure:
+            return NodePlan(str(failure), failure=failure)
+        observed = decide.Node(
+            self._config.owner, group.name, node.instance, desired, node.interfaces
+        )
+        return decide.plan_launch(observed, node.lost)
+
+    def _with_addresses(self, nodes: Sequence[_Node], plans: list[NodePlan]) -> list[NodePlan]:
+        """Return the plans with an address chosen wherever one must be.
+
+        The look at the subnet is later than the look by tag, so it can show a network interface of ours that the first
+        one missed; then that node is planned again. Otherwise its address, being taken, would make us create another.
+
+        Raises:
+            EniLifecycleError: a look failed.
+        """
+        subnet_ids = sorted(decide.subnets_to_list(plans))
+        if not subnet_ids:
+            return plans
+        listed = {
+            subnet_id: self._ec2.list_subnet_interfaces(subnet_id) for subnet_id in subnet_ids
+        }
+        everything = [eni for enis in listed.values() for eni in enis]
+        for place, node in enumerate(nodes):
+            if missed := self._missed(node, everything):
+                node.interfaces += missed
+                plans[place] = self._plan(node)
+        taken = {
+            subnet_id: {address for eni in enis for address in eni.ipv4_addresses}
+            | self._taken.get(subnet_id, set())
+            for subnet_id, enis in listed.items()
+        }
+        return decide.choose_addresses(
+            plans, self._catalog.subnets(subnet_ids), taken, self._conflicts
+        )
+
+    def _missed(
+        self, node: _Node, everything: Iterable[NetworkInterface]
+    ) -> tuple[NetworkInterface, ...]:
+        known = {eni.eni_id for eni in node.interfaces}
+        return tuple(
+            eni
+            for eni in everything
+            if eni.tags.get(tags.OWNER) == self._config.owner
+            and eni.tags.get(tags.INSTANCE) == node.launch.instance_id
+            and eni.eni_id not in known
+        )
+
+    def _apply(
+        self, nodes: Sequence[_Node], plans: Sequence[NodePlan]
+    ) -> dict[Launch, EniLifecycleError]:
+        """Carry the plans out and return, by launch, what can never work."""
+        failures: dict[Launch, EniLifecycleError] = {}
+        owners = [node for node, plan in zip(nodes, plans, strict=True) for _ in plan.work]
+        done = self._executor.carry_out([work for plan in plans for work in plan.work])
+        for node in nodes:
+            node.stumbles = (
+                node.stumbles
+                if any(p.error for n, p in zip(owners, done, strict=True) if n is node)
+                else 0
+            )
+        for node, progress in zip(owners, done, strict=True):
+            self._note_progress(node, progress)
+            if progress.error is not None and not progress.error.retryable:
+                failures.setdefault(node.launch, progress.error)
+        for node, plan in zip(nodes, plans, strict=True):
+            faults = self._executor.delete(plan.deletions)
+            node.deleted += len(plan.deletions) - len(faults)
+            for fault in faults:
+                self._stumble(node, fault)
+        return failures
+
+    def _note_progress(self, node: _Node, progress: Progress) -> None:
+        now, interface = self._clock.now(), progress.work.interface
+        if progress.done:
+            node.progress_at, node.looks = now, 0
+        if any(isinstance(step, Create) for step in progress.done):
+            node.created_at[interface] = now
+        if progress.attached_at is not None:
+            node.attach_answered_at = max(
+                progress.attached_at, node.attach_answered_at or progress.attached_at
+            )
+            node.attached.add(interface)
+        if progress.error is None:
+            return
+        first = progress.work.steps[0]
+        if isinstance(progress.error, AddressTaken) and isinstance(first, Create) and first.address:
+            key = (node.launch.instance_id, interface)
+            self._conflicts[key] = self._conflicts.get(key, 0) + 1
+            self._taken.setdefault(first.subnet_id, set()).add(first.address)
+        if (
+            isinstance(progress.error, NotYetVisible)
+            and now - node.created_at.get(interface, now) > LOST_AFTER
+        ):
+            node.lost[interface] = node.lost.get(interface, 0) + 1
+        self._stumble(node, progress.error)
+
+    def _stumble(self, node: _Node, error: EniLifecycleError) -> None:
+        """Remember what did not work and when to try again: after 0.5, 1, 2, 4, then 8 seconds; a defect ends it."""
+        node.error = error
+        if isinstance(error, InvariantBroken):
+            node.outcome = self._outcome(node, Result.FAILED, str(error), error)
+            return
+        node.stumbles += node.stumbled_in_round != node.rounds
+        node.stumbled_in_round = node.rounds
+        pause_s = 0.0 if isinstance(error, AddressTaken) else 0.25 * 2.0 ** min(node.stumbles, 5)
+        node.due_at = self._clock.now() + timedelta(seconds=pause_s)
+
+    def _next_look(self, node: _Node) -> datetime:
+        now = self._clock.now()
+        since_s = (now - (node.attach_answered_at or node.progress_at)).total_seconds()
+        if node.attach_answered_at is None:
+            return now + timedelta(seconds=min(0.5 * 2.0 ** min(node.looks, 3), 4.0))
+        return now + timedelta(seconds=self._pace.wait_s(since_s, node.looks))
+
+    def _continue(self, node: _Node) -> None:
+        """Complete the hook: the node has exactly what it must have."""
+        now = self._clock.now()
+        if node.attach_answered_at is not None:
+            self._pace = self._pace.learned(
+                (now - node.attach_answered_at).total_seconds(), node.looks
+            )
+        ours = self._complete(node, LifecycleResult.CONTINUE)
+        open_for_s = (self._clock.now() - node.launch.opened_at).total_seconds()
+        outcome = self._outcome(
+            node, Result.CONTINUED if ours else Result.CLOSED, "every interface is attached", None
+        )
+        node.outcome = replace(outcome, hook_to_continue_s=open_for_s) if ours else outcome
+
+    def _abandon(self, node: _Node, failure: EniLifecycleError) -> None:
+        """Give the launch up, with the first error as its reason, leaving nothing that the instance does not take along.
+
+        What goes wrong while cleaning up is noted on that error and never replaces it: the orphan sweep is the backstop.
+        """
+        if isinstance(failure, InvariantBroken):
+            return
+        try:
+            left = self._ec2.list_interfaces(self._config.owner, {node.launch.instance_id})
+            plan = plan_termination(node.launch.instance_id, left)
+            faults = [item.error for item in self._executor.carry_out(plan.work) if item.error]
+            faults += (undeleted := self._executor.delete(plan.deletions))
+            node.deleted += len(plan.deletions) - len(undeleted)
+        except EniLifecycleError as error:
+            faults = [error]
+        for fault in faults:
+            failure.add_note(f"while cleaning up: {fault}")
+        ours = self._complete(node, LifecycleResult.ABANDON)
+        node.outcome = self._outcome(
+            node, Result.ABANDONED if ours else Result.CLOSED, str(failure), failure
+        )
+
+    def _complete(self, node: _Node, result: LifecycleResult) -> bool:
+        launch = node.launch
+        return self._autoscaling.complete(
+            launch.group_name, self._hook_name, launch.instance_id, launch.token, result
+        )
+
+    def _give_back(self, nodes: Sequence[_Node]) -> None:
+        """End the run for nodes that are not done: their messages come back, their hooks stay open long enough."""
+        self._workers.run([partial(self._give_back_one, node) for node in nodes])
+
+    def _give_back_one(self, node: _Node) -> None:
+        launch = node.launch
+        error = node.error or DeadlineExceeded("the run ended before every interface was attached")
+        open_for = decide.hook_open_for(launch.opened_at, self._clock.now())
+        node.outcome = self._outcome(node, Result.RETRY, str(error), error)
+        if pacing.heartbeat_due(open_for.total_seconds(), self._heartbeat_timeout_s):
+            try:
+                self._autoscaling.heartbeat(
+                    launch.group_name, self._hook_name, launch.instance_id, launch.token
+                )
+            except EniLifecycleError as fault:
+                error.add_note(f"while prolonging the hook: {fault}")
+
+    def _outcome(
+        self, node: _Node, result: Result, reason: str, error: EniLifecycleError | None
+    ) -> Outcome:
+        group = self._config.node_group_of(node.launch.group_name)
+        return Outcome(
+            result=result,
+            reason=reason,
+            instance_id=node.launch.instance_id,
+            group_name=node.launch.group_name,
+            node_group=group.name if group else "",
+            token=node.launch.token or "",
+            transition="launch",
+            error=error,
+            attached=len(node.attached),
+            deleted=node.deleted,
+            rounds=node.rounds,
+        )
+
+
+def _is_settled(node: _Node) -> bool:
+    """Return whether the instance need not be looked at again: it runs, and nothing said otherwise since."""
+    return (
+        not node.stumbles
+        and node.instance is not None
+        and node.instance.state is InstanceState.RUNNING
+    )
+
+
+def _is_hopeless(node: _Node, deadline: datetime) -> bool:
+    """Return whether the next look would come too late, or has brought nothing for too long."""
+    return node.due_at >= deadline or node.due_at - node.progress_at > PATIENCE
+
+
+def _ended(node: _Node) -> Outcome:
+    if node.outcome is None:
+        raise InvariantBroken(f"the run ended without an outcome for {node.launch.instance_id}")
+    return node.outcome
+
+
+def _in_order(launches: Sequence[Launch], outcomes: dict[Launch, Outcome]) -> list[Outcome]:
+    """Return an outcome per launch; one that stands in the batch twice counts once."""
+    seen: set[Launch] = set()
+    ordered = []
+    for launch in launches:
+        outcome = outcomes[launch]
+        repeated = launch in seen and not outcome.result.is_retried
+        seen.add(launch)
+        ordered.append(
+            replace(outcome, result=Result.CLOSED, hook_to_continue_s=None) if repeated else outcome
+        )
+    return ordered

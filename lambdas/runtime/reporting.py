@@ -1,0 +1,103 @@
+"""One structured record per outcome, and the metrics made of the same outcomes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from aws_lambda_powertools.logging import Logger
+from aws_lambda_powertools.metrics import Metrics, MetricUnit, single_metric
+
+from domain import naming
+from domain.outcome import Result
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from domain.outcome import Outcome
+    from lambdas.aws.session import CallCount
+    from lambdas.reconcile.fleet import Report
+
+_WARNINGS = frozenset({Result.RETRY, Result.REJECTED, Result.REPORTED})
+_ERRORS = frozenset({Result.ABANDONED, Result.FAILED})
+
+
+class Reporter:
+    """Writes what happened where a person and an alarm will find it."""
+
+    def __init__(self, owner: str) -> None:
+        self._owner = owner
+        self._logger = Logger(service=naming.SERVICE)
+        self._metrics = Metrics(namespace=naming.METRICS_NAMESPACE, service=naming.SERVICE)
+        self._metrics.set_default_dimensions(owner=owner)
+
+    def outcomes(self, outcomes: Sequence[Outcome], calls: CallCount) -> None:
+        """Report a run's outcomes and what it cost in API calls."""
+        for outcome in outcomes:
+            self._record(outcome)
+            self._measure(outcome)
+        if outcomes:
+            self._add("ApiCalls", MetricUnit.Count, calls.calls)
+            self._add("ThrottledCalls", MetricUnit.Count, calls.throttled)
+            self._add("ApiCallsPerNode", MetricUnit.Count, calls.calls / len(outcomes))
+        self._metrics.flush_metrics()
+
+    def fleet(self, report: Report, calls: CallCount) -> None:
+        """Report a reconcile run."""
+        orphans = report.orphans
+        self._logger.info(
+            "fleet reconciled",
+            extra={
+                "nodes_in_service": report.nodes,
+                "orphans_found": orphans.found,
+                "orphans_deleted": report.deleted,
+                "orphans_deferred": orphans.deferred,
+                "unattached_kept": dict(orphans.kept),
+                "heartbeats": report.heartbeats,
+                "api_calls": calls.calls,
+                "api_calls_throttled": calls.throttled,
+            },
+        )
+        reported = sum(outcome.result is Result.REPORTED for outcome in report.outcomes)
+        repaired = sum(outcome.result is Result.REPAIRED for outcome in report.outcomes)
+        self._add("OrphansFound", MetricUnit.Count, orphans.found)
+        self._add("OrphansDeleted", MetricUnit.Count, report.deleted)
+        self._add("NodesInService", MetricUnit.Count, report.nodes)
+        self._add("NodesRepaired", MetricUnit.Count, repaired)
+        self._add("NodesNotAsPromised", MetricUnit.Count, reported)
+        self.outcomes(report.outcomes, calls)
+
+    def _record(self, outcome: Outcome) -> None:
+        self._logger.set_correlation_id(outcome.token or None)
+        cause = (
+            outcome.error.__cause__ if outcome.result is Result.FAILED and outcome.error else None
+        )
+        message = " ".join(word for word in (outcome.transition, outcome.result.value) if word)
+        write = self._logger.info
+        if outcome.result in _ERRORS:
+            write = self._logger.error
+        elif outcome.result in _WARNINGS:
+            write = self._logger.warning
+        write(message, extra=outcome.to_log(), exc_info=cause)
+        self._logger.set_correlation_id(None)
+
+    def _measure(self, outcome: Outcome) -> None:
+        if outcome.hook_to_continue_s is not None:
+            self._add("HookToContinue", MetricUnit.Seconds, outcome.hook_to_continue_s)
+        if outcome.attached:
+            self._add("InterfacesAttached", MetricUnit.Count, outcome.attached)
+        if outcome.result is Result.REJECTED:
+            self._add("EventsRejected", MetricUnit.Count, 1)
+        if outcome.result is Result.ABANDONED:
+            self._add("LaunchAbandoned", MetricUnit.Count, 1)
+            reason = outcome.error.code if outcome.error else "unknown"
+            with single_metric(
+                name="LaunchAbandonedByReason",
+                unit=MetricUnit.Count,
+                value=1,
+                namespace=naming.METRICS_NAMESPACE,
+                default_dimensions={"service": naming.SERVICE, "owner": self._owner},
+            ) as metric:
+                metric.add_dimension(name="reason", value=reason)
+
+    def _add(self, name: str, unit: MetricUnit, value: float) -> None:
+        self._metrics.add_metric(name=name, unit=unit, value=value)

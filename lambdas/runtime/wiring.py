@@ -1,0 +1,167 @@
+"""The composition root: from the environment to reconcilers, once per execution environment and never at import."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import cache, cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from domain import naming
+from domain.config import from_json
+from domain.environment import from_environ
+from lambdas.aws.autoscaling import AutoScaling
+from lambdas.aws.ec2 import Ec2
+from lambdas.aws.queue import Queue
+from lambdas.aws.session import MAX_CONNECTIONS, Clients
+from lambdas.reconcile.catalog import Catalog
+from lambdas.reconcile.executor import Executor
+from lambdas.reconcile.fleet import Bounds, FleetReconciler
+from lambdas.reconcile.launch import LaunchReconciler
+from lambdas.reconcile.termination import TerminationReconciler
+from lambdas.runtime.clock import SystemClock
+from lambdas.runtime.reporting import Reporter
+from lambdas.runtime.workers import ThreadWorkers
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from domain.config import Config
+    from domain.environment import FunctionEnvironment
+    from lambdas.reconcile.ports import Clock, Workers
+
+RESERVE = timedelta(seconds=15)
+"""Kept of the function's time for what a run still has to do when it stops looking: answer, heartbeat, report."""
+
+
+class LambdaContext(Protocol):
+    """What is used of the context object that Lambda passes."""
+
+    def get_remaining_time_in_millis(self) -> int:
+        """Return the milliseconds until Lambda ends the invocation."""
+        ...
+
+
+@dataclass(frozen=True)
+class Runtime:
+    """Everything one function needs, each part made when it is first asked for."""
+
+    environment: FunctionEnvironment
+    config: Config
+    clients: Clients
+    clock: Clock
+    workers: Workers
+
+    @cached_property
+    def reporter(self) -> Reporter:
+        """Return the logger and the metrics."""
+        return Reporter(self.environment.owner)
+
+    @cached_property
+    def ec2(self) -> Ec2:
+        """Return EC2."""
+        return Ec2(self.clients.ec2)
+
+    @cached_property
+    def autoscaling(self) -> AutoScaling:
+        """Return Auto Scaling."""
+        return AutoScaling(self.clients.autoscaling)
+
+    @cached_property
+    def launch_queue(self) -> Queue:
+        """Return the queue of launch events."""
+        return Queue(self.environment.launch_queue_url, self.clients.sqs)
+
+    @cached_property
+    def terminate_queue(self) -> Queue:
+        """Return the queue of terminate and state-change events."""
+        return Queue(self.environment.terminate_queue_url, self.clients.sqs)
+
+    @cached_property
+    def catalog(self) -> Catalog:
+        """Return what settles the configuration's selectors."""
+        return Catalog(self.ec2, self.clock)
+
+    @cached_property
+    def executor(self) -> Executor:
+        """Return what carries plans out."""
+        return Executor(self.ec2, self.clock, self.workers)
+
+    @cached_property
+    def launches(self) -> LaunchReconciler:
+        """Return what works launching nodes."""
+        return LaunchReconciler(
+            config=self.config,
+            hook_name=self.environment.launch_hook,
+            heartbeat_timeout_s=self.environment.heartbeat_timeout_s,
+            ec2=self.ec2,
+            autoscaling=self.autoscaling,
+            catalog=self.catalog,
+            executor=self.executor,
+            workers=self.workers,
+            clock=self.clock,
+        )
+
+    @cached_property
+    def terminations(self) -> TerminationReconciler:
+        """Return what works leaving nodes."""
+        return TerminationReconciler(
+            config=self.config,
+            hook_name=self.environment.terminate_hook,
+            ec2=self.ec2,
+            autoscaling=self.autoscaling,
+            executor=self.executor,
+            workers=self.workers,
+            clock=self.clock,
+        )
+
+    @cached_property
+    def fleet(self) -> FleetReconciler:
+        """Return what repairs the fleet."""
+        environment = self.environment
+        return FleetReconciler(
+            config=self.config,
+            launch_hook=environment.launch_hook,
+            bounds=Bounds(
+                heartbeat_timeout_s=environment.heartbeat_timeout_s,
+                orphan_min_age=timedelta(seconds=environment.orphan_min_age_s),
+                max_deletions=environment.max_deletions,
+                dry_run=environment.dry_run,
+            ),
+            ec2=self.ec2,
+            autoscaling=self.autoscaling,
+            catalog=self.catalog,
+            executor=self.executor,
+            launches=self.launches,
+            terminations=self.terminations,
+            launch_queue=self.launch_queue,
+            terminate_queue=self.terminate_queue,
+            clock=self.clock,
+        )
+
+    def deadline(self, context: LambdaContext) -> datetime:
+        """Return when a run must have ended."""
+        return (
+            self.clock.now()
+            + timedelta(milliseconds=context.get_remaining_time_in_millis())
+            - RESERVE
+        )
+
+
+def build(environ: Mapping[str, str], clock: Clock, workers: Workers) -> Runtime:
+    """Return the runtime that an environment describes.
+
+    Raises:
+        EnvironmentInvalid: a variable is missing or malformed.
+    """
+    environment = from_environ(environ)
+    text = (Path(environ["LAMBDA_TASK_ROOT"]) / naming.CONFIG_FILE).read_text()
+    return Runtime(environment, from_json(text), Clients(), clock, workers)
+
+
+@cache
+def runtime() -> Runtime:
+    """Return this execution environment's runtime; made by the first invocation, kept for the next."""
+    return build(os.environ, SystemClock(), ThreadWorkers(MAX_CONNECTIONS))
