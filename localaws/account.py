@@ -11,6 +11,7 @@ from localaws.calls import CallLog
 from localaws.client import InternalClients
 from localaws.ec2.service import Ec2
 from localaws.faults import Faults
+from localaws.functions.service import Functions
 from localaws.gate import Gate
 from localaws.iam.authorization import Authorizations
 from localaws.iam.principals import Principals
@@ -47,6 +48,19 @@ class Settings:
     """Auto Scaling has one bucket for all its actions, but AWS publishes no numbers: these two are assumptions."""
     enforce_iam: bool = True
     """Whether a function's calls are authorized against its role's policies."""
+    concurrent_executions: int = 1000
+    """How many functions run at once, those with reserved concurrency apart (Lambda quotas: 1 000 by default)."""
+    hook_opens_s: float = 0.0
+    """From RunInstances to Pending:Wait. The documents give no number; at 0 the event precedes `running`."""
+    terminate_hooks_after_abandon: bool = True
+    """Whether an abandoned launch passes the terminate hooks. The documents do not say; so it may be either."""
+    relaunch_s: float = 10.0
+    """From an abandoned or failed launch to the next try; doubled at each in a row up to 15 minutes. The user guide
+    says that consistent failure slows a group's launches, without numbers."""
+    health_check_s: float = 5.0
+    """From an instance's end to the group's noticing it. The documents give no number."""
+    event_latency_s: float = 0.0
+    """From an occurrence to the delivery of its event."""
 
 
 class Account:
@@ -68,19 +82,22 @@ class Account:
         )
         self.principals = Principals()
         self.authorizations = Authorizations(ACCOUNT_ID, self.lock)
-        self.on_crash: Callable[[str], object] = lambda _access_key_id: None
-        """Called with the access key of a caller that a fault kills: whoever runs that process ends it."""
         self.gate = Gate(self)
         self.ec2 = Ec2(self)
+        self.functions = Functions(self)
+        self.on_crash: Callable[[str], object] = self.functions.kill
+        """Called with the access key of a caller that a fault kills: whoever runs that process ends it."""
 
     def patches(self) -> Iterable[Patch]:
         """Yield every module's patches, in the order in which they must be applied."""
         yield from self.gate.patches()
         yield from self.ec2.patches()
+        yield from self.functions.patches()
 
     @contextmanager
     def active(self) -> Iterator[Account]:
         """Make this account what moto's classes behave like; undone at the end."""
         with ExitStack() as stack:
             stack.enter_context(applied(self.patches()))
+            stack.callback(self.functions.close)
             yield self

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from localaws.rules import Rule
 
-RESERVED_CONCURRENCY_USED = Rule(
+CONCURRENCY_USED = Rule(
     "TooManyRequestsException",
     "Rate Exceeded.",
-    "Lambda Developer Guide, 'Configuring reserved concurrency for a function'; API reference, Invoke (429)",
+    "Lambda Developer Guide, 'Understanding Lambda function scaling'; API reference, Invoke (429)",
     429,
+)
+PAYLOAD_NOT_JSON = Rule(
+    "InvalidRequestContentException",
+    "Could not parse request body into json: {reason}",
+    "Lambda API reference, Invoke: InvalidRequestContentException",
 )
 VISIBILITY_TOO_SHORT = Rule(
     "InvalidParameterValueException",

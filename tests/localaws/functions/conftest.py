@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import io
+import json
 import zipfile
 from typing import TYPE_CHECKING
 
+import boto3
 import pytest
+from moto import mock_aws
 
+from localaws.account import Account
+from localaws.clock import VirtualClock
 from localaws.functions.model import Function
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 
 def archive(files: dict[str, str]) -> bytes:
@@ -45,3 +50,38 @@ def function_of() -> Callable[..., Function]:
         return Function(**{**values, **fields})  # type: ignore[arg-type]  # the fields come by keyword
 
     return make
+
+
+@pytest.fixture
+def account() -> Iterator[Account]:
+    """An account in virtual time, with moto behind it."""
+    account = Account(VirtualClock())
+    with account.active(), mock_aws():
+        yield account
+
+
+@pytest.fixture
+def deploy(account: Account) -> Callable[..., str]:  # noqa: ARG001 - moto must be there first
+    """Return what creates a function by name (keywords go to CreateFunction) and gives its ARN."""
+    trust = {
+        "Effect": "Allow",
+        "Principal": {"Service": "lambda.amazonaws.com"},
+        "Action": "sts:AssumeRole",
+    }
+    role = boto3.client("iam").create_role(
+        RoleName="runs",
+        AssumeRolePolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [trust]}),
+    )["Role"]["Arn"]
+
+    def create(name: str, **parameters: object) -> str:
+        created: str = boto3.client("lambda").create_function(
+            FunctionName=name,
+            Role=role,
+            Runtime="python3.14",
+            Handler="app.handler",
+            Code={"ZipFile": archive({"app.py": ""})},
+            **{"Timeout": 30, **parameters},
+        )["FunctionArn"]
+        return created
+
+    return create

@@ -1,0 +1,1 @@
+"""EventBridge: what the account's services tell, and how it reaches a rule's targets."""
