@@ -10,6 +10,7 @@ import boto3
 from botocore.awsrequest import AWSResponse
 from botocore.config import Config
 from moto.core.botocore_stubber import BotocoreStubber, MockRawResponse
+from moto.core.models import botocore_stubber
 
 if TYPE_CHECKING:
     from botocore.awsrequest import AWSPreparedRequest
@@ -20,7 +21,7 @@ Client: TypeAlias = Any
 REGION = "us-east-1"
 """The region of a caller that names none; the CDK's bootstrap and the demo use it."""
 
-CALLER = "localaws-internal"
+CALLER = "internal"
 """The access key that AWS's own calls carry."""
 
 AWS_INTERNAL: ContextVar[bool] = ContextVar("AWS_INTERNAL", default=False)
@@ -56,6 +57,8 @@ class InternalClients:
             retries={"total_max_attempts": 1, "mode": "standard"},
         )
         client = self._session.client(service, config=config)  # type: ignore[call-overload]
+        # Every handler of before-send runs: with mock_aws's own left in, a call would take effect twice.
+        client.meta.events.unregister("before-send", botocore_stubber)
         client.meta.events.register_first("before-send", self._send)
         return client
 

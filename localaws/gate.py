@@ -8,12 +8,15 @@ from __future__ import annotations
 import json
 import re
 import socket
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ReadTimeoutError
 from botocore.model import OperationNotFoundError
+from moto.core import serialize
+from moto.core.errors import ErrorLookupFactory, ErrorShape
 from moto.core.exceptions import ServiceException
 from moto.core.parse import PROTOCOL_PARSERS
 from moto.core.request import determine_request_protocol
@@ -22,7 +25,7 @@ from moto.core.utils import get_service_model
 from moto.s3.responses import S3Response
 
 from localaws.calls import OK, Call
-from localaws.client import AWS_INTERNAL
+from localaws.client import AWS_INTERNAL, CALLER
 from localaws.faults import CallerCrashed, Fault, FaultKind
 from localaws.patching import Patch
 from localaws.rules import Refusal
@@ -30,9 +33,10 @@ from localaws.throttling import throttled
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
+    from contextlib import AbstractContextManager
 
     from moto.core.common_types import TYPE_RESPONSE
-    from moto.core.model import OperationModel
+    from moto.core.model import OperationModel, ServiceModel
     from moto.core.request import Request
 
     from localaws.account import Account
@@ -50,9 +54,6 @@ WAITING = frozenset(
 )
 """Calls that wait for something another call brings about (a function's own calls, a message, a stack's resources):
 they run without the account's lock and take it themselves where they touch a backend."""
-
-_INTERNAL_CREDENTIAL = "Credential=internal/"
-"""How localaws.client signs. AWS_INTERNAL alone would also cover what a function calls that AWS's own hand invoked."""
 
 
 @dataclass(frozen=True)
@@ -73,6 +74,7 @@ class Gate:
         """Yield what puts the gate in front of moto's actions."""
         yield Patch(BaseResponse, "call_action", self._before_action)
         yield Patch(BaseResponse, "serialized", _with_status_of_refusal)
+        yield Patch(serialize, "get_error_model", _model_of_error)
         # S3 routes by bucket and key and never reaches call_action.
         yield Patch(S3Response, "_bucket_response", self._before_s3)
         yield Patch(S3Response, "_key_response", self._before_s3)
@@ -160,10 +162,12 @@ class Gate:
         return answer
 
     def _run(self, service: str, action: str, run: Callable[[], TYPE_RESPONSE]) -> TYPE_RESPONSE:
-        if (service, action) in WAITING:
+        with self.lock_for(service, action):
             return run()
-        with self._account.lock:
-            return run()
+
+    def lock_for(self, service: str, action: str) -> AbstractContextManager[object]:
+        """Return what an action is run under: the account's lock, or nothing for those that wait."""
+        return nullcontext() if (service, action) in WAITING else self._account.lock
 
     def _say_nothing(self, response: BaseResponse, silence: _Silence) -> TYPE_RESPONSE:
         """Leave the caller without an answer.
@@ -189,8 +193,9 @@ class Gate:
 
 
 def _is_internal(response: BaseResponse) -> bool:
-    authorization = response.headers.get("Authorization") or ""
-    return AWS_INTERNAL.get() and _INTERNAL_CREDENTIAL in _text(authorization)
+    """Tell AWS's own call from that of a function which AWS's own hand invoked: it is dispatched inside the former."""
+    authorization = _text(response.headers.get("Authorization") or "")
+    return AWS_INTERNAL.get() and f"Credential={CALLER}/" in authorization
 
 
 def _service_of(response: BaseResponse) -> str:
@@ -211,6 +216,23 @@ def _consequence(fault: Fault, call: Call) -> Exception:
         return Refusal(fault.code, fault.message, fault.status)
     crashed = fault.kind in (FaultKind.CRASH_BEFORE, FaultKind.CRASH_AFTER)
     return _Silence(outcome=str(fault.kind), crashed=crashed)
+
+
+def _model_of_error(original: Callable[..., ErrorShape]) -> Callable[..., ErrorShape]:
+    """Model a refusal after its code alone when no service model has it.
+
+    Common errors (Throttling, AccessDenied) and many documented ones are in no service's model, of which moto warns.
+    """
+
+    def get_error_model(error: Exception, service_model: ServiceModel) -> ErrorShape:
+        if isinstance(error, Refusal):
+            known = ErrorLookupFactory().for_service(service_model).from_code(error.code)
+            description = {"exception": True, "type": "structure", "members": {}}
+            description["error"] = {"code": error.code}
+            return known or ErrorShape(error.code, description)
+        return original(error, service_model)
+
+    return get_error_model
 
 
 def _with_status_of_refusal(original: Callable[..., TYPE_RESPONSE]) -> Callable[..., TYPE_RESPONSE]:

@@ -114,6 +114,10 @@ RESOURCE_BUCKETS = {
 """A second bucket, from which a call takes one token per instance."""
 
 
+_ROUNDING = 1e-4
+"""Seconds since the epoch are floats that step by 0.2 microseconds: a token that is due may seem a trifle short."""
+
+
 class Bucket:
     """A token bucket that refills continuously. It knows no clock: whoever takes says when.
 
@@ -129,9 +133,9 @@ class Bucket:
     def take(self, now_s: float, tokens: int = 1) -> bool:
         """Take so many tokens, or none when there are fewer, and say which."""
         self._settle(now_s)
-        if self._tokens < tokens:
+        if self._tokens + _ROUNDING < tokens:
             return False
-        self._tokens -= tokens
+        self._tokens = max(0.0, self._tokens - tokens)
         return True
 
     def left(self, now_s: float) -> float:
