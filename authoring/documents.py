@@ -55,7 +55,7 @@ def _unreadable(error: yaml.MarkedYAMLError) -> Document:
 
 
 def _walk(node: yaml.Node, location: Location, lines: dict[Location, int]) -> Iterator[Fault]:
-    """Note the line of every value, and yield the keys that are there twice."""
+    """Note the line of every value, make every key text, and yield the keys that are there twice or were none."""
     if location in lines:
         return
     lines[location] = node.start_mark.line + 1
@@ -64,6 +64,10 @@ def _walk(node: yaml.Node, location: Location, lines: dict[Location, int]) -> It
             yield from _walk(item, (*location, position), lines)
     elif isinstance(node, yaml.MappingNode):
         yield from _walk_mapping(node, location, lines)
+
+
+_TEXT, _MERGE = "tag:yaml.org,2002:str", "tag:yaml.org,2002:merge"
+_QUOTE = "Put it in quotes."
 
 
 def _walk_mapping(
@@ -79,5 +83,8 @@ def _walk_mapping(
                 "Keep one of them; YAML would silently take the last.",
             )
             continue
+        if isinstance(key, yaml.ScalarNode) and key.tag not in (_TEXT, _MERGE):
+            key.tag = _TEXT
+            yield Fault(here, key.value, "is a key that YAML does not read as text", _QUOTE)
         yield from _walk(value, here, lines)
         lines[here] = key.start_mark.line + 1

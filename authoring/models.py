@@ -101,7 +101,11 @@ def _security_groups_form(written: object) -> str | None:
 
 
 Subnets = Annotated[
-    Annotated[dict[ZoneName, SubnetIdText], Field(min_length=1), Tag(_MAP)]
+    Annotated[
+        dict[ZoneName, SubnetIdText],
+        Field(min_length=1, json_schema_extra={"additionalProperties": False}),
+        Tag(_MAP),
+    ]
     | Annotated[tuple[SubnetIdText, ...], Field(min_length=1, strict=False), Tag(_LIST)]
     | Annotated[ByTags, Tag(_TAGS)],
     Discriminator(

@@ -202,10 +202,8 @@ SecurityGroupIdText = Annotated[
         "Write `sg-` and 8 or 17 hexadecimal digits, as the console shows it.",
     ),
 ]
-InstanceTypeName = Annotated[
-    str,
-    Shape(r"[a-z0-9-]+\.[a-z0-9-]+", "is not an instance type", "Write it like c6in.8xlarge."),
-]
+InstanceTypeName = Annotated[str, Field(json_schema_extra={"pattern": r"^[a-z0-9-]+\.[a-z0-9-]+$"})]
+"""Whether there is such a type is for `authoring.checks` to say."""
 
 
 def _cidr(text: str) -> str:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from authoring.models import Hook, Interface, Reconcile
+from authoring.shapes import RegionName, TopicArn
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -62,8 +63,8 @@ def read(data: object) -> Written:
     return Written(
         hook=_valid(Hook, top.get("hook", {})),
         reconcile=_valid(Reconcile, top.get("reconcile", {})),
-        region=_text((), top, "region"),
-        alarm_topic=_text((), top, "alarm_topic_arn"),
+        region=_shaped(TypeAdapter(RegionName), _text((), top, "region")),
+        alarm_topic=_shaped(TypeAdapter(TopicArn), _text((), top, "alarm_topic_arn")),
         tag_keys=frozenset(key for key in _map(top.get("tags")) if isinstance(key, str)),
         groups=tuple(
             _group(("node_groups", position), _map(raw))
@@ -110,6 +111,14 @@ def _valid(model: type[Model], raw: object) -> Model | None:
         return model.model_validate(raw)
     except ValidationError:
         return None
+
+
+def _shaped(shape: TypeAdapter[str], text: Text | None) -> Text | None:
+    try:
+        shape.validate_python(text.value if text else None)
+    except ValidationError:
+        return None
+    return text
 
 
 def _text(here: Location, raw: Mapping[object, object], key: str) -> Text | None:

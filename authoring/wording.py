@@ -34,7 +34,7 @@ _MODELS: Mapping[tuple[str, ...], type[BaseModel]] = {
     ("node_groups", "interfaces", "security_groups"): ByTags,
 }
 
-_ADDED = {*UNION_FORMS, "[key]"}
+_UNIONS = ("subnets", "security_groups")
 
 _NO_PREFIXES = (
     "asks for address prefixes on a Multus interface",
@@ -73,7 +73,7 @@ def _is_consequence(detail: ErrorDetails) -> bool:
 
 
 def _fault(detail: ErrorDetails) -> Fault:
-    location, kind = _location(detail["loc"]), detail["type"]
+    location, kind = _location(detail), detail["type"]
     value, context = detail["input"], detail.get("ctx", {})
     if kind == "missing":
         return Fault(location, None, "is missing", _what_it_is(location))
@@ -88,9 +88,16 @@ def _fault(detail: ErrorDetails) -> Fault:
     return Fault(location, value, *_TYPES.get(kind, (detail["msg"], "See docs/configuration.md.")))
 
 
-def _location(raw: tuple[int | str, ...]) -> Location:
+def _location(detail: ErrorDetails) -> Location:
     """Return pydantic's location without what it adds: the form of a union, and a mark on a map's key."""
-    return tuple(step for step in raw if step not in _ADDED)
+    raw = detail["loc"]
+    if raw and raw[-1] == "[key]" and detail["type"] != "extra_forbidden":
+        raw = raw[:-1]
+    return tuple(
+        step
+        for before, step in zip((None, *raw), raw, strict=False)
+        if not (before in _UNIONS and step in UNION_FORMS)
+    )
 
 
 def _model_at(location: Location) -> type[BaseModel] | None:

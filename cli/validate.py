@@ -28,7 +28,7 @@ def validate(
     paths: Annotated[list[Path], typer.Argument(metavar="CONFIG...", help="Configuration files.")],
 ) -> None:
     """Check configuration files, tell every problem at once, and show what each node will get."""
-    console = Console()
+    console = Console(markup=False, emoji=False, highlight=False)
     failed = False
     for path in paths:
         authored = load_or_tell(path)
@@ -53,9 +53,8 @@ def described(authored: authoring.Authored) -> Iterator[RenderableType]:
 
 def _interfaces(group: NodeGroup) -> Table:
     table = _table(f"Each node of {group.name} (Auto Scaling group {group.auto_scaling_group})")
-    for heading in ("interface", "subnet", "security group"):
-        table.add_column(heading, no_wrap=True)
-    table.add_column("addresses", overflow="fold")
+    for heading, width in _COLUMNS.items():
+        table.add_column(heading, width=width, overflow="fold")
     for spec in group.interfaces:
         table.add_row(
             f"{spec.name}\n{_index(spec)}",
@@ -66,8 +65,20 @@ def _interfaces(group: NodeGroup) -> Table:
     return table
 
 
+_COLUMNS = {"interface": 15, "subnet": 24, "security group": 20, "addresses": 18}
+"""Column widths in which names and ids stay whole; with the gaps they fill a terminal of 80."""
+
+
 def _table(title: str) -> Table:
-    return Table(title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False, leading=1)
+    return Table(
+        title=f"\n{title}",
+        title_justify="left",
+        box=SIMPLE_HEAD,
+        padding=0,
+        pad_edge=False,
+        show_edge=False,
+        leading=1,
+    )
 
 
 def _index(spec: InterfaceSpec) -> str:
@@ -99,11 +110,13 @@ _IPV4 = {
 
 
 def _addresses(spec: InterfaceSpec) -> str:
-    parts = [_IPV4[spec.ipv4], *(f"not {pods}" for pods in spec.pod_ranges)]
+    parts = [_IPV4[spec.ipv4]]
+    if spec.pod_ranges:
+        parts += ["but none in", *spec.pod_ranges]
     if spec.ipv6_count:
         parts.append(f"IPv6: {spec.ipv6_count}")
     if not spec.source_dest_check:
-        parts.append("no source/dest check")
+        parts.append("no src/dest check")
     return "\n".join(parts)
 
 

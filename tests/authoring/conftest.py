@@ -1,0 +1,75 @@
+"""A right configuration, ways to spoil it, and what is then said."""
+
+from __future__ import annotations
+
+from copy import deepcopy
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import yaml
+
+import authoring
+from domain.errors import ConfigInvalid, Problem
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from authoring.problems import Location
+
+_RIGHT: dict[str, Any] = {
+    "name": "lab",
+    "cluster_name": "lab",
+    "node_groups": [
+        {
+            "name": "workers",
+            "auto_scaling_group": "lab-workers",
+            "interfaces": [
+                {
+                    "name": "n3",
+                    "subnets": {"us-east-1a": "subnet-0000000a", "us-east-1b": "subnet-0000000b"},
+                    "security_groups": ["sg-0000000a"],
+                },
+                {
+                    "name": "n6",
+                    "subnets": {"us-east-1a": "subnet-0000000c", "us-east-1b": "subnet-0000000d"},
+                    "security_groups": ["sg-0000000a"],
+                },
+            ],
+        }
+    ],
+}
+
+
+@pytest.fixture
+def edited() -> Callable[..., str]:
+    """Return the maker of the right configuration's text with other values at some locations (None: key left out)."""
+
+    def make(edits: dict[Location, Any] | None = None) -> str:
+        data = deepcopy(_RIGHT)
+        for location, value in (edits or {}).items():
+            holder: Any = data
+            for step in location[:-1]:
+                holder = holder[step]
+            if value is None:
+                del holder[location[-1]]
+            elif isinstance(holder, list) and location[-1] == len(holder):
+                holder.append(value)
+            else:
+                holder[location[-1]] = value
+        return yaml.safe_dump(data, sort_keys=False)
+
+    return make
+
+
+@pytest.fixture
+def said(edited: Callable[..., str]) -> Callable[..., list[str]]:
+    """Return the reader of what is said after such edits, without line numbers."""
+
+    def read(edits: dict[Location, Any]) -> list[str]:
+        try:
+            authoring.parse(edited(edits))
+        except ConfigInvalid as error:
+            return [Problem.__str__(problem) for problem in error.problems]
+        return []
+
+    return read

@@ -1,0 +1,32 @@
+"""The limits of instance types."""
+
+from __future__ import annotations
+
+from moto.ec2.models.instance_types import INSTANCE_TYPES
+
+from authoring.instance_types import Limits, known_types
+from tools import instance_types
+
+
+def test_the_file_is_what_describe_instance_types_says() -> None:
+    """`python -m tools.instance_types` writes it."""
+    expected = instance_types.rendered(INSTANCE_TYPES)
+    assert instance_types.DESTINATION.read_text(encoding="utf-8") == expected
+
+
+def test_limits_are_read_per_card() -> None:
+    known = known_types()
+    assert known["m5.large"] == Limits((3,), 10, 10)
+    assert known["p4d.24xlarge"] == Limits((15, 15, 15, 15), 50, 50)
+
+
+def test_a_card_without_ordinary_interfaces_takes_none() -> None:
+    card = {"NetworkCardIndex": 1, "MaximumNetworkInterfaces": 1, "InterfaceTypes": ["efa-only"]}
+    network = {
+        "NetworkCards": [card, {"NetworkCardIndex": 0, "MaximumNetworkInterfaces": 4}],
+        "Ipv4AddressesPerInterface": 10,
+        "Ipv6AddressesPerInterface": 0,
+    }
+    assert instance_types.rendered({"x.large": {"NetworkInfo": network}}) == (
+        '{\n"x.large": {"cards": [4, 0], "ipv4": 10, "ipv6": 0}\n}\n'
+    )
