@@ -47,9 +47,8 @@ def build(app: App, *, repository: Path = REPOSITORY) -> EniLifecycleStack:
     )
 
 
-def main() -> int:
+def main(app: App) -> int:
     """Synthesize; on a configuration that cannot be used, say all that is wrong with it and write nothing."""
-    app = App(analytics_reporting=False)
     Validations.of(app).add_plugins(AwsSolutionsChecks(app))
     try:
         build(app)
@@ -61,4 +60,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(App(analytics_reporting=False)))

@@ -1,0 +1,133 @@
+"""Two stacks, synthesized once for all tests here: booting node and validating take seconds."""
+
+from __future__ import annotations
+
+import json
+import os
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+# jsii reads it when node starts, which importing aws_cdk does.
+os.environ.setdefault("JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION", "20")
+
+from aws_cdk import App, Validations
+from cdk_nag import AwsSolutionsChecks
+
+import authoring
+from stacks.assets import FunctionsAsset, stage
+from stacks.eni_lifecycle_stack import EniLifecycleStack
+from stacks.settings import StackSettings, settings_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from domain.config import Config
+
+HERE = Path(__file__).parent
+REPOSITORY = HERE.parents[1]
+
+
+@dataclass(frozen=True)
+class Synthesized:
+    """One stack: what it was made from and what came out."""
+
+    config: Config
+    settings: StackSettings
+    asset: FunctionsAsset
+    text: str
+
+    @property
+    def template(self) -> dict[str, Any]:
+        """Return the template, parsed."""
+        parsed: dict[str, Any] = json.loads(self.text)
+        return parsed
+
+    @property
+    def resources(self) -> dict[str, dict[str, Any]]:
+        """Return the resources by logical id."""
+        resources: dict[str, dict[str, Any]] = self.template["Resources"]
+        return resources
+
+    def of_type(self, resource_type: str) -> dict[str, dict[str, Any]]:
+        """Return the properties of all resources of a type by logical id."""
+        return {
+            logical_id: resource.get("Properties", {})
+            for logical_id, resource in self.resources.items()
+            if resource["Type"] == resource_type
+        }
+
+    def function_id(self, name: str) -> str:
+        """Return the logical id of the function whose handler is in the module of this name."""
+        (found,) = (
+            logical_id
+            for logical_id, function in self.of_type("AWS::Lambda::Function").items()
+            if function["Handler"] == f"lambdas.handlers.{name}.lambda_handler"
+        )
+        return found
+
+    def statements(self, name: str) -> list[dict[str, Any]]:
+        """Return the policy statements of a function's role."""
+        role_id = self.resources[self.function_id(name)]["Properties"]["Role"]["Fn::GetAtt"][0]
+        (policy,) = self.resources[role_id]["Properties"]["Policies"]
+        statements: list[dict[str, Any]] = policy["PolicyDocument"]["Statement"]
+        return statements
+
+
+def _synthesize(scratch: Path, *names: str, checked: bool) -> dict[str, Synthesized]:
+    app = App(outdir=str(scratch / "cdk.out"), context=_context(), analytics_reporting=False)
+    if checked:
+        Validations.of(app).add_plugins(AwsSolutionsChecks(app))
+    inputs = {}
+    for name in names:
+        authored = authoring.load(HERE / f"{name}.yaml")
+        config, settings = authoring.resolve(authored), settings_of(authored)
+        asset = stage(config, repository=REPOSITORY, build=scratch / "build")
+        EniLifecycleStack(app, config=config, settings=settings, asset=asset)
+        inputs[name] = (config, settings, asset)
+    app.synth()
+    return {
+        name: Synthesized(
+            *given, (scratch / "cdk.out" / f"{given[0].owner}.template.json").read_text()
+        )
+        for name, given in inputs.items()
+    }
+
+
+def _context() -> dict[str, Any]:
+    context: dict[str, Any] = json.loads((REPOSITORY / "cdk.json").read_text())["context"]
+    return context
+
+
+@pytest.fixture(scope="session")
+def stacks_by_name(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Synthesized]:
+    """Both stacks in one account and Region, with every check of the application: a finding fails the synth."""
+    return _synthesize(tmp_path_factory.mktemp("synth"), "fleet", "other", checked=True)
+
+
+@pytest.fixture
+def fleet(stacks_by_name: Mapping[str, Synthesized]) -> Synthesized:
+    """The stack of fleet.yaml."""
+    return stacks_by_name["fleet"]
+
+
+@pytest.fixture
+def other(stacks_by_name: Mapping[str, Synthesized]) -> Synthesized:
+    """The stack of other.yaml."""
+    return stacks_by_name["other"]
+
+
+@pytest.fixture
+def synthesize_again(tmp_path: Path) -> Callable[[str], Synthesized]:
+    """Synthesize one of the files once more, without the checks."""
+    return lambda name: _synthesize(tmp_path, name, checked=False)[name]
+
+
+@pytest.fixture
+def archive(fleet: Synthesized) -> Mapping[str, bytes]:
+    """The functions' asset: its files by name."""
+    with zipfile.ZipFile(fleet.asset.archive) as opened:
+        return {name: opened.read(name) for name in opened.namelist()}
