@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import json
 import zipfile
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import boto3
 import pytest
@@ -74,7 +74,8 @@ def deploy(account: Account) -> Callable[..., str]:  # noqa: ARG001 - moto must 
     )["Role"]["Arn"]
 
     def create(name: str, **parameters: object) -> str:
-        created: str = boto3.client("lambda").create_function(
+        client: Any = boto3.client("lambda")
+        created: str = client.create_function(
             FunctionName=name,
             Role=role,
             Runtime="python3.14",
