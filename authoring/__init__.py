@@ -60,4 +60,5 @@ def schema() -> dict[str, Any]:
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         **Authored.model_json_schema(),
+        "title": "Multus ENI configuration",
     }

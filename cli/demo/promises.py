@@ -1,0 +1,140 @@
+"""What was promised for every node, held against what the account shows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from domain import tags
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from domain.config import Config, InterfaceSpec
+    from localaws.account import Account
+
+IN_SERVICE = "InService"
+
+
+@dataclass(frozen=True)
+class NodeView:
+    """One node as its group lists it."""
+
+    instance_id: str
+    group: str
+    zone: str
+    state: str
+
+
+@dataclass(frozen=True)
+class EniView:
+    """One network interface of ours, as DescribeNetworkInterfaces shows it."""
+
+    eni_id: str
+    raw: Mapping[str, Any]
+    tags: Mapping[str, str]
+
+    @property
+    def instance_id(self) -> str:
+        """The node that its tags name."""
+        return self.tags.get(tags.INSTANCE, "")
+
+    @property
+    def attachment(self) -> Mapping[str, Any]:
+        """How it is attached; empty when it is not."""
+        return self.raw.get("Attachment") or {}
+
+    @property
+    def is_attached(self) -> bool:
+        """Whether EC2 says so."""
+        return bool(self.attachment.get("Status") == "attached")
+
+
+class Observer:
+    """Reads the account by AWS's own hand, so that looking costs the product no tokens."""
+
+    def __init__(self, account: Account, config: Config) -> None:
+        self._ec2 = account.client("ec2")
+        self._autoscaling = account.client("autoscaling")
+        self._config = config
+
+    def nodes(self) -> list[NodeView]:
+        """Return every instance of the adopted groups."""
+        names = [str(group.auto_scaling_group) for group in self._config.node_groups]
+        groups = self._autoscaling.describe_auto_scaling_groups(AutoScalingGroupNames=names)[
+            "AutoScalingGroups"
+        ]
+        return [
+            NodeView(
+                raw["InstanceId"],
+                group["AutoScalingGroupName"],
+                raw["AvailabilityZone"],
+                raw["LifecycleState"],
+            )
+            for group in groups
+            for raw in group["Instances"]
+        ]
+
+    def enis(self) -> list[EniView]:
+        """Return every network interface with the stack's owner tag."""
+        return self._enis([{"Name": f"tag:{tags.OWNER}", "Values": [self._config.owner]}])
+
+    def enis_in(self, subnet_ids: Sequence[str]) -> list[EniView]:
+        """Return every network interface in the subnets, whoever made it."""
+        return self._enis([{"Name": "subnet-id", "Values": list(subnet_ids)}])
+
+    def _enis(self, filters: list[dict[str, Any]]) -> list[EniView]:
+        pages = self._ec2.get_paginator("describe_network_interfaces").paginate(Filters=filters)
+        return [
+            EniView(
+                raw["NetworkInterfaceId"], raw, {tag["Key"]: tag["Value"] for tag in raw["TagSet"]}
+            )
+            for page in pages
+            for raw in page["NetworkInterfaces"]
+        ]
+
+
+def broken_promises(
+    config: Config, nodes: Iterable[NodeView], enis: Sequence[EniView]
+) -> list[str]:
+    """Return, for a person, everything that is not as promised for the nodes in service."""
+    faults = []
+    specs = {str(group.auto_scaling_group): group.interfaces for group in config.node_groups}
+    for node in nodes:
+        if node.state == IN_SERVICE:
+            own = [eni for eni in enis if eni.instance_id == node.instance_id]
+            faults += _of_node(node, specs[node.group], own)
+    return faults
+
+
+def _of_node(node: NodeView, specs: Sequence[InterfaceSpec], own: Sequence[EniView]) -> list[str]:
+    promised = sorted(spec.name for spec in specs)
+    present = sorted(eni.tags.get(tags.INTERFACE, "?") for eni in own)
+    if promised != present:
+        return [
+            f"{node.instance_id} must have {', '.join(promised)} and has {', '.join(present) or 'nothing'}"
+        ]
+    by_name = {spec.name: spec for spec in specs}
+    return [
+        f"{node.instance_id} {eni.tags[tags.INTERFACE]} ({eni.eni_id}): {fault}"
+        for eni in own
+        for fault in _of_eni(node, by_name[eni.tags[tags.INTERFACE]], eni)
+    ]
+
+
+def _of_eni(node: NodeView, spec: InterfaceSpec, eni: EniView) -> list[str]:
+    attachment = eni.attachment
+    held = {
+        "is attached to its node": eni.is_attached
+        and attachment.get("InstanceId") == node.instance_id,
+        "is in the node's zone": eni.raw["AvailabilityZone"] == node.zone,
+        f"has {tags.NO_MANAGE}=true": eni.tags.get(tags.NO_MANAGE) == tags.NO_MANAGE_VALUE,
+        "has DeleteOnTermination": attachment.get("DeleteOnTermination") is True,
+        f"has source/dest check {spec.source_dest_check}": eni.raw["SourceDestCheck"]
+        == spec.source_dest_check,
+        f"has {spec.ipv6_count} IPv6 addresses": len(eni.raw.get("Ipv6Addresses", []))
+        == spec.ipv6_count,
+        "has its device index": not spec.device_index_fixed
+        or attachment.get("DeviceIndex") == spec.device_index,
+    }
+    return [f"not true that it {promise}" for promise, true in held.items() if not true]

@@ -1,0 +1,73 @@
+"""docs/configuration.md: every sample in it is right, and no key or default is missing."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+import yaml
+from pydantic_core import PydanticUndefined
+
+import authoring
+from authoring import models
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pydantic import BaseModel
+
+REFERENCE = (Path(__file__).parents[2] / "docs" / "configuration.md").read_text(encoding="utf-8")
+
+
+def _blocks(mark: str) -> list[str]:
+    return re.findall(rf"^```yaml {mark}\n(.*?)^```$", REFERENCE, re.MULTILINE | re.DOTALL)
+
+
+def test_every_sample_is_marked_for_a_test() -> None:
+    assert REFERENCE.count("```yaml") == len(_blocks("whole-file")) + len(_blocks("interface"))
+
+
+@pytest.mark.parametrize("text", _blocks("whole-file"))
+def test_a_whole_file_is_right(text: str) -> None:
+    authoring.resolve(authoring.parse(text))
+
+
+@pytest.mark.parametrize("text", _blocks("interface"))
+def test_a_sample_interface_is_right(edited: Callable[..., str], text: str) -> None:
+    interfaces = {("node_groups", 0, "interfaces"): [yaml.safe_load(text)]}
+    authoring.resolve(authoring.parse(edited(interfaces)))
+
+
+SECTIONS: dict[str, tuple[str, type[BaseModel]]] = {
+    "the file": ("The file", models.Authored),
+    "hook": ("`hook`", models.Hook),
+    "reconcile": ("`reconcile`", models.Reconcile),
+    "node group": ("`node_groups[]`", models.NodeGroup),
+    "interface": ("`node_groups[].interfaces[]`", models.Interface),
+}
+
+
+def _rows(heading: str) -> dict[str, str]:
+    """Return the defaults that a section's table states, by key."""
+    section = REFERENCE.split(f"\n## {heading}\n")[1].split("\n## ")[0]
+    rows = re.findall(r"^\| `([\w.]+)` \| [^|]+ \| ([^|]+) \|", section, re.MULTILINE)
+    return dict(rows)
+
+
+@pytest.mark.parametrize(("heading", "model"), SECTIONS.values(), ids=SECTIONS)
+def test_every_key_has_its_row_and_its_true_default(heading: str, model: type[BaseModel]) -> None:
+    rows = _rows(heading)
+    assert {key for key in rows if "." not in key} == model.model_fields.keys()
+    for key, field in model.model_fields.items():
+        assert (rows[key] == "required") == field.is_required(), key
+        if isinstance(field.default, bool | int | str):
+            assert rows[key] == f"`{str(field.default).lower()}`", key
+        elif not field.is_required():
+            assert field.default in (None, (), PydanticUndefined) or rows[key] == "see below", key
+
+
+def test_the_keys_of_ipv6_are_there() -> None:
+    keys = {key.removeprefix("ipv6.") for key in _rows(SECTIONS["interface"][0]) if "." in key}
+    assert keys == models.Ipv6.model_fields.keys()

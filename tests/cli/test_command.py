@@ -1,0 +1,101 @@
+"""The operator's command as a person runs it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+import authoring
+from cli.__main__ import app
+from domain import config
+
+CONFIG = Path(__file__).parents[2] / "config"
+EXAMPLE, MINIMAL = CONFIG / "example.yaml", CONFIG / "minimal.yaml"
+
+
+@pytest.fixture
+def bad(tmp_path: Path) -> Path:
+    """Return a file with two problems."""
+    path = tmp_path / "bad.yaml"
+    text = MINIMAL.read_text(encoding="utf-8")
+    path.write_text(
+        text.replace("name: minimal", "name: 1").replace("us-east-1a", "use1-az1"), encoding="utf-8"
+    )
+    return path
+
+
+def test_validate_shows_what_each_node_will_get() -> None:
+    result = CliRunner().invoke(app(), ["validate", str(EXAMPLE)], env={"COLUMNS": "80"})
+    assert result.exit_code == 0
+    assert result.stderr == ""
+    for shown in (
+        "MultusEni-example for cluster telco",
+        "Each node of control-plane (Auto Scaling group telco-control-plane)",
+        "subnet-0a1c52f7d93be6840",
+        "sg-04d8a1f6b2c97e035",
+        "index 1 or next",
+        "index 5 ",
+        "IPv4: lowest free",
+        "10.0.48.128/25",
+        "IPv6: 1",
+        "no src/dest check",
+        "multus-network=n6",
+    ):
+        assert shown in result.stdout
+    assert max(map(len, result.stdout.splitlines())) <= 80
+
+
+def test_validate_shows_the_room_left_for_the_vpc_cni() -> None:
+    lines = CliRunner().invoke(app(), ["validate", str(EXAMPLE)]).stdout.splitlines()
+    [row] = [line.split() for line in lines if line.startswith("c6in.8xlarge")]
+    assert row == ["c6in.8xlarge", "8", "4", "4", "30"]
+
+
+def test_validate_tells_every_problem_of_every_file_and_exits_with_2(bad: Path) -> None:
+    result = CliRunner().invoke(app(), ["validate", str(bad), str(MINIMAL), str(bad)])
+    assert result.exit_code == 2
+    assert result.stderr.count(f"{bad}: 2 problems\n") == 2
+    assert result.stderr.count("line 3: name: must be text (got 1). Put it in quotes.") == 2
+    assert (
+        "line 11: node_groups[0].interfaces[0].subnets.use1-az1: is not the name" in result.stderr
+    )
+    assert "MultusEni-minimal" in result.stdout
+
+
+def test_tags_are_shown_as_they_are_written(tmp_path: Path) -> None:
+    path = tmp_path / "tags.yaml"
+    text = MINIMAL.read_text(encoding="utf-8")
+    path.write_text(text.replace("[sg-0f21c7be09a84d6e5]", '{tags: {"[red]": ":x:"}}'), "utf-8")
+    assert "[red]=:x:" in CliRunner().invoke(app(), ["validate", str(path)]).stdout
+
+
+def test_resolved_prints_what_handlers_read() -> None:
+    result = CliRunner().invoke(app(), ["resolved", str(EXAMPLE)])
+    assert result.exit_code == 0
+    assert config.from_json(result.stdout) == authoring.resolve(authoring.load(EXAMPLE))
+
+
+def test_resolved_of_a_bad_file_prints_nothing_and_exits_with_2(bad: Path) -> None:
+    result = CliRunner().invoke(app(), ["resolved", str(bad)])
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "2 problems" in result.stderr
+
+
+def test_a_file_that_is_not_there_is_told_without_a_traceback(tmp_path: Path) -> None:
+    result = CliRunner().invoke(app(), ["validate", str(tmp_path / "none.yaml")])
+    assert result.exit_code == 2
+    assert "cannot be read: No such file or directory" in result.stderr
+    assert "Traceback" not in result.output
+
+
+def test_schema_prints_the_schema() -> None:
+    result = CliRunner().invoke(app(), ["schema"])
+    assert json.loads(result.stdout) == authoring.schema()
+
+
+def test_without_a_command_the_commands_are_shown() -> None:
+    shown = CliRunner().invoke(app(), []).output
+    assert all(command in shown for command in ("validate", "resolved", "schema"))
