@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from localaws.calls import CallLog
 from localaws.client import InternalClients
+from localaws.cloudformation.service import CloudFormation
 from localaws.ec2.service import Ec2
 from localaws.faults import Faults
 from localaws.functions.service import Functions
@@ -41,6 +42,16 @@ class Settings:
     """From `shutting-down` to `terminated`; the ENIs with DeleteOnTermination go at its end."""
     visibility_s: float = 0.3
     """How long a new network interface is unknown to other calls (EC2 is eventually consistent)."""
+    instance_visibility_s: float = 0.0
+    """How long a new instance is unknown to other calls."""
+    deletion_visibility_s: float = 0.0
+    """How long a deleted network interface is still described."""
+    stop_s: float = 1.0
+    """From `stopping` to `stopped`."""
+    interfaces_per_region: int = 5000
+    """The quota "network interfaces per Region"."""
+    security_groups_per_interface: int = 5
+    """The quota "security groups per network interface"."""
     throttling: bool = True
     """Whether the documented token buckets apply."""
     autoscaling_bucket_size: float = 100.0
@@ -84,6 +95,7 @@ class Account:
         self.authorizations = Authorizations(ACCOUNT_ID, self.lock)
         self.gate = Gate(self)
         self.ec2 = Ec2(self)
+        self.cloudformation = CloudFormation(self)
         self.functions = Functions(self)
         self.on_crash: Callable[[str], object] = self.functions.kill
         """Called with the access key of a caller that a fault kills: whoever runs that process ends it."""
@@ -92,6 +104,7 @@ class Account:
         """Yield every module's patches, in the order in which they must be applied."""
         yield from self.gate.patches()
         yield from self.ec2.patches()
+        yield from self.cloudformation.patches()
         yield from self.functions.patches()
 
     @contextmanager
