@@ -125,6 +125,10 @@ class Template:
         return self.section("Resources")
 
 
+NOTHING = Template("", {})
+"""What a stack is before its first operation."""
+
+
 def parse(text: str) -> Template:
     """Return what a JSON or YAML template says.
 

@@ -96,20 +96,23 @@ class Schema:
         ]
         return {**properties, "Tags": [*own, *added]}
 
+    def typed(self, properties: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the properties in the schema's types: "5" for an integer is 5, as CloudFormation reads it."""
+        definitions = self.document.get("definitions") or {}
+        return dict(_typed(dict(properties), self.document, definitions))
+
     def conform(self, logical_id: str, properties: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the properties in the schema's types ("5" for an integer is 5, as CloudFormation reads it).
+        """Return the properties in the schema's types, when they are what the schema allows.
 
         Raises:
             Refusal: a property that the type lacks or that has a value the schema does not allow.
         """
+        typed = self.typed(properties)
         shape = {**self.document, "properties": self._template_properties}
-        typed = _typed(dict(properties), shape, self.document.get("definitions") or {})
-        problems = [_problem(error) for error in _Validator(shape).iter_errors(typed)]
+        problems = {_problem(error) for error in _Validator(shape).iter_errors(typed)}
         if problems:
-            raise INVALID_PROPERTIES.refusal(
-                name=logical_id, problems="\n".join(sorted(set(problems)))
-            )
-        return dict(typed)
+            raise INVALID_PROPERTIES.refusal(name=logical_id, problems="\n".join(sorted(problems)))
+        return typed
 
 
 @functools.cache
@@ -196,12 +199,13 @@ def _problem(error: jsonschema.ValidationError) -> str:
     where = "#" + "".join(f"/{part}" for part in error.absolute_path)
     allowed: Any = error.schema
     wanted: Any = error.validator_value
+    instance: Any = error.instance
     if error.validator == "additionalProperties":
-        extra = sorted(set(error.instance) - set(allowed.get("properties", {})))
+        extra = sorted(set(instance) - set(allowed.get("properties", {})))
         return f"{where}: extraneous key [{extra[0]}] is not permitted"
     if error.validator == "required":
-        missing = [key for key in wanted if key not in error.instance]
+        missing = [key for key in wanted if key not in instance]
         return f"{where}: required key [{missing[0]}] not found"
     if error.validator == "enum":
-        return f"{where}: {error.instance} is not a valid enum value"
+        return f"{where}: {instance} is not a valid enum value"
     return f"{where}: {error.message}"
