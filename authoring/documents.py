@@ -56,8 +56,6 @@ def _unreadable(error: yaml.MarkedYAMLError) -> Document:
 
 def _walk(node: yaml.Node, location: Location, lines: dict[Location, int]) -> Iterator[Fault]:
     """Note the line of every value, make every key text, and yield the keys that are there twice or were none."""
-    if location in lines:
-        return
     lines[location] = node.start_mark.line + 1
     if isinstance(node, yaml.SequenceNode):
         for position, item in enumerate(node.value):

@@ -65,6 +65,17 @@ def test_validate_tells_every_problem_of_every_file_and_exits_with_2(bad: Path) 
     assert "MultusEni-minimal" in result.stdout
 
 
+def test_lists_and_other_network_cards_are_shown(tmp_path: Path) -> None:
+    path = tmp_path / "cards.yaml"
+    text = MINIMAL.read_text(encoding="utf-8")
+    path.write_text(
+        text.replace("us-east-1a: subnet-", "- subnet-") + "        network_card: 1\n", "utf-8"
+    )
+    shown = CliRunner().invoke(app(), ["validate", str(path)]).stdout
+    assert "card 1" in shown
+    assert "subnet-0d10b5c8a4f7e2a31" in shown
+
+
 def test_tags_are_shown_as_they_are_written(tmp_path: Path) -> None:
     path = tmp_path / "tags.yaml"
     text = MINIMAL.read_text(encoding="utf-8")
