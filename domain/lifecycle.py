@@ -91,7 +91,7 @@ def parse_event(raw: Mapping[str, Any], hooks: Mapping[Transition, str]) -> Even
     detail_type = raw.get("detail-type")
     if detail_type == _STATE_CHANGE:
         return _state_change(raw)
-    if detail_type not in _DETAIL_TYPES:
+    if not isinstance(detail_type, str) or detail_type not in _DETAIL_TYPES:
         raise EventRejected(f"detail-type {detail_type!r} is none that this function reads")
     return _lifecycle(raw, _DETAIL_TYPES[detail_type], hooks)
 
@@ -162,8 +162,14 @@ def _place(detail: Mapping[str, Any], key: str, default: Place) -> Place:
 
 
 def _time(raw: Mapping[str, Any]) -> datetime:
+    """Read the envelope's time, with or without a fraction of a second.
+
+    The user guide's warm pool events have one ("Warm pool example events and patterns"), its other events do not.
+    """
     value = raw.get("time")
-    try:
-        return datetime.strptime(str(value), "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=timezone.utc)
-    except ValueError:
-        raise EventRejected(f"time must look like 2026-01-31T12:00:00Z, got {value!r}") from None
+    for form in ("%Y-%m-%dT%H:%M:%SZ", "%Y-%m-%dT%H:%M:%S.%fZ"):
+        try:
+            return datetime.strptime(str(value), form).replace(tzinfo=timezone.utc)
+        except ValueError:
+            continue
+    raise EventRejected(f"time must look like 2026-01-31T12:00:00Z, got {value!r}")
