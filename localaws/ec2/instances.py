@@ -143,13 +143,18 @@ def _equip_slot(
         record,
         slot,
         attached_s=region.now_s + region.settings.launch_s,
-        delete_on_termination=bool(
+        delete_on_termination=_is_true(
             specification.get("DeleteOnTermination", slot == PRIMARY and not existing)
         ),
     )
-    if slot == PRIMARY and specification.get("AssociatePublicIpAddress"):
+    if slot == PRIMARY and _is_true(specification.get("AssociatePublicIpAddress")):
         interface.public_ip_auto_assign = True
         interface.check_auto_public_ip()
+
+
+def _is_true(value: object) -> bool:
+    """Read a flag that a launch template may carry as text."""
+    return str(value).lower() == "true"
 
 
 def _existing(region: Region, record: InstanceRecord, interface_id: str, slot: Slot) -> Interface:
