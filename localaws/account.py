@@ -11,12 +11,14 @@ from localaws.calls import CallLog
 from localaws.client import InternalClients
 from localaws.cloudformation.service import CloudFormation
 from localaws.ec2.service import Ec2
+from localaws.events.service import Events
 from localaws.faults import Faults
 from localaws.functions.service import Functions
 from localaws.gate import Gate
 from localaws.iam.authorization import Authorizations
 from localaws.iam.principals import Principals
 from localaws.patching import Patch, applied
+from localaws.queues.service import Queues
 from localaws.throttling import Buckets, Rate
 
 if TYPE_CHECKING:
@@ -99,6 +101,8 @@ class Account:
         self.functions = Functions(self)
         self.on_crash: Callable[[str], object] = self.functions.kill
         """Called with the access key of a caller that a fault kills: whoever runs that process ends it."""
+        self.queues = Queues(self)
+        self.events = Events(self)
 
     def patches(self) -> Iterable[Patch]:
         """Yield every module's patches, in the order in which they must be applied."""
@@ -106,6 +110,8 @@ class Account:
         yield from self.ec2.patches()
         yield from self.cloudformation.patches()
         yield from self.functions.patches()
+        yield from self.queues.patches()
+        yield from self.events.patches()
 
     @contextmanager
     def active(self) -> Iterator[Account]:

@@ -29,9 +29,10 @@ SOURCE_NOT_FOUND = Rule(
 )
 MAPPING_EXISTS = Rule(
     "ResourceConflictException",
-    'An event source mapping with SQS arn ("{source}") and function ("{function}") already exists. '
+    'An event source mapping with SQS arn (" {source} ") and function (" {function} ") already exists. '
     "Please update or delete the existing mapping with UUID {uuid}",
-    "Lambda API reference, CreateEventSourceMapping: ResourceConflictException",
+    "Lambda API reference, CreateEventSourceMapping: ResourceConflictException; wording in "
+    "github.com/DataBiosphere/azul/issues/3399",
     409,
 )
 BATCH_NEEDS_WINDOW = Rule(
@@ -44,4 +45,10 @@ CONCURRENCY_OUT_OF_RANGE = Rule(
     "Value '{value}' at 'scalingConfig.maximumConcurrency' failed to satisfy constraint: Member must have value "
     "between 2 and 1000",
     "Lambda API reference, ScalingConfig: MaximumConcurrency has a minimum of 2 and a maximum of 1000",
+)
+ROLE_CANNOT_READ = Rule(
+    "InvalidParameterValueException",
+    "The provided execution role does not have permissions to call {action} on SQS",
+    "Lambda Developer Guide, 'Creating and configuring an Amazon SQS event source mapping', execution role "
+    "permissions; wording in github.com/aws/aws-cdk/issues/6770",
 )

@@ -21,6 +21,7 @@ from localaws.functions.logs import LogLine, Logs
 from localaws.functions.model import Function, InvocationResult, Kind
 from localaws.functions.processes import ProcessHost
 from localaws.functions.registered import RegisteredHost
+from localaws.functions.roles import may_log
 from localaws.functions.rules import CONCURRENCY_USED, PAYLOAD_NOT_JSON
 from localaws.functions.workers import Workers
 from localaws.patching import Patch
@@ -181,6 +182,8 @@ class Functions:
             if function.log_group not in backend.groups:
                 return
             stream = f"[{function.version}]{request_id.replace('-', '')}"
+            if not may_log(self._account, function, stream):
+                return
             if stream not in backend.groups[function.log_group].streams:
                 backend.create_log_stream(function.log_group, stream)
             backend.put_log_events(

@@ -73,6 +73,17 @@ def deploy(account: Account) -> Callable[..., str]:  # noqa: ARG001 - moto must 
         AssumeRolePolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [trust]}),
     )["Role"]["Arn"]
 
+    boto3.client("iam").put_role_policy(
+        RoleName="runs",
+        PolicyName="works",
+        PolicyDocument=json.dumps(
+            {
+                "Version": "2012-10-17",
+                "Statement": [{"Effect": "Allow", "Action": ["logs:*", "sqs:*"], "Resource": "*"}],
+            }
+        ),
+    )
+
     def create(name: str, **parameters: object) -> str:
         client: Any = boto3.client("lambda")
         created: str = client.create_function(

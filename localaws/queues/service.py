@@ -1,0 +1,107 @@
+"""SQS of one embedded account: visibility, delay and retention in the account's time, and event source mappings."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, cast
+
+from moto.awslambda.models import LambdaBackend
+from moto.sqs import models as sqs_models
+
+from localaws.patching import Patch
+from localaws.queues.mappings import Mappings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from moto.sqs.models import Message, Queue, SQSBackend
+
+    from localaws.account import Account
+
+LONG_POLL_STEP_S = 0.1
+TOLERANCE_MS = 0.5
+"""Times pass through floats in seconds and in milliseconds; a message due at a timer's moment must be seen by it."""
+
+
+class Queues:
+    """SQS's behaviour in one account, and the mappings that read its queues."""
+
+    def __init__(self, account: Account) -> None:
+        self._account = account
+        self.mappings = Mappings(account)
+
+    def patches(self) -> Iterable[Patch]:
+        """Yield what stands in the place of moto's SQS and of Lambda's event source mappings."""
+        yield Patch(sqs_models, "unix_time", lambda _: self._unix_time)
+        yield Patch(sqs_models, "unix_time_millis", lambda _: self._unix_time_millis)
+        yield Patch(sqs_models.Message, "visible", lambda _: property(self._visible))
+        yield Patch(sqs_models.SQSBackend, "receive_message", self._receiving)
+        yield Patch(sqs_models.SQSBackend, "change_message_visibility", self._changing_visibility)
+        yield Patch(sqs_models.Queue, "add_message", self._adding)
+        yield Patch(LambdaBackend, "create_event_source_mapping", self.mappings.creating)
+        yield Patch(LambdaBackend, "update_event_source_mapping", self.mappings.updating)
+        yield Patch(LambdaBackend, "delete_event_source_mapping", self.mappings.deleting)
+
+    def _unix_time(self, *_: object) -> float:
+        return self._account.clock.now()
+
+    def _unix_time_millis(self, *_: object) -> float:
+        return self._account.clock.now() * 1000
+
+    def _visible(self, message: Message) -> bool:
+        return self._unix_time_millis() >= message.visible_at - TOLERANCE_MS
+
+    def _receiving(self, original: Callable[..., list[Message]]) -> Callable[..., list[Message]]:
+        """Receive without holding anything while waiting: a long poll asks again and again until its time is over."""
+
+        def receive_message(  # noqa: PLR0917 - moto passes them by position
+            backend: SQSBackend,
+            queue_name: str,
+            count: int,
+            wait_seconds_timeout: int,
+            visibility_timeout: int,
+            message_attribute_names: list[str] | None = None,
+        ) -> list[Message]:
+            clock = self._account.clock
+            end_s = clock.now() + wait_seconds_timeout
+            while True:
+                with self._account.lock:
+                    queue = backend.get_queue(queue_name)
+                    self._expire(queue)
+                    found = original(
+                        backend, queue_name, count, 0, visibility_timeout, message_attribute_names
+                    )
+                    self.mappings.look_at(queue)
+                if found or clock.now() >= end_s:
+                    return found
+                clock.wait(min(LONG_POLL_STEP_S, max(0.0, end_s - clock.now())))
+
+        return receive_message
+
+    def _expire(self, queue: Queue) -> None:
+        """Drop what is older than the queue's retention; moto leaves it there and stops at it."""
+        retention_s = int(queue.attributes["MessageRetentionPeriod"])
+        oldest_ms = (self._account.clock.now() - retention_s) * 1000
+        queue._messages = [message for message in queue._messages if _sent_ms(message) > oldest_ms]
+
+    def _changing_visibility(self, original: Callable[..., None]) -> Callable[..., None]:
+        def change_message_visibility(
+            backend: SQSBackend, queue_name: str, receipt_handle: str, visibility_timeout: int
+        ) -> None:
+            with self._account.lock:
+                original(backend, queue_name, receipt_handle, visibility_timeout)
+                self.mappings.look_at(backend.get_queue(queue_name))
+
+        return change_message_visibility
+
+    def _adding(self, original: Callable[..., Any]) -> Callable[..., None]:
+        def add_message(queue: Queue, message: Message) -> None:
+            with self._account.lock:
+                original(queue, message)
+                self.mappings.look_at(queue)
+
+        return add_message
+
+
+def _sent_ms(message: Message) -> float:
+    """Return when the message was sent; moto types it as never set."""
+    return float(cast("int", message.sent_timestamp))
