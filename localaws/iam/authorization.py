@@ -41,6 +41,12 @@ ACCESS_DENIED_EXCEPTION = Rule(
     "Troubleshoot access denied error messages (IAM User Guide); Common Error Types of the JSON services",
     status=400,
 )
+ACCESS_DENIED_BY_REST = Rule(
+    "AccessDeniedException",
+    "{reason}",
+    "Common Error Types in the API references of Lambda and EventBridge Scheduler",
+    status=403,
+)
 INVALID_CLIENT_TOKEN = Rule(
     "InvalidClientTokenId",
     "The security token included in the request is invalid",
@@ -57,11 +63,15 @@ _ACCESS_DENIED_SERVICES = frozenset(
     {"autoscaling", "cloudformation", "cloudwatch", "iam", "s3", "sqs", "sts"}
 )
 
+_REST_SERVICES = frozenset({"lambda", "scheduler", "xray"})
+
 
 def denial(service: str) -> Rule:
     """Return the words in which a service says that IAM did not allow a call."""
     if service == "ec2":
         return UNAUTHORIZED_OPERATION
+    if service in _REST_SERVICES:
+        return ACCESS_DENIED_BY_REST
     return ACCESS_DENIED if service in _ACCESS_DENIED_SERVICES else ACCESS_DENIED_EXCEPTION
 
 
@@ -160,7 +170,10 @@ class Authorizations:
             raise UnsupportedPolicy("a permissions boundary is not modelled")
         documents = [(name, _as_text(document)) for name, document in role.policies.items()]
         documents += [
-            (each.name, _as_text(each.document)) for each in role.managed_policies.values()
+            (policy.name, _as_text(version.document))
+            for policy in role.managed_policies.values()
+            for version in policy.versions
+            if version.version_id == policy.default_version_id
         ]
         return tuple(
             statement for name, document in documents for statement in _read(name, document)

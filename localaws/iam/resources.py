@@ -77,7 +77,7 @@ class MotoResources:
                     return {
                         "ec2:instanceid": (instance_id,),
                         "ec2:instancetype": (instance.instance_type,),
-                        "ec2:availabilityzone": (instance.placement,),
+                        "ec2:availabilityzone": (instance.placement.zone,),
                     }
         return None
 
