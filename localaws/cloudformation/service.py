@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from moto.cloudformation.responses import CloudFormationResponse
 from moto.core.models import DEFAULT_ACCOUNT_ID as ACCOUNT_ID
+from moto.iam import models as iam_models
 
 from localaws.clock import VirtualClock
 from localaws.cloudformation import document, parameters, plan
@@ -119,6 +120,8 @@ class CloudFormation:
             return dispatch
 
         yield Patch(CloudFormationResponse, "_dispatch", make)
+        # Templates attach AWS's managed policies by ARN; moto leaves them out unless it is told otherwise.
+        yield Patch(iam_models, "load_iam_aws_managed_policies", lambda _: lambda: True)
 
     def stacks(self, region: str) -> list[Stack]:
         """Return a Region's stacks, deleted ones included, newest first."""
