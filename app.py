@@ -49,14 +49,23 @@ def build(app: App, *, repository: Path = REPOSITORY) -> EniLifecycleStack:
 
 def main(app: App) -> int:
     """Synthesize; on a configuration that cannot be used, say all that is wrong with it and write nothing."""
-    Validations.of(app).add_plugins(AwsSolutionsChecks(app))
     try:
         build(app)
     except ConfigInvalid as invalid:
         sys.stderr.write(f"{invalid}\n")
         return INVALID_CONFIG
-    app.synth()
+    check_and_synthesize(app)
     return 0
+
+
+def check_and_synthesize(app: App) -> None:
+    """Write the cloud assembly, unless a rule of AwsSolutions finds fault with it.
+
+    Raises:
+        RuntimeError: a finding that nobody acknowledged; it is printed.
+    """
+    Validations.of(app).add_plugins(AwsSolutionsChecks(app))
+    app.synth()
 
 
 if __name__ == "__main__":

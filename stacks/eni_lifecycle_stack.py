@@ -31,14 +31,16 @@ if TYPE_CHECKING:
     from stacks.settings import StackSettings
 
 LAUNCH_TIMEOUT_S = 120
-"""Room for a batch of ten nodes whose attaches take seconds each and whose calls are throttled in between."""
+"""A batch's nodes are worked side by side and take seconds; the rest is room for calls that are throttled."""
 TERMINATE_TIMEOUT_S = 60
 RECONCILE_TIMEOUT_S = 300
-LAUNCH_CONCURRENCY = 10
-"""A node takes about four seconds of a run, and EC2 refills ModifyNetworkInterfaceAttribute at five calls a second, two
-of which an interface needs: ten runs already ask for as many nodes a second (2.5) as the account can be given."""
-TERMINATE_CONCURRENCY = 5
-"""A termination takes a call or two per interface and nobody waits for it: launches get the larger share."""
+"""Its calls grow with pages; repairs that do not fit are left to the next run."""
+LAUNCH_CONCURRENCY = 5
+"""Fifty nodes at once. With two interfaces each they ask for 200 calls of ModifyNetworkInterfaceAttribute, for which EC2
+has a bucket of 100 and five more a second (EC2 API throttling): more runs would only be throttled more."""
+TERMINATE_CONCURRENCY = 2
+"""The fewest that a mapping takes. A termination needs few calls and nobody waits for it, so launches get the larger
+share of the buckets."""
 
 
 class EniLifecycleStack(Stack):

@@ -25,21 +25,29 @@ if TYPE_CHECKING:
 
 MAX_INLINE_POLICY_CHARACTERS = 10_240
 """IAM's quota for all inline policies of one role together, white space not counted."""
-LONGEST_REFERENCES = {"AWS::Partition": 10, "AWS::Region": 14, "AWS::AccountId": 12}
-"""Characters of aws-us-gov, ap-southeast-1 and an account id: what a reference can become when it is deployed."""
-OTHER_REFERENCE_CHARACTERS = 160
-"""An ARN of one of the stack's own queues or log groups, generously."""
+OWN_RESOURCES_CHARACTERS = 1_000
+"""Kept of it for the statements on a function's own log and queues, whose names CloudFormation generates."""
+LONGEST_REFERENCES = {
+    "AWS::Partition": "aws-us-gov",
+    "AWS::Region": "ap-southeast-1",
+    "AWS::AccountId": "123456789012",
+}
+"""What a reference in an ARN can become when it is deployed, at its longest."""
 
 GROUP_TAG = "aws:autoscaling:groupName"
 """Auto Scaling sets it on each instance it launches; nobody else can set a tag that begins with `aws:`."""
 
-_DESCRIBE_NODE = ("ec2:DescribeInstances", "ec2:DescribeNetworkInterfaces")
-_DESCRIBE_PLACES = (
+_DESCRIBE_INTERFACES = "ec2:DescribeNetworkInterfaces"
+_DESCRIBE_FOR_LAUNCH = (
+    _DESCRIBE_INTERFACES,
+    "ec2:DescribeInstances",
     "ec2:DescribeSubnets",
     "ec2:DescribeSecurityGroups",
     "ec2:GetSubnetCidrReservations",
 )
-_DESCRIBE_GROUPS = ("autoscaling:DescribeAutoScalingGroups",)
+_DESCRIBE_GROUPS = "autoscaling:DescribeAutoScalingGroups"
+_COMPLETE = "autoscaling:CompleteLifecycleAction"
+_HEARTBEAT = "autoscaling:RecordLifecycleActionHeartbeat"
 
 _WILDCARD_REASONS = {
     ":network-interface/*": "An interface's id is not known before it exists; each statement demands the owner tag.",
@@ -64,11 +72,11 @@ class Permissions:
         """Return what making, attaching and, on failure, taking back a node's interfaces needs."""
         return self._checked(
             [
-                self._describe(*_DESCRIBE_NODE, *_DESCRIBE_PLACES),
+                self._describe(*_DESCRIBE_FOR_LAUNCH),
                 *self._create(),
                 *self._attach(),
                 self._change_owned(),
-                self._answer_hooks(),
+                self._answer_hooks(_COMPLETE, _HEARTBEAT),
             ]
         )
 
@@ -76,10 +84,10 @@ class Permissions:
         """Return what marking interfaces for deletion, and deleting the loose ones, needs."""
         return self._checked(
             [
-                self._describe(*_DESCRIBE_NODE),
+                self._describe(_DESCRIBE_INTERFACES),
                 self._change_owned(),
                 self._nodes("ChangeOnNodes", "ec2:ModifyNetworkInterfaceAttribute"),
-                self._answer_hooks(),
+                self._answer_hooks(_COMPLETE),
             ]
         )
 
@@ -87,12 +95,12 @@ class Permissions:
         """Return what repairing all that a launch or a termination does needs, and repairing drift."""
         return self._checked(
             [
-                self._describe(*_DESCRIBE_NODE, *_DESCRIBE_PLACES, *_DESCRIBE_GROUPS),
+                self._describe(*_DESCRIBE_FOR_LAUNCH, _DESCRIBE_GROUPS),
                 *self._create(),
                 self._repair_tags(),
                 *self._attach(),
                 self._change_owned(),
-                self._answer_hooks(),
+                self._answer_hooks(_COMPLETE, _HEARTBEAT),
             ]
         )
 
@@ -210,14 +218,11 @@ class Permissions:
             },
         )
 
-    def _answer_hooks(self) -> iam.PolicyStatement:
+    def _answer_hooks(self, *actions: str) -> iam.PolicyStatement:
         """Allow answering hooks of adopted groups. The id in a group's ARN is not known before, the name is unique."""
         return iam.PolicyStatement(
             sid="AnswerHooks",
-            actions=[
-                "autoscaling:CompleteLifecycleAction",
-                "autoscaling:RecordLifecycleActionHeartbeat",
-            ],
+            actions=list(actions),
             resources=[
                 self._stack.format_arn(
                     service="autoscaling",
@@ -245,7 +250,7 @@ class Permissions:
             ConfigInvalid: the statements do not fit a role's inline policies.
         """
         rendered = self._stack.resolve([one.to_statement_json() for one in statements])
-        length = _rendered_length(rendered)
+        length = OWN_RESOURCES_CHARACTERS + _deployed_characters(rendered)
         if length > MAX_INLINE_POLICY_CHARACTERS:
             raise ConfigInvalid(
                 [
@@ -316,16 +321,16 @@ def _subnet_ids(spec: InterfaceSpec) -> Sequence[str]:
     return [*spec.subnets.ids, *(spec.subnets.by_zone or {}).values()]
 
 
-def _rendered_length(value: object) -> int:
-    """Return how many characters a resolved policy will have, with each reference at its longest."""
-    if isinstance(value, dict) and list(value) == ["Fn::Join"]:
-        return 2 + sum(_rendered_length(part) - 2 for part in value["Fn::Join"][1])
-    if isinstance(value, dict) and list(value) in (["Ref"], ["Fn::GetAtt"]):
-        return 2 + LONGEST_REFERENCES.get(str(value.get("Ref")), OTHER_REFERENCE_CHARACTERS)
+def _deployed_characters(resolved: object) -> int:
+    """Return how many characters resolved statements take in IAM, with each reference at its longest."""
+    return len(json.dumps(_deployed(resolved), separators=(",", ":")))
+
+
+def _deployed(value: object) -> object:
+    if isinstance(value, dict) and "Fn::Join" in value:
+        return "".join(str(_deployed(part)) for part in value["Fn::Join"][1])
+    if isinstance(value, dict) and "Ref" in value:
+        return LONGEST_REFERENCES[value["Ref"]]
     if isinstance(value, dict):
-        return 2 + sum(
-            len(json.dumps(key)) + _rendered_length(item) + 2 for key, item in value.items()
-        )
-    if isinstance(value, list):
-        return 2 + sum(_rendered_length(item) + 1 for item in value)
-    return len(json.dumps(value))
+        return {key: _deployed(item) for key, item in value.items()}
+    return [_deployed(item) for item in value] if isinstance(value, list) else value

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 from moto.events.models import EventPattern
@@ -12,6 +12,8 @@ from domain import naming
 from domain.lifecycle import Ignored, InstanceTerminated, LifecycleEvent, Transition, parse_event
 
 if TYPE_CHECKING:
+    from moto.events.utils import EventMessageType
+
     from tests.infra.conftest import Synthesized
 
 pytestmark = [pytest.mark.infra, pytest.mark.subprocesses("node")]
@@ -94,7 +96,9 @@ def test_an_event_reaches_the_queue_it_belongs_to(
     reached = [
         rule["Targets"][0]["Arn"]["Fn::GetAtt"][0]
         for rule in fleet.of_type("AWS::Events::Rule").values()
-        if EventPattern.load(json.dumps(rule["EventPattern"])).matches_event(event)
+        if EventPattern.load(json.dumps(rule["EventPattern"])).matches_event(
+            cast("EventMessageType", event)
+        )
     ]
     assert [name.partition("Queue")[0] for name in reached] == queues
 

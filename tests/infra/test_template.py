@@ -9,7 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from cfnlint.api import ManualArgs, lint
+from cfnlint.api import (  # type: ignore[import-untyped]  # cfn-lint ships no types
+    ManualArgs,
+    lint,
+)
 
 if TYPE_CHECKING:
     from tests.infra.conftest import Synthesized
