@@ -7,6 +7,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from localaws import bucket_policies
 from localaws.calls import CallLog
 from localaws.client import InternalClients
 from localaws.cloudformation.service import CloudFormation
@@ -107,6 +108,7 @@ class Account:
     def patches(self) -> Iterable[Patch]:
         """Yield every module's patches, in the order in which they must be applied."""
         yield from self.gate.patches()
+        yield from bucket_policies.patches()
         yield from self.ec2.patches()
         yield from self.cloudformation.patches()
         yield from self.functions.patches()
