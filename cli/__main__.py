@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import typer
 
+from cli.demo.command import demo
 from cli.resolved import resolved
 from cli.schema import schema
 from cli.validate import validate
@@ -21,6 +22,7 @@ def app() -> typer.Typer:
     command.command()(validate)
     command.command()(resolved)
     command.command()(schema)
+    command.command()(demo)
     return command
 
 

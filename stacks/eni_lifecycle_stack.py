@@ -30,8 +30,9 @@ if TYPE_CHECKING:
     from stacks.assets import FunctionsAsset
     from stacks.settings import StackSettings
 
-LAUNCH_TIMEOUT_S = 120
-"""A batch's nodes are worked side by side and take seconds; the rest is room for calls that are throttled."""
+LAUNCH_TIMEOUT_S = 60
+"""A batch's nodes are worked side by side and take seconds; the rest is room for calls that are throttled. Not more: after a
+crash the message stays hidden at least this long."""
 TERMINATE_TIMEOUT_S = 60
 RECONCILE_TIMEOUT_S = 300
 """Its calls grow with pages; repairs that do not fit are left to the next run."""

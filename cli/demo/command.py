@@ -1,0 +1,207 @@
+"""`demo`: deploy, scale out, show, scale in, prove."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+import yaml
+from localaws.server import serve
+from rich.console import Console
+
+import authoring
+from cli.demo import platform, report
+from cli.demo.cdk import Cdk, CdkFailedError
+from cli.demo.faults import DemoFault, inject
+from cli.demo.promises import IN_SERVICE, Observer, broken_promises
+from cli.demo.watch import Watch
+from cli.loading import load_or_exit
+from localaws.account import Account, Settings
+from localaws.clock import SystemClock
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from localaws.server import Endpoint
+
+    from cli.demo.promises import NodeView
+    from domain.config import Config
+
+ROOT = Path(__file__).resolve().parents[2]
+BUILD = ROOT / "build" / "demo"
+IN_SERVICE_WITHIN_S = 240
+GONE_WITHIN_S = 120
+LOSSES_WITHIN_S = 60
+
+
+def demo(
+    config: Annotated[
+        Path, typer.Option(help="The configuration to deploy; its ids are replaced.")
+    ] = Path("config/example.yaml"),
+    nodes: Annotated[
+        int, typer.Option(min=1, max=200, help="Nodes to launch, spread over the node groups.")
+    ] = 4,
+    interfaces: Annotated[
+        int | None,
+        typer.Option(min=1, max=14, help="Interfaces per node, instead of the configuration's."),
+    ] = None,
+    fault: Annotated[DemoFault | None, typer.Option(help="Something to let go wrong.")] = None,
+    keep_running: Annotated[
+        bool,
+        typer.Option(
+            "--keep-running", help="Leave the nodes and the account up, and say how to reach it."
+        ),
+    ] = False,
+) -> None:
+    """Deploy into the embedded account, scale out, show every ENI, scale in, prove that nothing is left."""
+    console = Console(highlight=False)
+    load_or_exit(config)
+    document = yaml.safe_load(config.read_text(encoding="utf-8"))
+    if interfaces is not None:
+        platform.with_interfaces(document, interfaces)
+    # Short enough to watch: the reconciler comes every minute, a crashed run's message after one.
+    document["reconcile"] = {**document.get("reconcile", {}), "interval_minutes": 1}
+    document["hook"] = {"heartbeat_timeout_s": 180}
+    account = Account(SystemClock(), Settings())
+    with serve(account) as endpoint:
+        try:
+            faults = _Demo(console, account, endpoint, document).run(
+                nodes, fault, keep_running=keep_running
+            )
+        except CdkFailedError as failed:
+            console.print(f"[red]{failed}[/]", markup=True)
+            raise typer.Exit(1) from failed
+    for line in faults:
+        console.print(f"[red]✗ {line}[/]")
+    if faults:
+        raise typer.Exit(1)
+    console.print("[green]✓ everything was as promised[/]")
+
+
+class _Demo:
+    """One run."""
+
+    def __init__(
+        self, console: Console, account: Account, endpoint: Endpoint, document: dict[str, object]
+    ) -> None:
+        self._console = console
+        self._account = account
+        self._endpoint = endpoint
+        self._document = document
+
+    def run(self, nodes: int, fault: DemoFault | None, *, keep_running: bool) -> list[str]:
+        """Play the whole thing and return what was not as promised.
+
+        Raises:
+            CdkFailedError: the stack could not be deployed.
+        """
+        config, made = self._deploy()
+        observer = Observer(self._account, config)
+        watch = Watch(self._account, observer, config, self._console)
+        wanted = _spread(nodes, made.groups)
+        faults = self._scale_out(wanted, fault, watch, made)
+        seen, enis = observer.nodes(), observer.enis()
+        self._console.print()
+        self._console.print(report.enis_by_node(seen, enis))
+        faults += broken_promises(config, seen, enis)
+        if keep_running:
+            self._wait_for_a_person(made)
+        faults += self._scale_in(made, watch, observer)
+        self._console.print()
+        launch_calls = self._account.calls.where(report.is_launch_call)
+        blobs = self._account.functions.metrics()
+        self._console.print(report.figures(watch.traces.values(), launch_calls, blobs))
+        return faults
+
+    def _deploy(self) -> tuple[Config, platform.Platform]:
+        with self._console.status(
+            "A platform team's account: VPC, subnets, Auto Scaling groups ..."
+        ):
+            made = platform.build(self._account, self._document)
+            path = BUILD / "config.yaml"
+            made.write(path)
+        config = authoring.resolve(load_or_exit(path))
+        cdk = Cdk(ROOT, self._endpoint.environ(), path)
+        for verb, arguments in (("bootstrap", ()), ("deploy", ("--require-approval", "never"))):
+            started_s = self._account.clock.now()
+            with self._console.status(f"cdk {verb} ..."):
+                cdk.run(verb, *arguments)
+            self._console.print(
+                f"[bold]cdk {verb}[/] done in {self._account.clock.now() - started_s:.0f} s"
+            )
+        return config, made
+
+    def _scale_out(
+        self, wanted: dict[str, int], fault: DemoFault | None, watch: Watch, made: platform.Platform
+    ) -> list[str]:
+        injection = inject(fault, self._account, made.subnets) if fault else None
+        if fault:
+            self._console.print(f"[yellow]fault: {fault.story}[/]")
+        self._console.print(f"[bold]scale out[/] to {sum(wanted.values())} nodes")
+        self._set_desired(wanted)
+        if injection is not None and not injection.heals_itself:
+            watch.until(
+                lambda _: any(trace.gone_s for trace in watch.traces.values()), LOSSES_WITHIN_S
+            )
+            self._console.print("[yellow]addresses come free[/]")
+            injection.undo()
+        total = sum(wanted.values())
+        if watch.until(
+            lambda nodes: _in_service(nodes) == total == len(nodes), IN_SERVICE_WITHIN_S
+        ):
+            return []
+        return [f"not every node came into service within {IN_SERVICE_WITHIN_S} s"]
+
+    def _scale_in(self, made: platform.Platform, watch: Watch, observer: Observer) -> list[str]:
+        self._console.print("[bold]scale in[/] to none")
+        self._set_desired(dict.fromkeys(made.groups, 0))
+        faults = []
+        if not watch.until(lambda nodes: not nodes and not observer.enis(), GONE_WITHIN_S):
+            faults.append(f"not every node was gone within {GONE_WITHIN_S} s")
+        left = {eni.eni_id for eni in [*observer.enis(), *observer.enis_in(list(made.subnets))]}
+        if left:
+            return [*faults, f"network interfaces left behind: {', '.join(sorted(left))}"]
+        self._console.print(
+            f"[green]no ENI is left[/], by owner tag and in none of the {len(made.subnets)} Multus subnets"
+        )
+        return faults
+
+    def _set_desired(self, wanted: dict[str, int]) -> None:
+        for group, number in wanted.items():
+            self._account.client("autoscaling").set_desired_capacity(
+                AutoScalingGroupName=group, DesiredCapacity=number
+            )
+
+    def _wait_for_a_person(self, made: platform.Platform) -> None:
+        self._console.print("\n[bold]The account keeps running.[/] In another terminal:")
+        for name, value in self._endpoint.environ().items():
+            if name.startswith("AWS_"):
+                self._console.print(f"  export {name}={value}")
+        self._console.print(
+            "  aws ec2 describe-network-interfaces --filters Name=tag-key,Values=multus-eni:owner"
+        )
+        self._console.print(
+            f"  aws autoscaling set-desired-capacity --auto-scaling-group-name {made.groups[0]} --desired-capacity 3"
+        )
+        self._console.print("Ctrl-C scales in and ends it.")
+        _until_interrupted(threading.Event().wait)
+
+
+def _until_interrupted(wait: Callable[[], object]) -> None:
+    try:
+        wait()
+    except KeyboardInterrupt:
+        return
+
+
+def _spread(nodes: int, groups: Sequence[str]) -> dict[str, int]:
+    return {
+        group: nodes // len(groups) + (place < nodes % len(groups))
+        for place, group in enumerate(groups)
+    }
+
+
+def _in_service(nodes: Sequence[NodeView]) -> int:
+    return sum(node.state == IN_SERVICE for node in nodes)
