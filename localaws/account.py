@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from localaws import bucket_policies
+from localaws.autoscaling.service import AutoScaling
 from localaws.calls import CallLog
 from localaws.client import InternalClients
 from localaws.cloudformation.service import CloudFormation
@@ -16,6 +17,7 @@ from localaws.events.service import Events
 from localaws.faults import Faults
 from localaws.functions.service import Functions
 from localaws.gate import Gate
+from localaws.iam import managed_policies
 from localaws.iam.authorization import Authorizations
 from localaws.iam.principals import Principals
 from localaws.patching import Patch, applied
@@ -104,16 +106,19 @@ class Account:
         """Called with the access key of a caller that a fault kills: whoever runs that process ends it."""
         self.queues = Queues(self)
         self.events = Events(self)
+        self.autoscaling = AutoScaling(self)
 
     def patches(self) -> Iterable[Patch]:
         """Yield every module's patches, in the order in which they must be applied."""
         yield from self.gate.patches()
+        yield from managed_policies.patches()
         yield from bucket_policies.patches()
         yield from self.ec2.patches()
         yield from self.cloudformation.patches()
         yield from self.functions.patches()
         yield from self.queues.patches()
         yield from self.events.patches()
+        yield from self.autoscaling.patches()
 
     @contextmanager
     def active(self) -> Iterator[Account]:

@@ -120,7 +120,7 @@ def _validate_key(key: str, operator: str, set_operator: str, name: str) -> None
         )
 
 
-def satisfied(condition: Mapping[str, Any], context: Context) -> bool:
+def satisfied(condition: Mapping[str, Any], context: Mapping[str, tuple[str, ...]]) -> bool:
     """Whether every operator and every key of a validated Condition element holds in a context."""
     return all(
         _holds(operator, values_of(wanted), context.get(key.lower()))
