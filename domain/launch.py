@@ -129,7 +129,7 @@ def plan_launch(node: Node, lost: Mapping[str, int] | None = None) -> NodePlan:
                 occupied.add((desired.spec.network_card_index, index))
                 steps = _with_attach(steps, Attach(index, desired.spec.network_card_index))
         elif keeper.attachment is None or keeper.attachment.status is not AttachmentStatus.ATTACHED:
-            waits.append(f"{desired.spec.name} is {keeper.status.value}")
+            waits.append(f"{desired.spec.name} is {_progress(keeper)}")
         if steps:
             work.append(_work(node, desired, keeper, steps))
     reason = (
@@ -152,12 +152,19 @@ def _keeper(node: Node, interface: str) -> tuple[NetworkInterface | None, list[N
     return (here[0], here[1:]) if here else (None, [])
 
 
+def _progress(eni: NetworkInterface) -> str:
+    """Return what a network interface is waited for in; its attachment knows better than its status."""
+    return eni.attachment.status.value if eni.attachment else eni.status.value
+
+
 def _steps(
     node: Node, desired: Desired, keeper: NetworkInterface | None, generation: int
 ) -> tuple[Step, ...]:
-    """Return every step but the attach, in order."""
+    """Return every step but the attach, in order; none for what is detaching, which comes back as another state."""
     spec = desired.spec
     steps: list[Step] = []
+    if keeper and keeper.attachment and keeper.attachment.status is AttachmentStatus.DETACHING:
+        return ()
     if keeper is None:
         steps.append(_create(node, desired, generation))
     elif set(desired.security_group_ids) != keeper.security_group_ids:

@@ -1,0 +1,56 @@
+"""When to look again."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from domain.pacing import AttachPace, heartbeat_due, retry_delay_s
+
+
+@pytest.mark.parametrize(
+    ("since_attach_s", "looks", "wait_s"),
+    [
+        pytest.param(0.0, 0, 2.0, id="the first look comes when an attachment is expected"),
+        pytest.param(1.5, 0, 0.5, id="what passed already counts"),
+        pytest.param(9.0, 0, 0.0, id="never negative"),
+        pytest.param(2.0, 1, 0.5, id="then soon"),
+        pytest.param(2.5, 2, 1.0, id="then half as often each time"),
+        pytest.param(9.0, 9, 4.0, id="at last every four seconds"),
+    ],
+)
+def test_one_look_at_the_right_moment(since_attach_s: float, looks: int, wait_s: float) -> None:
+    assert AttachPace().wait_s(since_attach_s, looks) == pytest.approx(wait_s)
+
+
+def test_an_attachment_done_at_the_first_look_may_have_been_done_earlier() -> None:
+    assert AttachPace().learned(2.0, 1).expected_s == pytest.approx(1.8)
+
+
+def test_an_attachment_that_took_longer_is_expected_to_take_so_long_again() -> None:
+    assert AttachPace().learned(5.5, 3).expected_s == pytest.approx(5.5)
+
+
+@given(st.lists(st.tuples(st.floats(0, 1e6), st.integers(0, 50)), max_size=60))
+def test_what_is_learned_stays_within_bounds(seen: list[tuple[float, int]]) -> None:
+    pace = AttachPace()
+    for took_s, looks in seen:
+        pace = pace.learned(took_s, looks)
+        assert pace.floor_s <= pace.expected_s <= pace.ceiling_s
+
+
+def test_an_unfinished_message_comes_back_ever_later() -> None:
+    assert [retry_delay_s(count) for count in (1, 2, 3, 4, 5, 6, 1000)] == [
+        5, 10, 20, 40, 60, 60, 60,
+    ]  # fmt: skip
+    assert retry_delay_s(0) == 5
+
+
+@pytest.mark.parametrize(
+    ("open_for_s", "due"), [(0, False), (299.9, False), (300, True), (100_000, True)]
+)
+def test_a_timer_is_restarted_from_half_of_the_first_time_out_on(
+    open_for_s: float, due: bool
+) -> None:
+    assert heartbeat_due(open_for_s, 600) is due
