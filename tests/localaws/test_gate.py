@@ -95,6 +95,22 @@ class TestByEveryProtocol:
         assert [call.outcome for call in account.calls.all()] == ["SomeFault"]
 
 
+def test_s3_which_routes_by_key_passes_the_gate_too(account: Account) -> None:
+    account.faults.inject(Fault("PutObject", FaultKind.ERROR, code="SlowDown", status=503))
+    s3 = _client("s3")
+    s3.create_bucket(Bucket="assets")
+    with pytest.raises(ClientError) as error:
+        s3.put_object(Bucket="assets", Key="a/b.zip", Body=b"x")
+    assert error.value.response["Error"]["Code"] == "SlowDown"
+    assert error.value.response["ResponseMetadata"]["HTTPStatusCode"] == 503
+    s3.put_object(Bucket="assets", Key="a/b.zip", Body=b"x")
+    assert [(call.action, call.outcome) for call in account.calls.all()] == [
+        ("CreateBucket", "ok"),
+        ("PutObject", "SlowDown"),
+        ("PutObject", "ok"),
+    ]
+
+
 @pytest.mark.parametrize(
     ("service", "action", "params", "outcome"),
     [
