@@ -227,7 +227,7 @@ def _is_ours(target: Mapping[str, Any]) -> bool:
 def _region_of(instance_id: str) -> tuple[str, str] | None:
     for account_id, regions in ec2_backends.items():
         for region, backend in regions.items():
-            if any(found.id == instance_id for found in backend.all_instances()):
+            if backend.get_instance_by_id(instance_id) is not None:
                 return account_id, region
     return None
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import boto3
 import pytest
 from moto import mock_aws
+from moto.core.config import DefaultConfig
 
 from localaws.account import Account
 from localaws.clock import VirtualClock
@@ -17,6 +18,10 @@ from localaws.functions.model import Function
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+
+SHARED_SESSION = DefaultConfig(core={"reset_boto3_session": False})
+"""A session reads botocore's models once; a new one per test costs more than the test."""
 
 
 def archive(files: dict[str, str]) -> bytes:
@@ -56,7 +61,7 @@ def function_of() -> Callable[..., Function]:
 def account() -> Iterator[Account]:
     """An account in virtual time, with moto behind it."""
     account = Account(VirtualClock())
-    with account.active(), mock_aws():
+    with account.active(), mock_aws(config=SHARED_SESSION):
         yield account
 
 
