@@ -23,6 +23,7 @@ SHORTEST_AGE_THRESHOLD_S = 60
 """SQS reports once a minute: a lower threshold would see the sampling, not the queue."""
 
 ABANDONED_METRIC = "LaunchAbandoned"
+DEFECTS_METRIC = "Defects"
 ORPHANS_METRIC = "OrphansFound"
 
 
@@ -101,6 +102,13 @@ class Alarms(Construct):
             product_metric(ABANDONED_METRIC, owner=owner),
             threshold=1,
             meaning="a launch was abandoned and its node replaced: the log says why",
+        )
+        # Of a batch only the record that met a defect is handed back, so Lambda's own Errors never count it.
+        self._alarm(
+            "Defects",
+            product_metric(DEFECTS_METRIC, owner=owner),
+            threshold=1,
+            meaning="a run met something it does not know: the log has the traceback",
         )
         self._alarm(
             "Orphans",

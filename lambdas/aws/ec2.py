@@ -23,7 +23,7 @@ from domain.model import (
     Subnet,
     SubnetId,
 )
-from lambdas.aws.errors import is_gone, translated
+from lambdas.aws.errors import is_denied, is_gone, translated
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -218,13 +218,20 @@ class Ec2:
             )
 
     def delete(self, eni_id: EniId) -> None:
-        """Delete a network interface; one that is gone already is success."""
+        """Delete a network interface; one that is gone already is success.
+
+        The right to delete is conditioned on the ENI's tags, so for one that is gone EC2 answers UnauthorizedOperation
+        and not NotFound: only a look tells a denial from success.
+        """
         with translated():
             try:
                 self._client.delete_network_interface(NetworkInterfaceId=eni_id)
             except ClientError as error:
-                if not is_gone(error):
+                if not is_gone(error) and not (is_denied(error) and not self._exists(eni_id)):
                     raise
+
+    def _exists(self, eni_id: EniId) -> bool:
+        return bool(self._interfaces([{"Name": "network-interface-id", "Values": [eni_id]}]))
 
 
 def _chunks(values: Sequence[str]) -> Iterator[list[str]]:

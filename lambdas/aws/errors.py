@@ -89,6 +89,11 @@ def is_gone(error: ClientError) -> bool:
     return error.response["Error"]["Code"] in _GONE
 
 
+def is_denied(error: ClientError) -> bool:
+    """Return whether the caller has no right to the call, or the resource that the right depends on is gone."""
+    return error.response["Error"]["Code"] in _CLASSES[errors.AccessDenied]
+
+
 def is_no_active_action(error: ClientError) -> bool:
     """Return whether a lifecycle action is over already, whoever ended it."""
     detail = error.response["Error"]

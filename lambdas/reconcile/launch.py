@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from domain import launch as decide
 from domain import pacing, tags
 from domain.errors import (
+    AccessDenied,
     AddressTaken,
     DeadlineExceeded,
     EniLifecycleError,
@@ -294,7 +295,7 @@ class LaunchReconciler:
             )
         for node, progress in zip(owners, done, strict=True):
             self._note_progress(node, progress)
-            if progress.error is not None and not progress.error.retryable:
+            if progress.error is not None and not self._may_pass(node, progress):
                 failures.setdefault(node.launch, progress.error)
         for node, plan in zip(nodes, plans, strict=True):
             faults = self._executor.delete(plan.deletions)
@@ -302,6 +303,19 @@ class LaunchReconciler:
             for fault in faults:
                 self._stumble(node, fault)
         return failures
+
+    def _may_pass(self, node: _Node, progress: Progress) -> bool:
+        """Return whether trying again can succeed.
+
+        The rights are conditioned on the ENI's tags, and to an authorization that does not see the ENI yet its tags are
+        missing: a denial right after the create says as little as a not-found.
+        """
+        created_at = node.created_at.get(progress.work.interface)
+        young = created_at is not None and self._clock.now() - created_at <= LOST_AFTER
+        denied_later_step = isinstance(progress.error, AccessDenied) and not isinstance(
+            progress.work.steps[len(progress.done)], Create
+        )
+        return progress.error is None or progress.error.retryable or (young and denied_later_step)
 
     def _note_progress(self, node: _Node, progress: Progress) -> None:
         now, interface = self._clock.now(), progress.work.interface

@@ -87,6 +87,8 @@ class Reporter:
             self._add("InterfacesAttached", MetricUnit.Count, outcome.attached)
         if outcome.result is Result.REJECTED:
             self._add("EventsRejected", MetricUnit.Count, 1)
+        if outcome.result is Result.FAILED:
+            self._add("Defects", MetricUnit.Count, 1)
         if outcome.result is Result.ABANDONED:
             self._add("LaunchAbandoned", MetricUnit.Count, 1)
             reason = outcome.error.code if outcome.error else "unknown"
