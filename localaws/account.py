@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from localaws import bucket_policies
 from localaws.autoscaling.service import AutoScaling
 from localaws.calls import CallLog
-from localaws.client import InternalClients
+from localaws.client import client
 from localaws.cloudformation.service import CloudFormation
 from localaws.ec2.service import Ec2
 from localaws.events.service import Events
@@ -89,7 +89,7 @@ class Account:
         self.clock = clock
         self.settings = settings or Settings()
         self.lock = threading.RLock()
-        self.client = InternalClients().client
+        self.client = client
         self.calls = CallLog()
         self.faults = Faults()
         self.buckets = Buckets(

@@ -479,7 +479,9 @@ class Operation:
         reason: str | None = None,
         properties: Mapping[str, Json] | None = None,
     ) -> None:
-        now_s = self._account.clock.now()
+        # Readers order events by their time, which has milliseconds; no two of a stack's may share one.
+        earliest_s = self._stack.events[-1].at_s + 0.001 if self._stack.events else 0.0
+        now_s = max(self._account.clock.now(), earliest_s)
         text = json.dumps(properties) if properties is not None else None
         event = StackEvent(
             str(uuid.uuid4()), now_s, logical_id, physical_id, resource_type, status, reason, text

@@ -126,7 +126,7 @@ def schema(resource_type: str) -> Schema:
     document = json.loads(
         (folder / "resources" / f"{_types_of_aws()[resource_type]}.json").read_text()
     )
-    return Schema(resource_type, document)
+    return Schema(resource_type, _readable(document))
 
 
 @functools.cache
@@ -178,21 +178,36 @@ def _from_text(value: str, types: frozenset[str]) -> Any:  # noqa: ANN401  # JSO
     return value
 
 
-def _pattern(
-    _validator: object, pattern: str, instance: object, _shape: object
-) -> Iterator[jsonschema.ValidationError]:
-    # The registry's patterns are Java's; what Python cannot compile (\p{L}) is left to the service's own validation.
-    try:
-        matches = not isinstance(instance, str) or re.search(pattern, instance)
-    except re.error:
-        return
-    if not matches:
-        yield jsonschema.ValidationError(f"string [{instance}] does not match pattern {pattern}")
-
-
 _Validator: type[jsonschema.Draft7Validator] = jsonschema.validators.extend(  # type: ignore[no-untyped-call]  # untyped in its stubs
-    jsonschema.Draft7Validator, validators={"pattern": _pattern, "format": None}
+    jsonschema.Draft7Validator, validators={"format": None}
 )
+
+
+def _readable(shape: Any) -> Any:  # noqa: ANN401  # JSON
+    """Return a schema without what only Java can read; the service's own validation has the last word there.
+
+    The registry's patterns are Java's: `\\p{L}` is no regular expression of Python's.
+    """
+    if isinstance(shape, list):
+        return [_readable(one) for one in shape]
+    if not isinstance(shape, dict):
+        return shape
+    readable = {key: _readable(one) for key, one in shape.items()}
+    if isinstance(shape.get("pattern"), str) and not _compiles(shape["pattern"]):
+        del readable["pattern"]
+    by_pattern = shape.get("patternProperties")
+    if isinstance(by_pattern, dict) and not all(map(_compiles, by_pattern)):
+        del readable["patternProperties"]
+        readable.pop("additionalProperties", None)
+    return readable
+
+
+def _compiles(pattern: str) -> bool:
+    try:
+        re.compile(pattern)
+    except re.error:
+        return False
+    return True
 
 
 def _problem(error: jsonschema.ValidationError) -> str:
