@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 import yaml
-from localaws.server import serve
 from rich.console import Console
 
 import authoring
@@ -20,20 +20,22 @@ from cli.demo.watch import Watch
 from cli.loading import load_or_exit
 from localaws.account import Account, Settings
 from localaws.clock import SystemClock
+from localaws.server import serve
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from localaws.server import Endpoint
-
     from cli.demo.promises import NodeView
     from domain.config import Config
+    from localaws.server import Endpoint
 
 ROOT = Path(__file__).resolve().parents[2]
 BUILD = ROOT / "build" / "demo"
 IN_SERVICE_WITHIN_S = 240
 GONE_WITHIN_S = 120
 LOSSES_WITHIN_S = 60
+LOG_WIDTH = 150
+"""Columns where there is no terminal to ask: a log scrolls sideways."""
 
 
 def demo(
@@ -56,7 +58,7 @@ def demo(
     ] = False,
 ) -> None:
     """Deploy into the embedded account, scale out, show every ENI, scale in, prove that nothing is left."""
-    console = Console(highlight=False)
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else LOG_WIDTH)
     load_or_exit(config)
     document = yaml.safe_load(config.read_text(encoding="utf-8"))
     if interfaces is not None:
@@ -103,13 +105,11 @@ class _Demo:
         wanted = _spread(nodes, made.groups)
         faults = self._scale_out(wanted, fault, watch, made)
         seen, enis = observer.nodes(), observer.enis()
-        self._console.print()
         self._console.print(report.enis_by_node(seen, enis))
         faults += broken_promises(config, seen, enis)
         if keep_running:
             self._wait_for_a_person(made)
         faults += self._scale_in(made, watch, observer)
-        self._console.print()
         launch_calls = self._account.calls.where(report.is_launch_call)
         blobs = self._account.functions.metrics()
         self._console.print(report.figures(watch.traces.values(), launch_calls, blobs))

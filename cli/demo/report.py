@@ -17,13 +17,11 @@ if TYPE_CHECKING:
     from cli.demo.watch import Trace
     from localaws.calls import Call
 
-_TAGS = (tags.NO_MANAGE, tags.OWNER)
-
 
 def enis_by_node(nodes: Sequence[NodeView], enis: Sequence[EniView]) -> Table:
     """Return a table of node and interface with everything that matters of the ENI."""
     table = Table(
-        title="Node × interface",
+        title="\nNode × interface",
         title_justify="left",
         box=None,
         pad_edge=False,
@@ -33,11 +31,10 @@ def enis_by_node(nodes: Sequence[NodeView], enis: Sequence[EniView]) -> Table:
         "node",
         "interface",
         "ENI",
-        "subnet · zone",
+        "subnet, zone",
         "addresses",
         "index",
-        "on termination",
-        "tags",
+        "what matters",
     ):
         table.add_column(column, overflow="fold")
     for node in sorted(nodes, key=lambda item: (item.group, item.instance_id)):
@@ -46,20 +43,27 @@ def enis_by_node(nodes: Sequence[NodeView], enis: Sequence[EniView]) -> Table:
             key=lambda eni: eni.attachment.get("DeviceIndex", 0),
         )
         for eni in own:
-            first = eni is own[0]
             table.add_row(
-                f"{node.instance_id}\n{node.group}" if first else "",
-                eni.tags.get(tags.INTERFACE, "?"),
-                eni.eni_id,
-                f"{eni.raw['SubnetId']}\n{eni.raw['AvailabilityZone']}",
-                "\n".join(_addresses(eni.raw)),
-                f"{eni.attachment.get('DeviceIndex', '-')} (card {eni.attachment.get('NetworkCardIndex', 0)})",
-                "deleted" if eni.attachment.get("DeleteOnTermination") else "KEPT",
-                "\n".join(
-                    f"{key.rpartition('/')[2]}={eni.tags.get(key, 'MISSING')}" for key in _TAGS
-                ),
+                f"{node.instance_id}\n{node.group}" if eni is own[0] else "", *_cells(eni)
             )
     return table
+
+
+def _cells(eni: EniView) -> tuple[str, ...]:
+    attachment = eni.attachment
+    card = attachment.get("NetworkCardIndex", 0)
+    index = str(attachment.get("DeviceIndex", "-"))
+    with_node = (
+        "deleted with the node" if attachment.get("DeleteOnTermination") else "OUTLIVES THE NODE"
+    )
+    return (
+        eni.tags.get(tags.INTERFACE, "?"),
+        eni.eni_id,
+        f"{eni.raw['SubnetId']}\n{eni.raw['AvailabilityZone']}",
+        "\n".join(_addresses(eni.raw)),
+        f"{index}\ncard {card}" if card else index,
+        f"no_manage={eni.tags.get(tags.NO_MANAGE, 'MISSING')}\n{with_node}",
+    )
 
 
 def _addresses(raw: Mapping[str, Any]) -> list[str]:

@@ -55,12 +55,14 @@ class Watch:
         self._promised = {
             str(group.auto_scaling_group): len(group.interfaces) for group in config.node_groups
         }
+        self._since_s = account.clock.now()
         self.traces: dict[str, Trace] = {}
 
     def until(self, done: Callable[[Sequence[NodeView]], bool], timeout_s: float) -> bool:
         """Show the nodes until `done` says so of them; return False when it did not in time."""
         clock = self._account.clock
-        end_s = clock.now() + timeout_s
+        self._since_s = clock.now()
+        end_s = self._since_s + timeout_s
         live = (
             Live(console=self._console, refresh_per_second=5) if self._console.is_terminal else None
         )
@@ -100,9 +102,9 @@ class Watch:
     def _say(self, trace: Trace, state: str, now_s: float) -> None:
         """Print a line per change where there is no terminal to draw on."""
         if not self._console.is_terminal:
-            age_s = now_s - trace.first_seen_s
+            age_s = now_s - self._since_s
             self._console.print(
-                f"  {trace.node.group:<22} {trace.node.instance_id}  {trace.node.zone}  +{age_s:5.1f} s  "
+                f"  {trace.node.group:<22} {trace.node.instance_id}  {trace.node.zone}  {age_s:5.1f} s  "
                 f"{state:<17} {trace.attached}/{self._promised[trace.node.group]} interfaces"
             )
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar, assert_never
 
-from domain.errors import EniLifecycleError, InvariantBroken
+from domain.errors import EniLifecycleError, InvariantBroken, NotYetVisible
 from domain.plan import (
     AddTags,
     Attach,
@@ -25,6 +25,10 @@ if TYPE_CHECKING:
     from lambdas.reconcile.ports import Clock, Ec2Port, Workers
 
 T = TypeVar("T")
+
+VISIBLE_AFTER_S = (0.25, 0.5, 1.0)
+"""How long to wait, one after the other, for a network interface made a moment ago. EC2 promises no figure (EC2 API
+developer guide, "Eventual consistency"); what takes longer is left to the next look."""
 
 
 @dataclass
@@ -64,8 +68,21 @@ class Executor:
 
     def _work(self, progress: Progress) -> None:
         for step in progress.work.steps:
-            self._do(step, progress)
+            self._do_when_visible(step, progress)
             progress.done.append(step)
+
+    def _do_when_visible(self, step: Step, progress: Progress) -> None:
+        """Do a step; to one that this very run created, give EC2 a moment to make it visible everywhere.
+
+        Looking at everything again, as any other failure makes the run do, would cost two describes per node.
+        """
+        young = any(isinstance(earlier, Create) for earlier in progress.done)
+        for pause_s in VISIBLE_AFTER_S if young else ():
+            try:
+                return self._do(step, progress)
+            except NotYetVisible:
+                self._clock.wait(pause_s)
+        return self._do(step, progress)
 
     def _do(self, step: Step, progress: Progress) -> None:
         match step:

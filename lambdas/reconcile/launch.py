@@ -18,6 +18,7 @@ from domain.errors import (
     NotYetVisible,
     Permanent,
 )
+from domain.fleet import worth_holding
 from domain.lifecycle import LifecycleResult
 from domain.model import InstanceState
 from domain.outcome import Outcome, Result
@@ -73,6 +74,7 @@ class _Node:
     instance: Instance | None = None
     interfaces: tuple[NetworkInterface, ...] = ()
     rounds: int = 0
+    """How often it was looked at, or a look was tried."""
     looks: int = 0
     """How often it was looked at since the last thing was done."""
     stumbles: int = 0
@@ -148,6 +150,8 @@ class LaunchReconciler:
 
     def _round(self, nodes: Sequence[_Node]) -> None:
         """Look at the nodes, plan each, do what is planned, and close the hooks of those that are done."""
+        for node in nodes:
+            node.rounds += 1
         try:
             self._observe(nodes)
             plans = [self._plan(node) for node in nodes]
@@ -160,6 +164,8 @@ class LaunchReconciler:
         closing: list[tuple[_Node, Callable[[], None]]] = []
         for node, plan in zip(nodes, plans, strict=True):
             failure = plan.failure or failures.get(node.launch)
+            if node.outcome is not None:
+                continue
             if failure is not None:
                 closing.append((node, partial(self._abandon, node, failure)))
             elif plan.converged:
@@ -211,7 +217,6 @@ class LaunchReconciler:
         )
         if fresh:
             node.instance = instances.get(instance_id)
-        node.rounds += 1
         node.looks += 1
         if before != (node.instance, node.interfaces):
             node.progress_at = now
@@ -322,7 +327,7 @@ class LaunchReconciler:
         if progress.done:
             node.progress_at, node.looks = now, 0
         if any(isinstance(step, Create) for step in progress.done):
-            node.created_at[interface] = now
+            node.created_at.setdefault(interface, now)
         if progress.attached_at is not None:
             node.attach_answered_at = max(
                 progress.attached_at, node.attach_answered_at or progress.attached_at
@@ -340,6 +345,7 @@ class LaunchReconciler:
             and now - node.created_at.get(interface, now) > LOST_AFTER
         ):
             node.lost[interface] = node.lost.get(interface, 0) + 1
+            del node.created_at[interface]
         self._stumble(node, progress.error)
 
     def _stumble(self, node: _Node, error: EniLifecycleError) -> None:
@@ -379,8 +385,6 @@ class LaunchReconciler:
 
         What goes wrong while cleaning up is noted on that error and never replaces it: the orphan sweep is the backstop.
         """
-        if isinstance(failure, InvariantBroken):
-            return
         try:
             left = self._ec2.list_interfaces(self._config.owner, {node.launch.instance_id})
             plan = plan_termination(node.launch.instance_id, left)
@@ -411,7 +415,8 @@ class LaunchReconciler:
         error = node.error or DeadlineExceeded("the run ended before every interface was attached")
         open_for = decide.hook_open_for(launch.opened_at, self._clock.now())
         node.outcome = self._outcome(node, Result.RETRY, str(error), error)
-        if pacing.heartbeat_due(open_for.total_seconds(), self._heartbeat_timeout_s):
+        due = pacing.heartbeat_due(open_for.total_seconds(), self._heartbeat_timeout_s)
+        if due and worth_holding(open_for, self._heartbeat_timeout_s):
             try:
                 self._autoscaling.heartbeat(
                     launch.group_name, self._hook_name, launch.instance_id, launch.token
