@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from domain import addressing, tags
 from domain.config import Ipv4Mode
-from domain.errors import DeviceIndexConflict, EniLifecycleError, InstanceGone
+from domain.errors import DeviceIndexConflict, EniLifecycleError, InstanceGone, SpecRejected
 from domain.model import AttachmentStatus, EniStatus, InstanceState
 from domain.plan import (
     Attach,
@@ -269,7 +269,7 @@ def choose_addresses(
 
     Args:
         plans: of the nodes worked on together.
-        subnets: those named by `subnets_to_list`, with their reservations.
+        subnets: those named by `subnets_to_list` that exist, with their reservations.
         taken: the addresses in use by subnet.
         conflicts: by node and interface, how often a chosen address turned out to be taken.
     """
@@ -291,17 +291,23 @@ def _addressed(
             continue
         try:
             address = addressing.choose(
-                subnets[first.subnet_id],
+                _known(subnets, first.subnet_id),
                 used[first.subnet_id],
                 first.spec.pod_ranges,
                 conflicts=conflicts.get((item.instance_id, item.interface), 0),
                 who=f"{item.instance_id}/{item.interface}",
             )
-        except EniLifecycleError as exhausted:
-            return replace(plan, reason=str(exhausted), work=(), failure=exhausted)
+        except EniLifecycleError as failure:
+            return replace(plan, reason=str(failure), work=(), failure=failure)
         used[first.subnet_id].add(address)
         work.append(replace(item, steps=(replace(first, address=address), *item.steps[1:])))
     return replace(plan, work=tuple(work))
+
+
+def _known(subnets: Mapping[SubnetId, Subnet], subnet_id: SubnetId) -> Subnet:
+    if subnet_id not in subnets:
+        raise SpecRejected(f"subnet {subnet_id} does not exist", subnet=str(subnet_id))
+    return subnets[subnet_id]
 
 
 def unattached(interfaces: Iterable[NetworkInterface]) -> tuple[EniId, ...]:

@@ -12,19 +12,6 @@ if TYPE_CHECKING:
 
     from domain.errors import EniLifecycleError
 
-DESCRIBES = frozenset(
-    {
-        "describe_instances",
-        "describe_group_instances",
-        "list_interfaces",
-        "list_subnet_interfaces",
-        "find_subnets",
-        "find_security_groups",
-        "list_members",
-        "has_backlog",
-    }
-)
-
 
 class Killed(BaseException):
     """The process ended here. Not an Exception: nothing in it gets to react."""
@@ -85,6 +72,11 @@ class PortCalls:
     def kill_at(self, call: int, *, after: bool) -> None:
         """End the process at the n-th call of any method from now on, before or after it takes effect."""
         self._dies_at, self._dies_after = self.total + call, after
+
+    def mend(self) -> None:
+        """Let nothing fail any more."""
+        self._faults.clear()
+        self._dies_at = None
 
     @contextmanager
     def made(self, method: str) -> Iterator[None]:

@@ -93,6 +93,8 @@ class FakeEc2:
     def __init__(self, clock: FakeClock, calls: PortCalls, pace: Pace | None = None) -> None:
         self.calls = calls
         self.pace = pace or Pace()
+        self.lists_to_miss = 0
+        """How many of the next looks by tag show nothing yet (EC2 is eventually consistent)."""
         self.on_terminated: Callable[[InstanceId], None] = lambda _instance_id: None
         """Called when an instance has reached `terminated`."""
         self._clock = clock
@@ -174,8 +176,8 @@ class FakeEc2:
 
     def terminate(self, instance_id: InstanceId) -> None:
         """Terminate an instance: its network interfaces go with it or stay, by DeleteOnTermination."""
-        instance = self._world.instances[instance_id]
-        if not instance.shown.state.is_gone:
+        instance = self._world.instances.get(instance_id)
+        if instance is not None and not instance.shown.state.is_gone:
             self.set_state(instance_id, InstanceState.SHUTTING_DOWN)
             self._clock.after(self.pace.terminate_s, lambda: self._terminated(instance_id))
 
@@ -248,6 +250,9 @@ class FakeEc2:
     ) -> list[NetworkInterface]:
         """Return an owner's visible network interfaces, of these instances or of all."""
         with self.calls.made("list_interfaces"):
+            if self.lists_to_miss:
+                self.lists_to_miss -= 1
+                return []
             return [
                 eni
                 for eni in self._visible()

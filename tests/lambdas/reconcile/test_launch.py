@@ -1,0 +1,659 @@
+"""Launching nodes: each gets exactly its interfaces with as few calls as can be, whatever goes wrong."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections import Counter
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from domain import tags
+from domain.config import SecurityGroupSelector, SubnetSelector
+from domain.errors import (
+    AccessDenied,
+    AddressTaken,
+    AttachmentLimitReached,
+    DeviceIndexTaken,
+    EniLifecycleError,
+    NotYetVisible,
+    QuotaReached,
+    ServiceFault,
+    SpecRejected,
+    SubnetExhausted,
+    Throttled,
+    WrongState,
+)
+from domain.launch import INVISIBLE_FOR
+from domain.lifecycle import LifecycleResult
+from domain.model import GroupName, InstanceId, InstanceState, SubnetId
+from domain.outcome import Result
+
+if TYPE_CHECKING:
+    from tests.fakes.builders import Builders
+    from tests.fakes.calls import Killed
+    from tests.fakes.ec2 import Pace
+    from tests.fakes.world import World
+
+CONTINUE, ABANDON = LifecycleResult.CONTINUE, LifecycleResult.ABANDON
+
+
+# What a launch costs.
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 6])
+@pytest.mark.parametrize("source_dest_check", [True, False], ids=["checked", "unchecked"])
+def test_a_launch_makes_no_call_above_the_floor(
+    build: Builders, make_world: type[World], count: int, source_dest_check: bool
+) -> None:
+    specs = [
+        dataclasses.replace(spec, source_dest_check=source_dest_check)
+        for spec in build.specs(count)
+    ]
+    world = make_world(specs)
+    (outcome,) = world.run_launches(world.launching(world.launch()))
+    modifies = count if source_dest_check else 2 * count
+    assert outcome.result is Result.CONTINUED
+    assert world.calls.total == 2 + count * 2 + modifies + 1 + 1
+    assert world.calls.counts["list_interfaces"] == 2
+    assert world.calls.counts["describe_instances"] == 1
+
+
+def test_a_batch_shares_its_looks(make_world: type[World]) -> None:
+    world = make_world()
+    nodes = [world.launch() for _ in range(10)]
+    outcomes = world.run_launches(*(world.launching(node) for node in nodes))
+    assert {outcome.result for outcome in outcomes} == {Result.CONTINUED}
+    assert world.calls.counts["list_interfaces"] == 2
+    assert world.calls.counts["describe_instances"] == 1
+
+
+def test_from_start_looks_once_at_the_subnet_and_its_reservations(
+    build: Builders, make_world: type[World]
+) -> None:
+    world = make_world([build.from_start("n1", 1)])
+    world.run_launches(world.launching(world.launch()))
+    assert world.calls.counts["list_subnet_interfaces"] == 1
+    assert world.calls.counts["find_subnets"] == 1
+    (eni,) = world.enis()
+    assert eni.ipv4_addresses == ("10.0.0.4",)
+
+
+def test_the_outcome_tells_what_was_done(world: World) -> None:
+    node = world.launch()
+    launch = world.launching(node)
+    (outcome,) = world.run_launches(launch)
+    assert (outcome.instance_id, outcome.token) == (node, launch.token)
+    assert (outcome.group_name, outcome.node_group) == ("multus-workers", "workers")
+    assert (outcome.attached, outcome.deleted, outcome.rounds) == (2, 0, 2)
+    assert outcome.hook_to_continue_s == pytest.approx(2.0)
+    assert outcome.error is None
+
+
+def test_looking_at_the_right_moment_is_learned(world: World) -> None:
+    world.ec2.pace = dataclasses.replace(world.ec2.pace, attach_s=6.0)
+    world.launch_and_serve()
+    before = world.calls.counts["list_interfaces"]
+    world.launch_and_serve()
+    assert before > 3
+    assert world.calls.counts["list_interfaces"] - before == 2
+
+
+# Duplicates, late and repeated events.
+
+
+def test_a_duplicate_in_the_same_batch_is_one_launch(world: World) -> None:
+    launch = world.launching(world.launch())
+    first, second = world.run_launches(launch, launch)
+    assert (first.result, second.result) == (Result.CONTINUED, Result.CLOSED)
+    assert world.faults_of(launch.instance_id) == []
+    assert world.action(launch.instance_id).results == [CONTINUE]
+    assert world.calls.counts["create"] == 2
+
+
+def test_a_duplicate_afterwards_changes_nothing(world: World) -> None:
+    launch = world.launching(world.launch())
+    world.run_launches(launch)
+    before = world.calls.counts
+    (outcome,) = world.run_launches(launch)
+    assert outcome.result is Result.CLOSED
+    assert world.calls.counts - before == Counter(
+        {"list_interfaces": 1, "describe_instances": 1, "complete": 1}
+    )
+    assert world.action(launch.instance_id).results == [CONTINUE]
+
+
+def test_a_duplicate_in_service_never_abandons_a_healthy_node(world: World) -> None:
+    launch = world.launching(world.launch())
+    world.run_launches(launch)
+    world.clock.wait(3600)
+    world.calls.fail("list_interfaces", AccessDenied("no"), times=1000)
+    world.run_launches(launch)
+    assert world.autoscaling.state(launch.instance_id) == "InService"
+    assert world.ec2.instance(launch.instance_id).state is InstanceState.RUNNING
+
+
+@pytest.mark.parametrize("spaced", [1, 2, 3, 4, 5, 6, 7, 8])
+def test_a_duplicate_while_the_first_run_works_converges_to_the_same(
+    make_world: type[World], killed: type[Killed], spaced: int
+) -> None:
+    """The other run, a process of its own, comes and finishes between two calls of this one."""
+    world = make_world()
+    launch = world.launching(world.launch())
+    world.calls.kill_at(spaced, after=True)
+    with pytest.raises(killed):
+        world.run_launches(launch)
+    (other,) = world.run_launches(launch)
+    assert other.result is Result.CONTINUED
+    assert world.faults_of(launch.instance_id) == []
+
+
+@settings(max_examples=60)
+@given(call=st.integers(1, 24), after=st.booleans(), from_start=st.booleans())
+def test_a_run_that_dies_at_any_call_is_finished_by_the_next(
+    *,
+    build: Builders,
+    make_world: type[World],
+    killed: type[Killed],
+    call: int,
+    after: bool,
+    from_start: bool,
+) -> None:
+    make = build.from_start if from_start else build.spec
+    world = make_world(
+        [make(name, place, source_dest_check=False) for place, name in enumerate("abc", 1)]
+    )
+    launch = world.launching(world.launch(running_in_s=3))
+    world.calls.kill_at(call, after=after)
+    try:
+        world.run_launches(launch)
+    except killed:
+        world.restart()
+        world.run_launches(launch)
+    assert world.faults_of(launch.instance_id) == []
+    assert world.action(launch.instance_id).results == [CONTINUE]
+
+
+# What goes wrong and passes.
+
+PASSING = [
+    Throttled("slow down"),
+    NotYetVisible("not yet"),
+    WrongState("on its way"),
+    ServiceFault("no answer"),
+]
+METHODS = [
+    "list_interfaces",
+    "describe_instances",
+    "create",
+    "attach",
+    "set_delete_on_termination",
+    "set_source_dest_check",
+    "complete",
+]
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("error", PASSING, ids=lambda error: error.code)
+@pytest.mark.parametrize("after", [False, True], ids=["refused", "answer lost"])
+@pytest.mark.parametrize("on_call", [1, 2])
+def test_what_passes_is_tried_again_in_the_same_run(
+    *,
+    build: Builders,
+    make_world: type[World],
+    method: str,
+    error: EniLifecycleError,
+    after: bool,
+    on_call: int,
+) -> None:
+    world = make_world([dataclasses.replace(s, source_dest_check=False) for s in build.specs(2)])
+    launch = world.launching(world.launch())
+    world.calls.fail(method, error, on_call=on_call, after=after)
+    (outcome,) = world.run_launches(launch)
+    lost_answer = method == "complete" and after and on_call == 1
+    assert outcome.result is (Result.CLOSED if lost_answer else Result.CONTINUED)
+    assert world.faults_of(launch.instance_id) == []
+    assert world.action(launch.instance_id).results == [CONTINUE]
+
+
+def test_a_new_interface_that_is_not_visible_yet_is_waited_for(
+    make_world: type[World], pace: type[Pace]
+) -> None:
+    world = make_world(pace=pace(visible_s=3.0))
+    launch = world.launching(world.launch())
+    (outcome,) = world.run_launches(launch)
+    assert outcome.result is Result.CONTINUED
+    assert world.faults_of(launch.instance_id) == []
+
+
+def test_an_interface_that_stays_invisible_for_long_is_made_once(
+    build: Builders, make_world: type[World], pace: type[Pace]
+) -> None:
+    world = make_world([build.from_start("n1", 1)], pace=pace(visible_s=15.0))
+    launch = world.launching(world.launch())
+    world.run_launches(launch)
+    world.run_launches(launch)
+    assert world.faults_of(launch.instance_id) == []
+
+
+def test_an_instance_that_is_still_pending_is_waited_for(world: World) -> None:
+    launch = world.launching(world.launch(running_in_s=20))
+    (outcome,) = world.run_launches(launch)
+    assert outcome.result is Result.CONTINUED
+    assert world.calls.counts["attach"] == 2
+    assert world.faults_of(launch.instance_id) == []
+
+
+def test_an_instance_that_stays_pending_is_given_back_with_its_interfaces(world: World) -> None:
+    launch = world.launching(world.launch(running_in_s=300))
+    (outcome,) = world.run_launches(launch)
+    assert outcome.result is Result.RETRY
+    assert len(world.enis()) == 2
+    assert world.action(launch.instance_id).is_open
+
+
+def test_an_instance_that_is_not_visible_yet_is_given_back(world: World) -> None:
+    launch = world.launching(world.launch())
+    unseen = dataclasses.replace(launch, instance_id=InstanceId("i-unseen"))
+    (outcome,) = world.run_launches(unseen)
+    assert outcome.result is Result.RETRY
+    assert world.calls.counts["create"] == 0
+
+
+def test_throttled_looks_come_ever_more_rarely(world: World) -> None:
+    launch = world.launching(world.launch())
+    world.calls.fail("list_interfaces", Throttled("slow down"), times=1000)
+    (outcome,) = world.run_launches(launch)
+    assert outcome.result is Result.RETRY
+    assert outcome.error is not None
+    assert outcome.error.code == "throttled"
+    assert world.clock.waits[:5] == [0.5, 1.0, 2.0, 4.0, 8.0]
+    assert world.calls.counts["list_interfaces"] < 12
+
+
+def test_a_run_out_of_time_keeps_what_there_is(world: World) -> None:
+    world.ec2.pace = dataclasses.replace(world.ec2.pace, attach_s=30.0)
+    launch = world.launching(world.launch())
+    (outcome,) = world.launches.run([launch], world.clock.now() + timedelta(seconds=10))
+    assert outcome.result is Result.RETRY
+    assert outcome.error is not None
+    assert outcome.error.code == "deadline-exceeded"
+    assert len(world.enis()) == 2
+    assert world.action(launch.instance_id).is_open
+
+
+def test_a_slow_node_does_not_hold_the_others_up(world: World) -> None:
+    slow, quick = world.launch(running_in_s=30), world.launch()
+    outcomes = world.run_launches(world.launching(slow), world.launching(quick))
+    assert [outcome.result for outcome in outcomes] == [Result.CONTINUED, Result.CONTINUED]
+    slow_s, quick_s = (outcome.hook_to_continue_s for outcome in outcomes)
+    assert quick_s is not None
+    assert slow_s is not None
+    assert quick_s < 5 < slow_s
+
+
+# Heartbeats.
+
+
+@pytest.mark.parametrize(
+    ("age_s", "heartbeats"),
+    [
+        pytest.param(0, 0, id="young: the timer is still long"),
+        pytest.param(400, 1, id="past half of the time-out"),
+        pytest.param(4 * 600, 0, id="held long enough: the hook's default decides"),
+    ],
+)
+def test_a_launch_given_back_is_held_by_a_heartbeat(
+    world: World, age_s: int, heartbeats: int
+) -> None:
+    launch = world.launching(world.launch(running_in_s=10_000))
+    world.clock.wait(age_s)
+    world.run_launches(launch)
+    assert world.action(launch.instance_id).heartbeats == heartbeats
+
+
+def test_a_heartbeat_that_fails_is_noted_on_the_reason(world: World) -> None:
+    launch = world.launching(world.launch(running_in_s=10_000))
+    world.clock.wait(400)
+    world.calls.fail("heartbeat", Throttled("slow down"))
+    (outcome,) = world.run_launches(launch)
+    assert outcome.result is Result.RETRY
+    assert outcome.to_log()["notes"] == ["while prolonging the hook: slow down"]
+
+
+# What cannot be mended.
+
+
+@pytest.mark.parametrize(
+    ("method", "error"),
+    [
+        ("create", SubnetExhausted("no free address")),
+        ("create", QuotaReached("no more interfaces")),
+        ("create", AccessDenied("may not create")),
+        ("create", SpecRejected("no such subnet")),
+        ("attach", AttachmentLimitReached("no more")),
+        ("attach", AccessDenied("may not attach")),
+    ],
+    ids=lambda value: value if isinstance(value, str) else value.code,
+)
+def test_a_launch_that_can_never_succeed_is_abandoned_and_leaves_nothing(
+    world: World, method: str, error: EniLifecycleError
+) -> None:
+    launch = world.launching(world.launch())
+    world.calls.fail(method, error, on_call=2, times=1000)
+    (outcome,) = world.run_launches(launch)
+    assert (outcome.result, outcome.error, outcome.reason) == (Result.ABANDONED, error, str(error))
+    assert world.action(launch.instance_id).results == [ABANDON]
+    world.clock.wait(60)
+    assert world.enis() == []
+
+
+def test_what_cannot_be_set_to_go_with_its_node_is_left_to_the_orphan_sweep(world: World) -> None:
+    launch = world.launching(world.launch())
+    world.calls.fail("set_delete_on_termination", AccessDenied("may not modify"), times=1000)
+    (outcome,) = world.run_launches(launch)
+    assert outcome.result is Result.ABANDONED
+    assert "while cleaning up: may not modify" in str(outcome.to_log()["notes"])
+    world.clock.wait(3600)
+    assert len(world.enis()) == 2
+    world.run_fleet()
+    assert world.enis() == []
+
+
+def test_the_first_error_is_kept_and_what_cleaning_up_met_is_noted(world: World) -> None:
+    launch = world.launching(world.launch())
+    first = SubnetExhausted("no free address")
+    world.calls.fail("create", first, on_call=2)
+    world.calls.fail("attach", Throttled("slow down"))
+    world.calls.fail("delete", WrongState("still busy"))
+    (outcome,) = world.run_launches(launch)
+    assert outcome.error is first
+    assert first.__notes__ == ["while cleaning up: still busy"]
+
+
+def test_cleaning_up_that_cannot_even_look_does_not_hold_the_hook(world: World) -> None:
+    launch = world.launching(world.launch())
+    world.calls.fail("create", SubnetExhausted("no free address"))
+    world.calls.fail("list_interfaces", Throttled("slow down"), on_call=2)
+    (outcome,) = world.run_launches(launch)
+    assert outcome.result is Result.ABANDONED
+    assert outcome.to_log()["notes"] == ["while cleaning up: slow down"]
+
+
+def test_one_nodes_failure_is_not_the_others(world: World) -> None:
+    launches = [world.launching(world.launch()) for _ in range(3)]
+    world.calls.fail("create", QuotaReached("no more"), on_call=3)
+    outcomes = world.run_launches(*launches)
+    assert [outcome.result for outcome in outcomes] == [
+        Result.CONTINUED,
+        Result.ABANDONED,
+        Result.CONTINUED,
+    ]
+
+
+@pytest.mark.parametrize("moment_s", [0.0, 1.0], ids=["before", "while attaching"])
+def test_an_instance_on_its_way_out_is_given_up_and_leaves_nothing(
+    world: World, moment_s: float
+) -> None:
+    node = world.launch()
+    launch = world.launching(node)
+    world.clock.after(moment_s, lambda: world.ec2.terminate(node))
+    world.run_launches(launch)
+    world.clock.wait(60)
+    world.run_launches(launch)
+    assert world.enis() == []
+
+
+def test_an_instance_that_stays_unknown_is_given_up(world: World) -> None:
+    node = world.launch()
+    launch = world.launching(node)
+    world.ec2.terminate(node)
+    world.clock.wait(INVISIBLE_FOR.total_seconds())
+    world.ec2.forget(node)
+    (outcome,) = world.run_launches(launch)
+    assert outcome.error is not None
+    assert outcome.error.code == "instance-gone"
+
+
+def test_a_zone_without_a_subnet_abandons(build: Builders, make_world: type[World]) -> None:
+    subnets = SubnetSelector(by_zone={"us-east-1f": SubnetId("subnet-f")})
+    world = make_world([build.spec(subnets=subnets)])
+    (outcome,) = world.run_launches(world.launching(world.launch()))
+    assert outcome.result is Result.ABANDONED
+    assert outcome.error is not None
+    assert outcome.error.code == "no-subnet-in-zone"
+
+
+def test_a_tag_that_matches_no_security_group_abandons(
+    build: Builders, make_world: type[World]
+) -> None:
+    groups = SecurityGroupSelector(tags={"role": "multus"})
+    world = make_world([build.spec(security_groups=groups)])
+    (outcome,) = world.run_launches(world.launching(world.launch()))
+    assert outcome.error is not None
+    assert outcome.error.code == "spec-rejected"
+
+
+def test_a_subnet_that_is_gone_abandons_its_node_and_no_other(
+    build: Builders, make_world: type[World]
+) -> None:
+    specs = [build.from_start("n1", 1), build.spec("n2", 2)]
+    world = make_world(specs)
+    served, late = world.launch(), world.launch()
+    world.run_launches(world.launching(served))
+    world.ec2.remove_subnet("subnet-n1")
+    world.restart()
+    outcomes = world.run_launches(world.launching(served), world.launching(late))
+    assert [outcome.result for outcome in outcomes] == [Result.CLOSED, Result.ABANDONED]
+    assert outcomes[1].error is not None
+    assert outcomes[1].error.code == "spec-rejected"
+
+
+def test_a_group_that_this_stack_does_not_configure_is_let_into_service(world: World) -> None:
+    node = world.launch()
+    world.autoscaling.add_group(
+        GroupName("other"), {world.launch_hook: world.action(node).transition}
+    )
+    stranger = world.launch(group=GroupName("other"))
+    (outcome,) = world.run_launches(world.launching(stranger))
+    assert outcome.result is Result.CONTINUED
+    assert world.enis(stranger) == []
+
+
+def test_a_defect_is_one_nodes_failure_and_cleans_nothing(world: World) -> None:
+    launches = [world.launching(world.launch()) for _ in range(2)]
+    world.calls.fail("attach", ZeroDivisionError("a defect"))
+    broken, sound = world.run_launches(*launches)
+    assert (broken.result, sound.result) == (Result.FAILED, Result.CONTINUED)
+    assert broken.error is not None
+    assert isinstance(broken.error.__cause__, ZeroDivisionError)
+    assert world.action(launches[0].instance_id).is_open
+    assert len(world.enis(launches[0].instance_id)) == 2
+    assert world.calls.counts["delete"] == 0
+
+
+def test_a_defect_while_deleting_a_spare_is_not_hidden_by_a_completed_hook(world: World) -> None:
+    launch = world.launching(world.launch())
+    world.run_launches(launch)
+    (eni, *_) = world.enis()
+    make_spare(world, eni.eni_id)
+    world.calls.fail("delete", ZeroDivisionError("a defect"))
+    (outcome,) = world.run_launches(launch)
+    assert outcome.result is Result.FAILED
+
+
+def test_a_hook_that_cannot_be_completed_keeps_its_message(world: World) -> None:
+    launch = world.launching(world.launch())
+    world.calls.fail("complete", AccessDenied("may not complete"), times=1000)
+    (outcome,) = world.run_launches(launch)
+    assert outcome.result is Result.RETRY
+    assert world.faults_of(launch.instance_id) == []
+
+
+# Device indexes.
+
+
+def test_an_index_that_the_vpc_cni_takes_in_between_is_replaced(world: World) -> None:
+    node = world.launch()
+    world.calls.fail("attach", DeviceIndexTaken("taken"), on_call=1)
+    launch = world.launching(node)
+    world.ec2.add_foreign_interface(node, 1, "subnet-nodes")
+    (outcome,) = world.run_launches(launch)
+    assert outcome.result is Result.CONTINUED
+    assert world.faults_of(node) == []
+    places = {a.device_index for a in world.ec2.instance(node).attachments}
+    assert places == {0, 1, 2, 3}
+
+
+def test_an_index_that_a_person_insists_on_and_the_vpc_cni_holds_abandons(
+    build: Builders, make_world: type[World]
+) -> None:
+    world = make_world([build.spec("n1", 1, device_index_fixed=True)])
+    node = world.launch()
+    world.ec2.add_foreign_interface(node, 1, "subnet-nodes")
+    (outcome,) = world.run_launches(world.launching(node))
+    assert outcome.result is Result.ABANDONED
+    assert outcome.error is not None
+    assert outcome.error.code == "device-index-conflict"
+
+
+# Tokens.
+
+
+def make_spare(world: World, like: str) -> None:
+    """Make a second network interface for an interface that has one attached."""
+    (eni,) = [each for each in world.enis() if each.eni_id == like]
+    world.ec2.occupy(eni.subnet_id, "10.0.0.99")
+    spare = next(
+        each
+        for each in world.ec2.list_subnet_interfaces(eni.subnet_id)
+        if each.ipv4_addresses == ("10.0.0.99",)
+    )
+    world.ec2.edit(spare.eni_id, tags=eni.tags)
+
+
+def test_a_spare_is_deleted(world: World) -> None:
+    launch = world.launching(world.launch())
+    world.run_launches(launch)
+    make_spare(world, world.enis()[0].eni_id)
+    (outcome,) = world.run_launches(launch)
+    assert outcome.deleted == 1
+    assert world.faults_of(launch.instance_id) == []
+
+
+def test_a_create_whose_answer_was_lost_makes_no_second_one(world: World) -> None:
+    launch = world.launching(world.launch())
+    world.calls.fail("create", ServiceFault("no answer"), after=True, times=2)
+    (outcome,) = world.run_launches(launch)
+    assert outcome.result is Result.CONTINUED
+    assert world.faults_of(launch.instance_id) == []
+
+
+def test_a_token_that_answers_with_a_deleted_interface_is_replaced(world: World) -> None:
+    """EC2 repeats its answer for as long as it remembers the token, whatever became of what it made."""
+    launch = world.launching(world.launch())
+    world.calls.fail("attach", Throttled("slow down"), times=1000)
+    world.run_launches(launch)
+    for eni in world.enis():
+        world.ec2.remove(eni.eni_id)
+    world.calls.mend()
+    (outcome,) = world.run_launches(launch)
+    assert outcome.result is Result.CONTINUED
+    assert world.faults_of(launch.instance_id) == []
+
+
+# Addresses from the start.
+
+
+def test_a_hundred_nodes_in_interleaved_batches_share_no_address_and_meet_rarely(
+    build: Builders, make_world: type[World]
+) -> None:
+    world = make_world([build.from_start("n1", 1, pod_ranges=("10.0.0.16/28",))])
+    launches = [world.launching(world.launch()) for _ in range(100)]
+    for start in range(0, 100, 10):
+        world.run_launches(*launches[start : start + 10])
+    addresses = [eni.ipv4_addresses[0] for eni in world.enis()]
+    assert sorted(addresses, key=last) == [
+        f"10.0.0.{host}" for host in (*range(4, 16), *range(32, 120))
+    ]
+    assert world.calls.counts["create"] == 100
+
+
+def last(address: str) -> int:
+    return int(address.rpartition(".")[2])
+
+
+def test_two_runs_that_looked_at_the_same_moment_settle_their_conflict(
+    build: Builders, make_world: type[World]
+) -> None:
+    world = make_world([build.from_start("n1", 1)])
+    launches = [world.launching(world.launch()) for _ in range(10)]
+    world.calls.fail("create", AddressTaken("taken"), times=10)
+    outcomes = world.run_launches(*launches)
+    assert {outcome.result for outcome in outcomes} == {Result.CONTINUED}
+    assert len({eni.ipv4_addresses for eni in world.enis()}) == 10
+    assert all(world.faults_of(launch.instance_id) == [] for launch in launches)
+
+
+def test_a_subnet_without_a_free_address_abandons_and_cleans_up(
+    build: Builders, make_world: type[World]
+) -> None:
+    world = make_world(
+        [build.spec("n1", 1), build.from_start("n2", 2, pod_ranges=("10.1.0.0/24",))]
+    )
+    launch = world.launching(world.launch())
+    (outcome,) = world.run_launches(launch)
+    assert outcome.error is not None
+    assert outcome.error.code == "subnet-exhausted"
+    world.clock.wait(60)
+    assert world.enis() == []
+
+
+def test_an_interface_that_only_the_subnet_shows_is_used_and_not_made_again(
+    build: Builders, make_world: type[World]
+) -> None:
+    world = make_world([build.from_start("n1", 1)])
+    launch = world.launching(world.launch())
+    world.calls.fail("attach", Throttled("slow down"), times=1000)
+    world.run_launches(launch)
+    world.restart()
+    world.calls.mend()
+    world.ec2.lists_to_miss = 1
+    before = world.calls.counts["create"]
+    (outcome,) = world.run_launches(launch)
+    assert outcome.result is Result.CONTINUED
+    assert world.calls.counts["create"] == before
+
+
+# Warm pools.
+
+
+def test_a_node_from_the_warm_pool_keeps_its_interfaces(world: World) -> None:
+    node = world.launch()
+    world.run_launches(world.launching(node))
+    world.ec2.set_state(node, InstanceState.STOPPED)
+    world.clock.wait(3600)
+    world.ec2.set_state(node, InstanceState.RUNNING)
+    world.autoscaling.open(world.action(node).group, world.launch_hook, node)
+    before = world.calls.counts
+    (outcome,) = world.run_launches(world.launching(node))
+    assert outcome.result is Result.CONTINUED
+    assert (world.calls.counts - before)["create"] == 0
+    assert world.faults_of(node) == []
+
+
+def test_both_events_of_a_warm_pool_in_one_batch_give_one_set_of_interfaces(
+    build: Builders, make_world: type[World]
+) -> None:
+    world = make_world([build.from_start("n1", 1), build.spec("n2", 2)])
+    node = world.launch()
+    into = world.launching(node)
+    world.run_launches(into)
+    world.autoscaling.open(world.action(node).group, world.launch_hook, node)
+    outcomes = world.run_launches(into, world.launching(node))
+    assert [outcome.result for outcome in outcomes] == [Result.CLOSED, Result.CONTINUED]
+    assert world.faults_of(node) == []
+    assert all(eni.tags[tags.NO_MANAGE] == "true" for eni in world.enis())
