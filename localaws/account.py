@@ -22,6 +22,7 @@ from localaws.iam.authorization import Authorizations
 from localaws.iam.principals import Principals
 from localaws.patching import Patch, applied
 from localaws.queues.service import Queues
+from localaws.schedules.service import Schedules
 from localaws.throttling import Buckets, Rate
 
 if TYPE_CHECKING:
@@ -107,6 +108,7 @@ class Account:
         self.queues = Queues(self)
         self.events = Events(self)
         self.autoscaling = AutoScaling(self)
+        self.schedules = Schedules(self)
 
     def patches(self) -> Iterable[Patch]:
         """Yield every module's patches, in the order in which they must be applied."""
@@ -119,6 +121,7 @@ class Account:
         yield from self.queues.patches()
         yield from self.events.patches()
         yield from self.autoscaling.patches()
+        yield from self.schedules.patches()
 
     @contextmanager
     def active(self) -> Iterator[Account]:
