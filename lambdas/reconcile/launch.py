@@ -163,15 +163,19 @@ class LaunchReconciler:
         failures = self._apply(nodes, plans)
         closing: list[tuple[_Node, Callable[[], None]]] = []
         for node, plan in zip(nodes, plans, strict=True):
-            failure = plan.failure or failures.get(node.launch)
             if node.outcome is not None:
                 continue
+            failure = plan.failure or failures.get(node.launch)
             if failure is not None:
                 closing.append((node, partial(self._abandon, node, failure)))
             elif plan.converged:
                 closing.append((node, partial(self._continue, node)))
             elif not node.stumbles:
                 node.due_at = self._next_look(node)
+        self._close(closing)
+
+    def _close(self, closing: Sequence[tuple[_Node, Callable[[], None]]]) -> None:
+        """Complete the hooks; a node whose hook could not be completed is looked at again."""
         faults = self._workers.run([close for _, close in closing])
         for (node, _), fault in zip(closing, faults, strict=True):
             if (unclosed := as_lifecycle_error(fault)) is not None:
