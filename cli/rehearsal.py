@@ -6,7 +6,7 @@ import io
 import logging
 import os
 from contextlib import contextmanager, redirect_stdout
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -93,6 +93,10 @@ class Rehearsal:
     runtime: Runtime
     platform: platform.Platform
 
+    def cold(self) -> Rehearsal:
+        """Return the same with functions that have learned nothing yet."""
+        return replace(self, runtime=replace(self.runtime))
+
     def desire(self, group: str, nodes: int) -> None:
         """Set a group's desired capacity."""
         self.account.client("autoscaling").set_desired_capacity(
@@ -113,8 +117,16 @@ class Rehearsal:
         launching = function is Function.LAUNCH
         url = environment.launch_queue_url if launching else environment.terminate_queue_url
         handle = launch.handle if launching else terminate.handle
-        event = {"Records": self._received(url, bodies)}
-        return self._captured(lambda context: handle(event, context, self.runtime))
+        records = self._received(url, bodies)
+        event = {"Records": records}
+        answer = self._captured(lambda context: handle(event, context, self.runtime))
+        failed = {item["itemIdentifier"] for item in answer.response["batchItemFailures"]}
+        for record in records:
+            if record["messageId"] not in failed:
+                self.account.client("sqs").delete_message(
+                    QueueUrl=url, ReceiptHandle=record["receiptHandle"]
+                )
+        return answer
 
     def reconcile(self) -> Answer:
         """Run the reconcile function once; what the schedule sends it, it does not read."""

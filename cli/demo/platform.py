@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import yaml
@@ -145,9 +146,12 @@ class _Network:
             self._tag(made["GroupId"], tags)
         return self._by_key[key]
 
+    @cached_property
     def image(self) -> str:
         """Return an image to launch."""
-        image_id: str = self._ec2.describe_images(Owners=["amazon"])["Images"][0]["ImageId"]
+        wanted = [{"Name": "name", "Values": ["amzn2-ami-hvm*"]}]
+        found = self._ec2.describe_images(Owners=["amazon"], Filters=wanted)["Images"]
+        image_id: str = found[0]["ImageId"]
         return image_id
 
     def _tag(self, resource_id: str, tags: Mapping[str, str] | None) -> None:
@@ -187,7 +191,7 @@ def _make_group(
 ) -> None:
     template = account.client("ec2").create_launch_template(
         LaunchTemplateName=name,
-        LaunchTemplateData={"ImageId": network.image(), "InstanceType": instance_type},
+        LaunchTemplateData={"ImageId": network.image, "InstanceType": instance_type},
     )["LaunchTemplate"]["LaunchTemplateId"]
     nodes = [network.subnet(("nodes", zone), zone) for zone in zones]
     account.client("autoscaling").create_auto_scaling_group(
