@@ -1,0 +1,49 @@
+"""SQS in the account's time."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from tests.localaws.queues.conftest import Line
+
+pytestmark = pytest.mark.localaws
+
+
+def test_a_received_message_is_hidden_until_its_visibility_ends(line: Line) -> None:
+    line.send("a")
+    assert len(line.sqs.receive_message(QueueUrl=line.url)["Messages"]) == 1
+    line.clock.advance(59)
+    assert "Messages" not in line.sqs.receive_message(QueueUrl=line.url)
+    line.clock.advance(1)
+    assert len(line.sqs.receive_message(QueueUrl=line.url)["Messages"]) == 1
+
+
+def test_visibility_zero_shows_a_message_at_once(line: Line) -> None:
+    line.send("a")
+    [message] = line.sqs.receive_message(QueueUrl=line.url)["Messages"]
+    line.sqs.change_message_visibility(
+        QueueUrl=line.url, ReceiptHandle=message["ReceiptHandle"], VisibilityTimeout=0
+    )
+    assert len(line.sqs.receive_message(QueueUrl=line.url)["Messages"]) == 1
+
+
+def test_a_long_poll_returns_when_a_message_comes_or_its_time_is_over(line: Line) -> None:
+    line.clock.call_at(line.clock.now() + 7, lambda: line.send("late"))
+    found = line.sqs.receive_message(QueueUrl=line.url, WaitTimeSeconds=20)["Messages"]
+    assert [message["Body"] for message in found] == ["late"]
+    assert line.clock.now() - line.start_s == pytest.approx(7, abs=0.2)
+    assert "Messages" not in line.sqs.receive_message(QueueUrl=line.url, WaitTimeSeconds=20)
+    assert line.clock.now() - line.start_s == pytest.approx(27, abs=0.4)
+
+
+def test_a_message_older_than_the_retention_is_gone_and_blocks_nothing(line: Line) -> None:
+    line.sqs.set_queue_attributes(QueueUrl=line.url, Attributes={"MessageRetentionPeriod": "60"})
+    line.send("old")
+    line.clock.advance(61)
+    line.send("new")
+    found = line.sqs.receive_message(QueueUrl=line.url, MaxNumberOfMessages=10)["Messages"]
+    assert [message["Body"] for message in found] == ["new"]
+    assert line.waiting() == (0, 1)
