@@ -226,12 +226,13 @@ class FleetReconciler:
             outcome, lacking = self._mend(group, instance, interfaces)
             if outcome is not None:
                 outcomes.append(outcome)
-            if lacking and group.adopt_running:
+            if lacking and group.adopt_running and not self._bounds.dry_run:
                 adopted.append(
                     Launch(member.instance_id, member.group_name, None, instance.launched_at)
                 )
             elif lacking:
-                reason = f"lacks {', '.join(lacking)}; adopt_running is off"
+                why = "dry run" if group.adopt_running else "adopt_running is off"
+                reason = f"lacks {', '.join(lacking)}; {why}"
                 outcomes.append(_reported(instance.instance_id, reason))
         outcomes += [_adopted(outcome) for outcome in self._take_over(adopted, deadline)]
         return outcomes, len(serving)

@@ -14,7 +14,7 @@ from domain.termination import plan_sweep, plan_termination
 from lambdas.reconcile.executor import as_lifecycle_error
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Sequence
+    from collections.abc import Callable, Collection, Iterable, Sequence
     from datetime import datetime
 
     from domain.config import Config
@@ -88,8 +88,16 @@ class TerminationReconciler:
         try:
             interfaces = self._ec2.list_interfaces(self._config.owner, touched) if touched else []
         except EniLifecycleError as error:
-            return [self._unseen(item, error) for item in leaving]
-        outcomes = self._workers.run([partial(self._settle, item, interfaces) for item in leaving])
+            return self._each(leaving, partial(self._unseen, error=error))
+        return self._each(leaving, partial(self._settle, interfaces=interfaces))
+
+    def _each(
+        self,
+        leaving: Sequence[Termination | InstanceTerminated],
+        settle: Callable[[Termination | InstanceTerminated], Outcome],
+    ) -> list[Outcome]:
+        """Settle each side by side; what one of them raises is that one's outcome."""
+        outcomes = self._workers.run([partial(settle, item) for item in leaving])
         return [
             outcome if isinstance(outcome, Outcome) else self._failed(item, outcome)
             for item, outcome in zip(leaving, outcomes, strict=True)

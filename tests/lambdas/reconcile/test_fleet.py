@@ -1,0 +1,332 @@
+"""The scheduled reconciler: lost events, long queues, drift, adoption and orphans."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING
+
+import pytest
+
+from domain import tags
+from domain.config import SubnetSelector
+from domain.errors import AccessDenied, Throttled
+from domain.lifecycle import LifecycleResult
+from domain.model import InstanceId, InstanceState, SecurityGroupId, SubnetId
+from domain.outcome import Result
+
+if TYPE_CHECKING:
+    from tests.fakes.builders import Builders
+    from tests.fakes.world import World
+
+LONG_AGO_S = 3600.0
+
+
+# Launch hooks.
+
+
+def test_a_launch_whose_event_was_lost_is_taken_over(world: World) -> None:
+    node = world.launch()
+    world.clock.wait(61)
+    report = world.run_fleet()
+    assert [outcome.result for outcome in report.outcomes] == [Result.CONTINUED]
+    assert world.action(node).results == [LifecycleResult.CONTINUE]
+    assert world.faults_of(node) == []
+
+
+def test_a_young_launch_is_left_to_its_event(world: World) -> None:
+    node = world.launch()
+    world.clock.wait(30)
+    assert world.run_fleet().outcomes == ()
+    assert world.action(node).is_open
+    assert world.calls.counts["create"] == 0
+
+
+def test_a_launch_in_a_long_queue_is_prolonged_and_not_worked_twice(world: World) -> None:
+    node = world.launch()
+    world.launch_queue.backlog = True
+    world.clock.wait(301)
+    report = world.run_fleet()
+    assert (report.heartbeats, report.outcomes) == (1, ())
+    assert world.action(node).heartbeats == 1
+    assert world.calls.counts["create"] == 0
+
+
+def test_a_heartbeat_that_fails_is_left_to_the_next_run(world: World) -> None:
+    node = world.launch()
+    world.launch_queue.backlog = True
+    world.clock.wait(301)
+    world.calls.fail("heartbeat", Throttled("slow down"))
+    assert world.run_fleet().heartbeats == 0
+    assert world.run_fleet().heartbeats == 1
+    assert world.action(node).is_open
+
+
+def test_more_lost_launches_than_one_batch_are_all_taken_over(world: World) -> None:
+    nodes = [world.launch() for _ in range(23)]
+    world.clock.wait(61)
+    report = world.run_fleet()
+    assert len(report.outcomes) == 23
+    assert all(world.faults_of(node) == [] for node in nodes)
+
+
+def test_no_launch_is_taken_over_that_the_run_has_no_time_for(world: World) -> None:
+    node = world.launch()
+    world.clock.wait(61)
+    now = world.clock.now()
+    report = world.fleet.run(now)
+    assert report.outcomes == ()
+    assert world.action(node).is_open
+
+
+# Terminate hooks.
+
+
+def test_a_termination_whose_event_was_lost_is_completed(world: World) -> None:
+    (node,) = world.launch_and_serve()
+    world.scale_in(node)
+    report = world.run_fleet()
+    assert [outcome.result for outcome in report.outcomes] == [Result.CONTINUED]
+    world.clock.wait(60)
+    assert world.enis() == []
+
+
+def test_a_termination_in_the_queue_is_left_to_it(world: World) -> None:
+    (node,) = world.launch_and_serve()
+    world.scale_in(node)
+    world.terminate_queue.backlog = True
+    assert world.run_fleet().outcomes == ()
+    assert world.action(node).is_open
+
+
+# Drift.
+
+
+def test_a_healthy_fleet_costs_its_looks_and_nothing_else(world: World) -> None:
+    world.launch_and_serve(5)
+    before = world.calls.total
+    report = world.run_fleet()
+    assert (report.nodes, report.outcomes, report.orphans.found) == (5, (), 0)
+    assert world.calls.log[before:] == [
+        "list_interfaces",
+        "list_members",
+        "describe_group_instances",
+    ]
+
+
+def test_drift_of_a_serving_node_is_repaired(world: World) -> None:
+    (node,) = world.launch_and_serve()
+    first, second = world.enis(node)
+    world.ec2.add_security_group("sg-other")
+    world.ec2.edit(first.eni_id, tags={**first.tags, tags.NO_MANAGE: "false"})
+    world.ec2.edit(
+        second.eni_id,
+        source_dest_check=False,
+        security_group_ids=frozenset({SecurityGroupId("sg-other")}),
+    )
+    (outcome,) = world.run_fleet().outcomes
+    assert (outcome.result, outcome.transition) == (Result.REPAIRED, "repair")
+    assert world.faults_of(node) == []
+    (second,) = [eni for eni in world.enis(node) if eni.eni_id == second.eni_id]
+    assert second.source_dest_check
+    assert "sg-other" not in second.security_group_ids
+    assert world.run_fleet().outcomes == ()
+
+
+def test_drift_that_cannot_be_repaired_is_reported(world: World) -> None:
+    (node,) = world.launch_and_serve()
+    world.ec2.edit(world.enis(node)[0].eni_id, source_dest_check=False)
+    error = AccessDenied("may not modify")
+    world.calls.fail("set_source_dest_check", error)
+    (outcome,) = world.run_fleet().outcomes
+    assert (outcome.result, outcome.error) == (Result.REPORTED, error)
+
+
+def test_a_node_whose_interfaces_cannot_be_settled_is_reported_and_the_rest_goes_on(
+    build: Builders, make_world: type[World]
+) -> None:
+    world = make_world(adopt_running=True)
+    world.launch(hooked=False)
+    stray = SubnetSelector(by_zone={"us-east-1f": SubnetId("subnet-f")})
+    broken = dataclasses.replace(
+        world.config, node_groups=build.config([build.spec(subnets=stray)]).node_groups
+    )
+    world.config = broken
+    world.restart()
+    (outcome,) = world.run_fleet().outcomes
+    assert outcome.result is Result.REPORTED
+    assert outcome.error is not None
+    assert outcome.error.code == "no-subnet-in-zone"
+
+
+def test_a_node_whose_index_is_taken_is_reported(build: Builders, make_world: type[World]) -> None:
+    world = make_world([build.spec("n1", 1, device_index_fixed=True)])
+    node = world.launch(hooked=False)
+    world.ec2.add_foreign_interface(node, 1, "subnet-nodes")
+    (outcome,) = world.run_fleet().outcomes
+    assert outcome.result is Result.REPORTED
+    assert outcome.error is not None
+    assert outcome.error.code == "device-index-conflict"
+
+
+# Nodes older than the stack.
+
+
+def test_a_serving_node_that_lacks_interfaces_is_adopted_when_that_was_asked_for(
+    make_world: type[World],
+) -> None:
+    world = make_world(adopt_running=True)
+    node = world.launch(hooked=False)
+    (outcome,) = world.run_fleet().outcomes
+    assert (outcome.result, outcome.transition) == (Result.REPAIRED, "repair")
+    assert world.faults_of(node) == []
+    assert world.autoscaling.state(node) == "InService"
+
+
+def test_a_serving_node_that_lacks_interfaces_is_reported_otherwise(world: World) -> None:
+    node = world.launch(hooked=False)
+    (outcome,) = world.run_fleet().outcomes
+    assert outcome.result is Result.REPORTED
+    assert outcome.reason == "lacks n1, n2; adopt_running is off"
+    assert world.enis(node) == []
+
+
+def test_an_adoption_that_fails_leaves_the_node_in_service(make_world: type[World]) -> None:
+    world = make_world(adopt_running=True)
+    node = world.launch(hooked=False, max_interfaces=2)
+    (outcome,) = world.run_fleet().outcomes
+    assert outcome.result is Result.REPORTED
+    assert outcome.error is not None
+    assert outcome.error.code == "attachment-limit-reached"
+    assert world.autoscaling.state(node) == "InService"
+    assert world.ec2.instance(node).state is InstanceState.RUNNING
+
+
+def test_a_node_that_is_going_is_not_repaired(world: World) -> None:
+    (node,) = world.launch_and_serve()
+    world.ec2.edit(world.enis(node)[0].eni_id, source_dest_check=False)
+    world.ec2.set_state(node, InstanceState.SHUTTING_DOWN)
+    report = world.run_fleet()
+    assert (report.nodes, report.outcomes) == (0, ())
+
+
+# Orphans.
+
+
+def leave_orphans(world: World, count: int) -> None:
+    """Launch nodes, take an interface off each and terminate it, so that it stays behind."""
+    for node in world.launch_and_serve(count):
+        world.ec2.detach(world.enis(node)[0].eni_id)
+        world.clock.wait(5)
+        world.autoscaling.leave(node)
+        world.ec2.terminate(node)
+        world.clock.wait(10)
+
+
+def test_orphans_are_deleted_up_to_the_bound_and_the_rest_next_time(
+    make_world: type[World],
+) -> None:
+    world = make_world(max_deletions=2)
+    leave_orphans(world, 3)
+    world.clock.wait(LONG_AGO_S)
+    first, second = world.run_fleet(), world.run_fleet()
+    assert (first.orphans.found, first.deleted, first.orphans.deferred) == (3, 2, 1)
+    assert (second.orphans.found, second.deleted) == (1, 1)
+    assert world.enis() == []
+
+
+def test_young_orphans_are_kept(world: World) -> None:
+    leave_orphans(world, 1)
+    report = world.run_fleet()
+    assert (report.orphans.found, report.deleted) == (0, 0)
+    assert list(report.orphans.kept.values()) == ["it is younger than the minimum age"]
+
+
+def test_an_orphan_that_cannot_be_deleted_is_found_but_not_counted(world: World) -> None:
+    leave_orphans(world, 2)
+    world.clock.wait(LONG_AGO_S)
+    world.calls.fail("delete", AccessDenied("may not"))
+    report = world.run_fleet()
+    assert (report.orphans.found, report.deleted) == (2, 1)
+
+
+def test_an_instance_outside_the_groups_is_asked_for_before_its_interface_is_called_an_orphan(
+    world: World,
+) -> None:
+    (node,) = world.launch_and_serve()
+    eni = world.enis(node)[0]
+    world.ec2.detach(eni.eni_id)
+    world.clock.wait(LONG_AGO_S)
+    stray = InstanceId("i-detached-from-its-group")
+    world.ec2.launch(stray, None, "subnet-nodes")
+    world.ec2.edit(eni.eni_id, tags={**eni.tags, tags.INSTANCE: str(stray)})
+    report = world.run_fleet()
+    assert report.deleted == 0
+    assert world.calls.counts["describe_instances"] == 2
+
+
+@pytest.mark.parametrize(
+    "method", ["list_interfaces", "list_members", "describe_group_instances", "describe_instances"]
+)
+def test_a_look_that_fails_ends_the_run_before_anything_is_deleted(
+    world: World, method: str
+) -> None:
+    leave_orphans(world, 1)
+    world.clock.wait(LONG_AGO_S)
+    for node in list(world.autoscaling.actions):
+        world.ec2.forget(node.instance_id)
+    world.calls.fail(method, Throttled("slow down"))
+    with pytest.raises(Throttled):
+        world.run_fleet()
+    assert world.calls.counts["delete"] == 0
+    assert len(world.enis()) == 1
+
+
+# Dry run.
+
+
+def test_a_dry_run_reports_what_it_would_do_and_changes_nothing(make_world: type[World]) -> None:
+    world = make_world(adopt_running=True)
+    leave_orphans(world, 1)
+    (drifted,) = world.launch_and_serve()
+    world.ec2.edit(world.enis(drifted)[0].eni_id, source_dest_check=False)
+    (leaving,) = world.launch_and_serve()
+    world.scale_in(leaving)
+    world.launch(hooked=False)
+    lost = world.launch()
+    world.clock.wait(LONG_AGO_S)
+    world.bounds = dataclasses.replace(world.bounds, dry_run=True)
+    world.restart()
+    before = world.calls.counts
+    report = world.run_fleet()
+    assert {outcome.result for outcome in report.outcomes} == {Result.REPORTED}
+    assert len(report.outcomes) == 4
+    assert (report.orphans.found, report.deleted, report.heartbeats) == (1, 0, 0)
+    looks = {"list_interfaces", "list_members", "describe_group_instances", "describe_instances"}
+    assert set(world.calls.counts - before) <= looks | {"has_backlog"}
+    assert world.action(lost).is_open
+    assert world.action(leaving).is_open
+
+
+def test_a_dry_run_prolongs_no_hook(make_world: type[World]) -> None:
+    world = make_world(dry_run=True)
+    world.launch()
+    world.launch_queue.backlog = True
+    world.clock.wait(301)
+    assert world.run_fleet().heartbeats == 0
+    assert world.calls.counts["heartbeat"] == 0
+
+
+# Cost.
+
+
+def test_calls_do_not_grow_with_the_nodes(world: World) -> None:
+    def cost() -> int:
+        before = world.calls.total
+        world.run_fleet()
+        return world.calls.total - before
+
+    world.launch_and_serve(2)
+    small = cost()
+    for _ in range(5):
+        world.launch_and_serve(10)
+    assert cost() == small
