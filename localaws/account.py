@@ -58,6 +58,8 @@ class Settings:
     """The quota "network interfaces per Region"."""
     security_groups_per_interface: int = 5
     """The quota "security groups per network interface"."""
+    unpaginated_interfaces: int = 1000
+    """How many interfaces DescribeNetworkInterfaces shows without pages or a narrowing filter; AWS names no number."""
     throttling: bool = True
     """Whether the documented token buckets apply."""
     autoscaling_bucket_size: float = 100.0

@@ -61,7 +61,6 @@ def _chosen(
 # Network interfaces.
 
 _INTERFACE_PAGES = pages.PageRules("NetworkInterfaceIds")
-_UNPAGINATED_MOST = 1000
 _NARROWING = frozenset(
     {
         "attachment.instance-id",
@@ -121,8 +120,9 @@ def describe_network_interfaces(region: Region, params: Params) -> Answer:
     matching = filters.select(chosen, asked, _interface_filters(region), lambda each: each.tags)
     narrowed = params.get("MaxResults") or params.get("NetworkInterfaceIds")
     narrowed = narrowed or any(each.get("Name") in _NARROWING for each in asked)
-    if not narrowed and len(matching) > _UNPAGINATED_MOST:
-        raise refusals.UNPAGINATED.refusal(most=_UNPAGINATED_MOST)
+    most = region.settings.unpaginated_interfaces
+    if not narrowed and len(matching) > most:
+        raise refusals.UNPAGINATED.refusal(most=most)
     page = pages.cut(matching, params, lambda each: f"{each.number:012d}")
     return {
         "NetworkInterfaces": [views.interface_view(region, each) for each in page.items],

@@ -17,6 +17,8 @@ from localaws.clock import VirtualClock
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from localaws.client import Client
+
 Refused: TypeAlias = Callable[..., AbstractContextManager[None]]
 
 ZONE_A = "us-east-1a"
@@ -29,11 +31,11 @@ class Lab:
     Subnets: `a` and `b` (IPv4, two zones), `small` (a /28 in zone a), `dual` (IPv4 and IPv6), `v6` (IPv6 only).
     """
 
-    def __init__(self, account: Account, clock: VirtualClock) -> None:
+    def __init__(self, account: Account, clock: VirtualClock, ec2: Client) -> None:
         self.account = account
         self.clock = clock
         self.settings = account.settings
-        self.ec2: Any = boto3.client("ec2")
+        self.ec2 = ec2
         self.vpc = self._vpc("10.0.0.0/16")
         self.a = self.subnet(CidrBlock="10.0.0.0/24")
         self.b = self.subnet(CidrBlock="10.0.1.0/24", AvailabilityZone=ZONE_B)
@@ -127,15 +129,25 @@ def clock() -> VirtualClock:
 
 
 @pytest.fixture
-def account(clock: VirtualClock) -> Iterator[Account]:
+def account(clock: VirtualClock, monkeypatch: pytest.MonkeyPatch) -> Iterator[Account]:
+    # Moto makes eight hundred public images at every reset; nothing here reads them.
+    monkeypatch.setenv("MOTO_EC2_LOAD_DEFAULT_AMIS", "false")
     account = Account(clock, Settings(throttling=False, visibility_s=0.0))
     with account.active(), moto.mock_aws():
         yield account
 
 
+@pytest.fixture(scope="session")
+def client() -> Client:
+    """Return a client made once: to load EC2's model takes longer than most of the tests."""
+    return boto3.client(
+        "ec2", "us-east-1", aws_access_key_id="testing", aws_secret_access_key="testing"
+    )
+
+
 @pytest.fixture
-def lab(account: Account, clock: VirtualClock) -> Lab:
-    return Lab(account, clock)
+def lab(account: Account, clock: VirtualClock, client: Client) -> Lab:
+    return Lab(account, clock, client)
 
 
 @pytest.fixture

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tests.localaws.ec2.conftest import Lab, Refused
 
 TAGS = [{"ResourceType": "network-interface", "Tags": [{"Key": "owner", "Value": "me"}]}]
@@ -31,7 +33,7 @@ def one_of(lab: Lab) -> tuple[dict[str, Any], str]:
     return lab.interface(interface), instance
 
 
-VALUES = {
+VALUES: dict[str, Callable[[dict[str, Any]], str]] = {
     "network-interface-id": lambda eni: eni["NetworkInterfaceId"],
     "subnet-id": lambda eni: eni["SubnetId"],
     "mac-address": lambda eni: eni["MacAddress"],
@@ -168,6 +170,8 @@ def test_pages_of_instances_count_instances_across_reservations(lab: Lab) -> Non
     ],
 )
 def test_pages_of_what_else_is_described(lab: Lab, action: str, result: str) -> None:
+    for number in range(6):
+        lab.security_group(f"g{number}")
     first = getattr(lab.ec2, action)(MaxResults=5)
     second = getattr(lab.ec2, action)(MaxResults=5, NextToken=first["NextToken"])
     assert len(first[result]) == 5
@@ -189,13 +193,13 @@ def test_page_sizes_have_bounds_and_exclude_ids(lab: Lab, refused: Refused) -> N
 
 
 def test_many_interfaces_must_be_paged_or_narrowed(lab: Lab, refused: Refused) -> None:
-    wide = lab.subnet(CidrBlock="10.0.16.0/20")
-    for _ in range(1001):
-        lab.make(wide)
+    lab.settings.unpaginated_interfaces = 5
+    for _ in range(6):
+        lab.make()
     with refused("OperationNotPermitted"):
         lab.ec2.describe_network_interfaces()
-    assert len(lab.interfaces(subnet_id=wide)) == 1001
-    assert len(lab.ec2.describe_network_interfaces(MaxResults=1000)["NetworkInterfaces"]) == 1000
+    assert len(lab.interfaces(subnet_id=lab.a)) == 6
+    assert len(lab.ec2.describe_network_interfaces(MaxResults=1000)["NetworkInterfaces"]) == 6
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ def backend() -> EC2Backend:
 
 
 def test_an_interface_made_inside_moto_has_an_address_of_the_subnet(lab: Lab) -> None:
-    made = backend().create_network_interface(lab.small, None)
+    made = backend().create_network_interface(lab.small, [])
     assert made.private_ip_address is not None
     assert made.private_ip_address.startswith("10.0.2.")
     assert lab.available(lab.small) == 10

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from botocore.exceptions import ClientError
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -553,36 +555,43 @@ def test_ipv6_limits_and_subnets_are_checked(lab: Lab, refused: Refused) -> None
         )
 
 
-@settings(
-    max_examples=15,
-    deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
+STEPS = st.lists(
+    st.tuples(
+        st.sampled_from(["auto", "chosen", "assign", "reassign", "delete"]),
+        st.integers(0, 15),
+        st.integers(0, 15),
+    ),
+    max_size=12,
 )
-@given(st.data())
-def test_no_address_is_ever_on_two_interfaces(lab: Lab, data: st.DataObject) -> None:
-    """Whatever is asked for, accepted or refused: each address is once in the subnet, and the count is right."""
-    from botocore.exceptions import ClientError  # noqa: PLC0415
 
-    region = lab.interfaces(subnet_id=lab.small)
-    for _ in range(data.draw(st.integers(1, 12))):
-        step = data.draw(st.sampled_from(["auto", "chosen", "more", "delete"]))
-        address = f"10.0.2.{data.draw(st.integers(0, 15))}"
-        try:
-            if step == "auto":
-                region.append(lab.make(lab.small))
-            elif step == "chosen":
-                region.append(lab.make(lab.small, PrivateIpAddress=address))
-            elif region and step == "more":
-                lab.ec2.assign_private_ip_addresses(
-                    NetworkInterfaceId=data.draw(st.sampled_from(region)),
-                    PrivateIpAddresses=[address],
-                    AllowReassignment=data.draw(st.booleans()),
-                )
-            elif region:
-                lab.ec2.delete_network_interface(NetworkInterfaceId=region.pop())
-        except ClientError:
-            continue
-    described = [lab.interface(each) for each in region]
-    held = [address for each in described for address in addresses(each)]
+
+def take_step(lab: Lab, made: list[str], step: str, address: str, place: int) -> None:
+    if step == "auto":
+        made.append(lab.make(lab.small))
+    elif step == "chosen":
+        made.append(lab.make(lab.small, PrivateIpAddress=address))
+    elif made and step in ("assign", "reassign"):
+        lab.ec2.assign_private_ip_addresses(
+            NetworkInterfaceId=made[place % len(made)],
+            PrivateIpAddresses=[address],
+            AllowReassignment=step == "reassign",
+        )
+    elif made:
+        lab.ec2.delete_network_interface(NetworkInterfaceId=made.pop(place % len(made)))
+
+
+@settings(
+    max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(STEPS)
+def test_no_address_is_ever_on_two_interfaces(lab: Lab, steps: list[tuple[str, int, int]]) -> None:
+    made: list[str] = []
+    for step, number, place in steps:
+        with contextlib.suppress(ClientError):
+            take_step(lab, made, step, f"10.0.2.{number}", place)
+    held = [address for each in made for address in addresses(lab.interface(each))]
     assert len(held) == len(set(held))
     assert lab.available(lab.small) == 11 - len(held)
+    for each in made:
+        lab.ec2.delete_network_interface(NetworkInterfaceId=each)
+    assert lab.available(lab.small) == 11

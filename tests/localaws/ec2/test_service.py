@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import boto3
 import moto
 import pytest
+from moto.moto_api._internal.models import moto_api_backend
 
 from localaws.account import Account, Settings
 from localaws.clock import VirtualClock
@@ -62,9 +63,6 @@ def test_timers_of_a_reset_account_do_nothing(lab: Lab) -> None:
     lab.pending()
     lab.clock.advance(0)
     lab.states.clear()
-    moto.core.models.base_decorator  # noqa: B018
-    from moto.moto_api._internal.models import moto_api_backend  # noqa: PLC0415
-
     moto_api_backend.reset()
     lab.clock.advance(10)
     assert lab.states == []
