@@ -1,7 +1,7 @@
 """AWS's error codes, classified once. Nobody else reads `response["Error"]`.
 
 Codes: Amazon EC2 API reference, "Error codes for the Amazon EC2 API"; Amazon EC2 Auto Scaling API reference, "Common
-Errors". Message text is no contract: it is looked at only where AWS gives two meanings to one code.
+Errors"; the throttling codes are botocore's (retries/standard.py). Message text is no contract: it is looked at only where AWS gives two meanings to one code.
 """
 
 from __future__ import annotations
@@ -21,13 +21,20 @@ if TYPE_CHECKING:
 _CLASSES: dict[type[EniLifecycleError], frozenset[str]] = {
     errors.Throttled: frozenset(
         {
+            "BandwidthLimitExceeded",
             "EC2ThrottledException",
+            "LimitExceededException",
+            "PriorRequestNotComplete",
+            "ProvisionedThroughputExceededException",
             "RequestLimitExceeded",
             "RequestThrottled",
+            "RequestThrottledException",
             "SlowDown",
+            "ThrottledException",
             "Throttling",
             "ThrottlingException",
             "TooManyRequestsException",
+            "TransactionInProgressException",
         }
     ),
     errors.ServiceFault: frozenset(
@@ -79,6 +86,9 @@ _BY_CODE = {code: kind for kind, codes in _CLASSES.items() for code in codes}
 
 _GONE = frozenset({"InvalidNetworkInterfaceID.NotFound", "InvalidAttachmentID.NotFound"})
 
+SERVER_FAILED = 500
+"""From this HTTP status on it is the server that failed."""
+
 NO_ACTIVE_ACTION = "No active Lifecycle Action found"
 """How Auto Scaling begins the message of the ValidationError for an action that is finished, timed out or unknown. The
 code alone also means a bad hook or group name, so this is the second place where text decides."""
@@ -96,8 +106,8 @@ def is_denied(error: ClientError) -> bool:
 
 def is_no_active_action(error: ClientError) -> bool:
     """Return whether a lifecycle action is over already, whoever ended it."""
-    detail = error.response["Error"]
-    return detail["Code"] == "ValidationError" and detail["Message"].startswith(NO_ACTIVE_ACTION)
+    code, message = _code_and_message(error)
+    return code == "ValidationError" and message.startswith(NO_ACTIVE_ACTION)
 
 
 def is_throttle(code: str) -> bool:
@@ -107,11 +117,22 @@ def is_throttle(code: str) -> bool:
 
 def translate(error: ClientError) -> EniLifecycleError:
     """Return what an AWS error means for a lifecycle, with the operation and AWS's code in its details."""
-    code, message = error.response["Error"]["Code"], error.response["Error"]["Message"]
-    kind = _BY_CODE.get(code) or _by_text(code, message) or errors.SpecRejected
+    code, message = _code_and_message(error)
+    kind = _BY_CODE.get(code) or _by_text(code, message) or _by_status(error)
     return kind(
         f"{error.operation_name}: {code}: {message}", operation=error.operation_name, aws_code=code
     )
+
+
+def _code_and_message(error: ClientError) -> tuple[str, str]:
+    detail = error.response["Error"]
+    return detail["Code"], detail.get("Message", "")
+
+
+def _by_status(error: ClientError) -> type[EniLifecycleError]:
+    """Tell a failing server (its answer may be no XML at all, then the code is the status) from a refused request."""
+    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+    return errors.ServiceFault if status >= SERVER_FAILED else errors.SpecRejected
 
 
 def _by_text(code: str, message: str) -> type[EniLifecycleError] | None:
