@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import threading
@@ -21,12 +22,14 @@ from werkzeug.serving import make_server
 from localaws.client import REGION
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
+    from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
     from localaws.account import Account
 
 _LOGGER = logging.getLogger(__name__)
 
+NOT_IMPLEMENTED = "NotImplemented"
 LOOPBACK = "127.0.0.1"
 OPERATOR = "testing"
 """The access key, and its secret, of whoever operates the account: nobody's role, so not authorized but throttled."""
@@ -66,6 +69,25 @@ class Endpoint:
         return {**own, **self.settings()}
 
 
+def saying_what_is_missing(application: WSGIApplication) -> WSGIApplication:
+    """Return the application, answering 501 and the action's name where moto has no such action.
+
+    Uncaught it would be a 500, which SDKs retry (AWS SDKs and Tools Reference Guide, Retry behavior).
+    """
+
+    def answer(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        try:
+            return application(environ, start_response)
+        except NotImplementedError as missing:
+            _LOGGER.warning("%s", missing)
+            body = json.dumps({"__type": NOT_IMPLEMENTED, "message": str(missing)}).encode()
+            headers = [("Content-Type", "application/json"), ("x-amzn-errortype", NOT_IMPLEMENTED)]
+            start_response("501 Not Implemented", [*headers, ("Content-Length", str(len(body)))])
+            return [body]
+
+    return answer
+
+
 class _QuietHandler(MotoRequestHandler):
     """Requests go to the log, not to the terminal."""
 
@@ -85,7 +107,7 @@ def serve(account: Account, port: int = 0) -> Iterator[Endpoint]:
     Raises:
         OSError: the port is taken.
     """
-    application = DomainDispatcherApplication(create_backend_app)
+    application = saying_what_is_missing(DomainDispatcherApplication(create_backend_app))
     server = make_server(LOOPBACK, port, application, threaded=True, request_handler=_QuietHandler)
     thread = threading.Thread(target=server.serve_forever, name="localaws-server", daemon=True)
     _reset()

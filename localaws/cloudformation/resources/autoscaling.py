@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from botocore.exceptions import ClientError
+
 from localaws.cloudformation.resources.handler import Handler, Made, Request, deleted
 
 if TYPE_CHECKING:
@@ -21,6 +23,8 @@ AT_CREATION_ONLY = (
     "LoadBalancerNames",
 )
 """What UpdateAutoScalingGroup does not take."""
+STILL_SCALING = frozenset({"ResourceInUse", "ScalingActivityInProgress"})
+"""What DeleteAutoScalingGroup answers while there are instances (Auto Scaling API Reference)."""
 EMPTY_GROUP_TIMEOUT_S = 3600.0
 """How long a deletion waits for the group's instances: their terminate hooks run first."""
 
@@ -67,27 +71,27 @@ def _update_group(request: Request) -> Made:
 
 
 def _delete_group(request: Request) -> None:
-    """Scale to zero, wait until the instances are gone, delete.
+    """Scale to zero, and delete the group once its instances are gone.
 
     Source: AWS re:Post Knowledge Center on Auto Scaling groups that fail to delete: CloudFormation scales in first.
     """
     name, client = request.physical_id, request.client("autoscaling")
-
-    def instances() -> list[Json] | None:
-        groups = client.describe_auto_scaling_groups(AutoScalingGroupNames=[name])[
-            "AutoScalingGroups"
-        ]
-        return groups[0]["Instances"] if groups else None
-
-    if instances() is None:
+    if not client.describe_auto_scaling_groups(AutoScalingGroupNames=[name])["AutoScalingGroups"]:
         return
     client.update_auto_scaling_group(
         AutoScalingGroupName=name, MinSize=0, MaxSize=0, DesiredCapacity=0
     )
-    request.wait_until(
-        lambda: not instances(), f"instances of {name} to terminate", EMPTY_GROUP_TIMEOUT_S
-    )
-    client.delete_auto_scaling_group(AutoScalingGroupName=name)
+
+    def is_deleted() -> bool:
+        try:
+            client.delete_auto_scaling_group(AutoScalingGroupName=name)
+        except ClientError as error:
+            if error.response["Error"]["Code"] in STILL_SCALING:
+                return False
+            raise
+        return True
+
+    request.wait_until(is_deleted, f"instances of {name} to terminate", EMPTY_GROUP_TIMEOUT_S)
 
 
 def _group(request: Request, *left_out: str) -> dict[str, Json]:
@@ -147,11 +151,16 @@ def _put_warm_pool(request: Request) -> Made:
 
 
 def _delete_warm_pool(request: Request) -> None:
-    group = request.properties["AutoScalingGroupName"]
-    client = request.client("autoscaling")
-    groups = client.describe_auto_scaling_groups(AutoScalingGroupNames=[group])["AutoScalingGroups"]
-    if groups and groups[0].get("WarmPoolConfiguration"):
-        client.delete_warm_pool(AutoScalingGroupName=group, ForceDelete=True)
+    name, client = request.properties["AutoScalingGroupName"], request.client("autoscaling")
+    groups = client.describe_auto_scaling_groups(AutoScalingGroupNames=[name])["AutoScalingGroups"]
+    if not groups or not groups[0].get("WarmPoolConfiguration"):
+        return
+    client.delete_warm_pool(AutoScalingGroupName=name, ForceDelete=True)
+    request.wait_until(
+        lambda: not client.describe_warm_pool(AutoScalingGroupName=name)["Instances"],
+        f"instances of the warm pool of {name} to terminate",
+        EMPTY_GROUP_TIMEOUT_S,
+    )
 
 
 def _create_launch_template(request: Request) -> Made:

@@ -198,7 +198,8 @@ def _delete_alias(request: Request) -> None:
 
 
 def _publish_layer(request: Request) -> Made:
-    name = request.name("LayerName", longest=140)
+    # A replacement is a new version of the layer, whose name is no version's own: it may stay.
+    name = request.properties.get("LayerName") or request.name("", longest=140)
     arn = request.client("lambda").publish_layer_version(
         LayerName=name, **request.without("LayerName")
     )["LayerVersionArn"]

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+from moto.cloudwatch.models import cloudwatch_backends
+
 from localaws.cloudformation.resources.handler import (
     Handler,
     Made,
@@ -99,11 +101,30 @@ def _put_alarm(request: Request) -> Made:
 
 
 def _put_composite_alarm(request: Request) -> Made:
-    name, client = (
-        request.physical_id or request.name("AlarmName", longest=255),
-        request.client("cloudwatch"),
+    request.only(
+        "ActionsEnabled", "AlarmActions", "AlarmDescription", "AlarmName", "AlarmRule", "Tags"
     )
-    client.put_composite_alarm(AlarmName=name, **request.without("AlarmName"))
+    name = request.physical_id or request.name("AlarmName", longest=255)
+    properties = request.properties
+    # Moto keeps composite alarms but has no PutCompositeAlarm.
+    backend = cloudwatch_backends[request.account_id][request.region]
+    with request.account.lock:
+        backend.put_metric_alarm(
+            name=name,
+            namespace="",
+            metric_name="",
+            comparison_operator="",
+            evaluation_periods=0,
+            period=0,
+            threshold=0.0,
+            statistic="",
+            description=properties.get("AlarmDescription", ""),
+            dimensions=[],
+            alarm_actions=properties.get("AlarmActions", []),
+            actions_enabled=properties.get("ActionsEnabled", True),
+            rule=properties["AlarmRule"],
+            tags=properties.get("Tags"),
+        )
     return _made_alarm(request, name)
 
 

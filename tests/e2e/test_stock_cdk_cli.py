@@ -1,0 +1,154 @@
+"""The stock CDK CLI against a served account: one stack's whole life, as an operator sees it on the terminal."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from localaws.account import Account
+from localaws.clock import SystemClock
+from localaws.server import serve
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from localaws.server import Endpoint
+
+ROOT = Path(__file__).parents[2]
+CLI = ROOT / "node_modules" / ".bin" / "cdk"
+CLI_TIMEOUT_S = 120
+
+APP = '''
+"""A stack with what a product's stack has: an asset, roles, a queue, a rule, an alarm, an output."""
+
+import os
+
+import aws_cdk as cdk
+from aws_cdk import aws_cloudwatch, aws_events, aws_events_targets, aws_lambda, aws_lambda_event_sources, aws_sqs, aws_ssm
+
+app = cdk.App()
+stack = cdk.Stack(app, "Small")
+timeout = cdk.Duration.seconds(int(os.environ["QUEUE_TIMEOUT_S"]))
+queue = aws_sqs.Queue(stack, "Queue", visibility_timeout=timeout, enforce_ssl=True)
+function = aws_lambda.Function(
+    stack,
+    "Function",
+    runtime=aws_lambda.Runtime.PYTHON_3_13,
+    handler="worker.handler",
+    code=aws_lambda.Code.from_asset("worker"),
+)
+function.add_event_source(aws_lambda_event_sources.SqsEventSource(queue, max_concurrency=5))
+pattern = aws_events.EventPattern(source=["aws.autoscaling"])
+aws_events.Rule(stack, "Rule", event_pattern=pattern, targets=[aws_events_targets.SqsQueue(queue)])
+oldest = queue.metric_approximate_age_of_oldest_message()
+aws_cloudwatch.Alarm(stack, "Alarm", metric=oldest, threshold=60, evaluation_periods=1)
+name = os.environ.get("PARAMETER")
+if name:
+    aws_ssm.StringParameter(stack, "Parameter", parameter_name=name, string_value="mine")
+cdk.CfnOutput(stack, "QueueUrl", value=queue.queue_url)
+app.synth()
+'''
+
+
+@dataclass(frozen=True)
+class Cli:
+    """The CDK's CLI in an app's folder, pointed at an account."""
+
+    folder: Path
+    endpoint: Endpoint
+
+    def run(self, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+        """Run a command to its end."""
+        environ = {
+            **self.endpoint.environ(),
+            "CDK_HOME": str(self.folder / "home"),
+            "CDK_VALIDATION": "false",
+            "QUEUE_TIMEOUT_S": "60",
+            **variables,
+        }
+        return subprocess.run(  # noqa: S603  # our own npm package
+            [str(CLI), *arguments, "--no-notices", "--ci"],
+            cwd=self.folder,
+            env=environ,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+            timeout=CLI_TIMEOUT_S,
+        )
+
+
+@pytest.fixture(scope="session")
+def account() -> Iterator[Account]:
+    clock = SystemClock()
+    yield Account(clock)
+    clock.stop()
+
+
+@pytest.fixture(scope="session")
+def endpoint(account: Account) -> Iterator[Endpoint]:
+    with serve(account) as endpoint:
+        yield endpoint
+
+
+@pytest.fixture(scope="session")
+def cli(tmp_path_factory: pytest.TempPathFactory, endpoint: Endpoint) -> Cli:
+    folder = tmp_path_factory.mktemp("app")
+    (folder / "worker").mkdir()
+    (folder / "worker" / "worker.py").write_text("def handler(event, context):\n    return {}\n")
+    (folder / "app.py").write_text(APP)
+    settings = {"app": f"{sys.executable} app.py", "versionReporting": False}
+    (folder / "cdk.json").write_text(json.dumps(settings))
+    return Cli(folder, endpoint)
+
+
+@pytest.mark.e2e
+@pytest.mark.subprocesses("cdk")
+def test_a_stack_is_deployed_updated_rolled_back_and_destroyed(cli: Cli, account: Account) -> None:
+    deploy = ("deploy", "Small", "--require-approval", "never")
+    sqs, ssm = account.client("sqs"), account.client("ssm")
+
+    bootstrapped = cli.run("bootstrap", "aws://123456789012/us-east-1")
+    assert bootstrapped.returncode == 0, bootstrapped.stdout
+
+    deployed = cli.run(*deploy)
+    assert deployed.returncode == 0, deployed.stdout
+    (url,) = sqs.list_queues()["QueueUrls"]
+    assert f"Small.QueueUrl = {url}" in deployed.stdout
+
+    unchanged = cli.run(*deploy, "--force")
+    assert unchanged.returncode == 0, unchanged.stdout
+    assert "(no changes)" in unchanged.stdout
+
+    assert cli.run("diff", "--fail").returncode == 0
+    different = cli.run("diff", "--fail", QUEUE_TIMEOUT_S="90")
+    assert different.returncode == 1
+    assert "VisibilityTimeout" in different.stdout
+
+    updated = cli.run(*deploy, QUEUE_TIMEOUT_S="90")
+    assert updated.returncode == 0, updated.stdout
+    assert _timeout(sqs, url) == "90"
+
+    ssm.put_parameter(Name="/taken", Type="String", Value="someone's")
+    failed = cli.run(*deploy, QUEUE_TIMEOUT_S="120", PARAMETER="/taken")
+    assert failed.returncode == 1
+    assert "ParameterAlreadyExists" in failed.stdout
+    assert "UPDATE_ROLLBACK_COMPLETE" in failed.stdout
+    assert _timeout(sqs, url) == "90"
+
+    destroyed = cli.run("destroy", "Small", "--force")
+    assert destroyed.returncode == 0, destroyed.stdout
+    assert sqs.list_queues().get("QueueUrls", []) == []
+    assert account.client("lambda").list_functions()["Functions"] == []
+
+
+def _timeout(sqs: object, url: str) -> str:
+    answer = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["VisibilityTimeout"])  # type: ignore[attr-defined]  # a boto3 client
+    timeout: str = answer["Attributes"]["VisibilityTimeout"]
+    return timeout
