@@ -16,9 +16,12 @@ from moto.sns.models import sns_backends
 from moto.utilities.arns import parse_arn
 
 from localaws.functions.model import Kind
+from localaws.functions.roles import may
 from localaws.queues.sending import queue_at, send
 
 if TYPE_CHECKING:
+    from moto.sqs.models import Queue
+
     from localaws.account import Account
     from localaws.functions.model import InvocationResult
     from localaws.functions.service import Functions
@@ -119,18 +122,27 @@ class AsynchronousInvocations:
     def _report(self, over: Over, result: InvocationResult, config: InvokeConfig) -> None:
         destination = config.on_success_arn if over.condition is None else config.on_failure_arn
         if destination is not None:
-            self._deliver(destination, self._record(over, result))
+            self._deliver(over, destination, self._record(over, result))
         if over.condition is not None and config.dead_letter_arn is not None:
             queue = queue_at(config.dead_letter_arn)
-            if queue is not None:
+            if queue is not None and self._may_send(over, queue):
                 send(queue, over.event.payload.decode(), _dead_letter_attributes(over, result))
 
-    def _deliver(self, destination: str, record: dict[str, Any]) -> None:
+    def _may_send(self, over: Over, queue: Queue) -> bool:
+        """Return whether the function's role lets Lambda send to a queue; without it the record is dropped."""
+        function = self._functions.find(over.event.function_arn)
+        params = {"QueueUrl": queue.physical_resource_id}
+        call = ("sqs", "SendMessage")
+        return function is not None and may(
+            self._account, function.role_arn, call, queue.region, params
+        )
+
+    def _deliver(self, over: Over, destination: str, record: dict[str, Any]) -> None:
         body = json.dumps(record)
         arn = parse_arn(destination)
         if arn.service == "sqs":
             queue = queue_at(destination)
-            if queue is not None:
+            if queue is not None and self._may_send(over, queue):
                 send(queue, body)
         elif arn.service == "lambda":
             self.accept(destination, body.encode(), record["requestContext"]["requestId"])

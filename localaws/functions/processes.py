@@ -256,9 +256,12 @@ class _Environment:
         return InvocationResult(Kind.CRASH, error_payload("Runtime.ExitError", message), lines)
 
     def _new_lines(self) -> tuple[str, ...]:
-        with self._log_path.open("rb") as log:
-            log.seek(self._log_read)
-            written = log.read()
+        try:
+            with self._log_path.open("rb") as log:
+                log.seek(self._log_read)
+                written = log.read()
+        except FileNotFoundError:  # the environment was closed under a running invocation
+            return ()
         self._log_read += len(written)
         # The interface client writes a traceback as one record with \r in place of line ends.
         text = written.decode(errors="replace").replace("\r", "\n")

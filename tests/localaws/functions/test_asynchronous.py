@@ -152,3 +152,15 @@ def test_a_throttled_event_backs_off_and_does_not_use_up_its_retries(
     account.clock.wait(3600)
     # Backing off for 1, 2, 4, 8, 16 and 32 s; then failing twice.
     assert recorder.ran_at_s == [63.0, 123.0, 243.0]
+
+
+def test_a_destination_that_the_role_may_not_reach_gets_nothing(
+    account: Account, deploy: Callable[..., str]
+) -> None:
+    boto3.client("sqs").create_queue(QueueName="sink")
+    deploy("probe", DeadLetterConfig={"TargetArn": QUEUE})
+    boto3.client("iam").delete_role_policy(RoleName="runs", PolicyName="works")
+    account.functions.register("probe", Recorder(account, 9))
+    invoke()
+    account.clock.wait(3600)
+    assert sink() == []
