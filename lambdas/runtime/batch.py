@@ -44,8 +44,8 @@ def parse_batch(event: Mapping[str, Any], hooks: Mapping[Transition, str]) -> li
 def _parsed(body: str, hooks: Mapping[Transition, str]) -> Event | EventRejected:
     try:
         return parse_event(json.loads(body), hooks)
-    except json.JSONDecodeError as error:
-        return EventRejected(f"the message is not JSON: {error}")
+    except (json.JSONDecodeError, RecursionError) as error:
+        return EventRejected(f"the message is not JSON that can be read: {error}")
     except EventRejected as rejected:
         return rejected
 
