@@ -139,9 +139,7 @@ class Roster:
         ]
 
     def show(self) -> None:
-        """Write what moto's describes read."""
-        for seat in self.seats.values():
-            seat.shown.lifecycle_state = seat.member.state
+        """Write which instances moto's describes show as the group's."""
         self.group.instance_states = [
             seat.shown for seat in self.seats.values() if not seat.of_pool
         ]

@@ -341,7 +341,7 @@ class AutoScaling:
             seat.activity.status = activities.MID_LIFECYCLE_ACTION
         for effect in effects:
             self._do(roster, seat, effect)
-        roster.show()
+        seat.shown.lifecycle_state = seat.member.state
 
     def _do(self, roster: Roster, seat: Seat, effect: Effect) -> None:
         if isinstance(effect, ActionOpened):

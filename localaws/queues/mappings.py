@@ -25,7 +25,7 @@ from localaws.functions.rules import (
     VISIBILITY_TOO_SHORT,
 )
 from localaws.queues.records import REPORT_BATCH_ITEM_FAILURES, failed_messages, record
-from localaws.queues.sending import queue_at
+from localaws.queues.sending import queue_at, visibility_timeout_s
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -136,7 +136,7 @@ class Mappings:
         if queue is None:
             raise SOURCE_NOT_FOUND.refusal()
         function = backend.get_function(spec["FunctionName"])
-        visibility_s = int(queue.attributes["VisibilityTimeout"])
+        visibility_s = visibility_timeout_s(queue)
         if visibility_s < int(function.timeout):
             raise VISIBILITY_TOO_SHORT.refusal(
                 visibility_s=visibility_s, timeout_s=function.timeout
@@ -216,7 +216,7 @@ class Mappings:
         while poller.running < poller.concurrency and queue.messages:
             if role_arn is None or not self._may_read(role_arn, "ReceiveMessage", queue):
                 break
-            visibility_s = int(queue.attributes["VisibilityTimeout"])
+            visibility_s = visibility_timeout_s(queue)
             messages = sqs_backends[queue.account_id][queue.region].receive_message(
                 queue.name, poller.mapping.batch_size, 0, visibility_s, ["All"]
             )

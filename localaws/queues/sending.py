@@ -27,6 +27,12 @@ def policy_of(queue: Queue) -> Mapping[str, Any] | None:
     return policy
 
 
+def visibility_timeout_s(queue: Queue) -> int:
+    """Return how long the queue hides a received message."""
+    seconds: int = queue.visibility_timeout  # type: ignore[attr-defined]  # moto sets it by name
+    return int(seconds)
+
+
 def send(queue: Queue, body: str, attributes: Mapping[str, str] | None = None) -> None:
     """Put a message with string attributes on the queue; the caller holds the account's lock."""
     sqs_backends[queue.account_id][queue.region].send_message(

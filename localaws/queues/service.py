@@ -36,6 +36,12 @@ class Queues:
         yield Patch(sqs_models.Message, "visible", lambda _: property(self._visible))
         yield Patch(sqs_models.SQSBackend, "receive_message", self._receiving)
         yield Patch(sqs_models.SQSBackend, "change_message_visibility", self._changing_visibility)
+        # What is too old has left the queue before it is read; moto would stop at it, and counts the queue each time.
+        yield Patch(
+            sqs_models.SQSBackend,
+            "is_message_valid_based_on_retention_period",
+            lambda _: _always_valid,
+        )
         yield Patch(sqs_models.Queue, "add_message", self._adding)
         yield Patch(LambdaBackend, "create_event_source_mapping", self.mappings.creating)
         yield Patch(LambdaBackend, "update_event_source_mapping", self.mappings.updating)
@@ -79,7 +85,7 @@ class Queues:
 
     def _expire(self, queue: Queue) -> None:
         """Drop what is older than the queue's retention; moto leaves it there and stops at it."""
-        retention_s = int(queue.attributes["MessageRetentionPeriod"])
+        retention_s: int = queue.message_retention_period  # type: ignore[attr-defined]  # set by name
         oldest_ms = (self._account.clock.now() - retention_s) * 1000
         queue._messages = [message for message in queue._messages if _sent_ms(message) > oldest_ms]
 
@@ -100,6 +106,11 @@ class Queues:
                 self.mappings.look_at(queue)
 
         return add_message
+
+
+def _always_valid(_backend: SQSBackend, _queue_name: str, _message: Message) -> bool:
+    """Answer for a message that was not dropped."""
+    return True
 
 
 def _sent_ms(message: Message) -> float:
