@@ -248,7 +248,10 @@ def _began(member: Member, began: Began, now_s: float) -> Step:
     effects: tuple[Effect, ...] = tuple(ActionOpened(action) for action in actions)
     if began.route.origin is Place.WARM_POOL and began.route.destination is Place.GROUP:
         effects = (InstanceWanted("running"), *effects)
-    return _and(member, effects) if actions else _and(member, effects, _settle)
+    if actions:
+        return member, effects
+    member, more = _settle(member)
+    return member, effects + more
 
 
 def _completed(member: Member, completed: Completed, now_s: float) -> Step:
@@ -335,15 +338,6 @@ def _settle_in_pool(member: Member) -> Step:
     if member.instance_state == "running":
         return member, (InstanceWanted("stopped"),)
     return member, ()
-
-
-def _and(
-    member: Member, effects: tuple[Effect, ...], then: Callable[[Member], Step] | None = None
-) -> Step:
-    if then is None:
-        return member, effects
-    member, more = then(member)
-    return member, effects + more
 
 
 def _action(member: Member, token: str) -> Action | None:

@@ -28,8 +28,6 @@ if TYPE_CHECKING:
     from localaws.events.disturbances import Predicate
     from localaws.events.envelope import Event
 
-SERVICE = "events.amazonaws.com"
-
 
 class Events:
     """EventBridge's behaviour in one account.

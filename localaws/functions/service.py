@@ -18,7 +18,7 @@ from moto.utilities.arns import parse_arn
 
 from localaws.functions.asynchronous import AsynchronousInvocations, InvokeConfig
 from localaws.functions.logs import LogLine, Logs
-from localaws.functions.model import Function, InvocationResult, Kind
+from localaws.functions.model import Function, FunctionHost, InvocationResult, Kind
 from localaws.functions.processes import ProcessHost
 from localaws.functions.registered import RegisteredHost
 from localaws.functions.roles import may_log
@@ -135,11 +135,6 @@ class Functions:
         """Accept an event for a function; it runs soon, never inside this call."""
         self.asynchronous.accept(arn, payload, str(uuid.uuid4()))
 
-    def running(self, function_name: str) -> int:
-        """Return how many invocations of a function with reserved concurrency run now."""
-        with self._counting:
-            return self._running[function_name]
-
     def patches(self) -> Iterable[Patch]:
         """Yield what stands in the place of moto's Lambda."""
         backend, function = lambda_models.LambdaBackend, lambda_models.LambdaFunction
@@ -155,7 +150,7 @@ class Functions:
     def _utcnow(self) -> datetime:
         return datetime.fromtimestamp(self._account.clock.now(), UTC).replace(tzinfo=None)
 
-    def _host(self, function: Function) -> RegisteredHost | ProcessHost:
+    def _host(self, function: Function) -> FunctionHost:
         return self._registered if self._registered.has(function.name) else self._processes
 
     def _limit(self, arn: str, name: str) -> tuple[int, str]:
@@ -223,10 +218,16 @@ class Functions:
         return invoke
 
     def _invoke_for_moto(self, _: object) -> Callable[..., tuple[str, bool, str]]:
+        """Accept what moto's other services send (SNS, S3, InvokeAsync).
+
+        AWS's own invoke asynchronously as well; and moto sends while the caller's call holds the account's lock, under
+        which a function must never run.
+        """
+
         def invoke_lambda(deployed: LambdaFunction, event: object = None) -> tuple[str, bool, str]:
             text = event if isinstance(event, str) else json.dumps(event or {})
-            result = self.invoke(deployed.function_arn, text.encode())
-            return result.payload.decode(), result.failed, "\n".join(result.log_lines)
+            self.invoke_async(deployed.function_arn, text.encode())
+            return "", False, ""
 
         return invoke_lambda
 

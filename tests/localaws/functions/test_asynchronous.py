@@ -164,3 +164,18 @@ def test_a_destination_that_the_role_may_not_reach_gets_nothing(
     invoke()
     account.clock.wait(3600)
     assert sink() == []
+
+
+def test_a_message_of_another_service_is_accepted_and_runs_later(
+    account: Account, deploy: Callable[..., str]
+) -> None:
+    arn = deploy("probe")
+    recorder = Recorder(account, 1)
+    account.functions.register("probe", recorder)
+    sns: Any = boto3.client("sns")
+    topic = sns.create_topic(Name="told")["TopicArn"]
+    sns.subscribe(TopicArn=topic, Protocol="lambda", Endpoint=arn)
+    sns.publish(TopicArn=topic, Message="hello")
+    assert recorder.ran_at_s == []
+    account.clock.wait(60)
+    assert recorder.ran_at_s == [0.0, 60.0]
