@@ -12,6 +12,7 @@ import pytest
 
 from localaws.account import Account, Settings
 from localaws.clock import SystemClock
+from localaws.faults import Fault, FaultKind
 from localaws.server import serve
 
 if TYPE_CHECKING:
@@ -29,12 +30,15 @@ def handler(event, context):
     for record in event["Records"]:
         detail = json.loads(record["body"])["detail"]
         print(json.dumps({"_aws": {"CloudWatchMetrics": []}, "completed": detail["LifecycleHookName"]}))
-        client.complete_lifecycle_action(
-            AutoScalingGroupName=detail["AutoScalingGroupName"],
-            LifecycleHookName=detail["LifecycleHookName"],
-            LifecycleActionToken=detail["LifecycleActionToken"],
-            LifecycleActionResult="CONTINUE",
-        )
+        try:
+            client.complete_lifecycle_action(
+                AutoScalingGroupName=detail["AutoScalingGroupName"],
+                LifecycleHookName=detail["LifecycleHookName"],
+                LifecycleActionToken=detail["LifecycleActionToken"],
+                LifecycleActionResult="CONTINUE",
+            )
+        except client.exceptions.ClientError as error:
+            print("already:", error)
     return {"batchItemFailures": []}
 """
 ROLE_POLICY = {
@@ -72,7 +76,7 @@ def api(endpoint: Endpoint) -> Callable[[str], Any]:
     return lambda service: boto3.client(service, endpoint_url=endpoint.url)  # type: ignore[call-overload]  # by name
 
 
-def deploy(api: Callable[[str], Any]) -> None:
+def deploy(api: Callable[[str], Any], *, timeout_s: int = 25) -> None:
     """Build what a stack would: role, function, queue, rule, mapping, hooks."""
     trust = {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}}
     iam = api("iam")
@@ -93,7 +97,7 @@ def deploy(api: Callable[[str], Any]) -> None:
         Role=role,
         Runtime="python3.14",
         Handler="app.handler",
-        Timeout=20,
+        Timeout=timeout_s,
         Code={"ZipFile": buffer.getvalue()},
     )
     arn = "arn:aws:sqs:us-east-1:123456789012:work"
@@ -105,7 +109,7 @@ def deploy(api: Callable[[str], Any]) -> None:
     }
     policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
     api("sqs").create_queue(
-        QueueName="work", Attributes={"VisibilityTimeout": "60", "Policy": policy}
+        QueueName="work", Attributes={"VisibilityTimeout": str(timeout_s), "Policy": policy}
     )
     api("lambda").create_event_source_mapping(
         EventSourceArn=arn,
@@ -125,10 +129,8 @@ def until(account: Account, reached: Callable[[], bool]) -> None:
         account.clock.wait(0.05)
 
 
-def test_a_deployed_function_completes_both_hooks(
-    account: Account, api: Callable[[str], Any]
-) -> None:
-    deploy(api)
+def create_group(api: Callable[[str], Any], size: int) -> Callable[[], list[str]]:
+    """Create a group with both hooks inline; return what gives its instances' states."""
     autoscaling, ec2 = api("autoscaling"), api("ec2")
     vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
     subnet = ec2.create_subnet(VpcId=vpc, CidrBlock="10.0.0.0/24")["Subnet"]["SubnetId"]
@@ -147,8 +149,8 @@ def test_a_deployed_function_completes_both_hooks(
     autoscaling.create_auto_scaling_group(
         AutoScalingGroupName="workers",
         MinSize=0,
-        MaxSize=3,
-        DesiredCapacity=3,
+        MaxSize=size,
+        DesiredCapacity=size,
         LaunchTemplate={"LaunchTemplateName": "node"},
         VPCZoneIdentifier=subnet,
         LifecycleHookSpecificationList=hooks,
@@ -158,11 +160,34 @@ def test_a_deployed_function_completes_both_hooks(
         [group] = autoscaling.describe_auto_scaling_groups()["AutoScalingGroups"]
         return [instance["LifecycleState"] for instance in group["Instances"]]
 
+    return states
+
+
+def test_a_deployed_function_completes_both_hooks(
+    account: Account, api: Callable[[str], Any]
+) -> None:
+    deploy(api)
+    states = create_group(api, 3)
     until(account, lambda: states() == ["InService"] * 3)
-    autoscaling.set_desired_capacity(AutoScalingGroupName="workers", DesiredCapacity=0)
+    api("autoscaling").set_desired_capacity(AutoScalingGroupName="workers", DesiredCapacity=0)
     until(account, lambda: states() == [])
 
     completed = [document["completed"] for document in account.functions.metrics("completes")]
     assert sorted(completed) == ["launching"] * 3 + ["terminating"] * 3
     role_arn = "arn:aws:iam::123456789012:role/completes"
     assert account.authorizations.unused_statements(role_arn) == ()
+
+
+def test_a_function_that_dies_after_its_answer_leaves_the_message_to_the_next(
+    account: Account, api: Callable[[str], Any]
+) -> None:
+    account.faults.inject(Fault("CompleteLifecycleAction", FaultKind.CRASH_AFTER))
+    deploy(api, timeout_s=3)
+    states = create_group(api, 1)
+
+    def logged(words: str) -> bool:
+        return any(words in line.text for line in account.functions.logs.lines("completes"))
+
+    until(account, lambda: states() == ["InService"])
+    until(account, lambda: logged("Runtime exited with error: signal: killed"))
+    until(account, lambda: logged("already: ") and logged("No active Lifecycle Action found"))
