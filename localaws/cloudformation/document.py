@@ -77,6 +77,8 @@ RESOURCE_KEYS = frozenset(
         "Metadata",
     ]
 )
+UPDATE_POLICIES = frozenset({"AutoScalingScheduledAction"})
+"""The update policies this account honours: sizes that the template did not change are left as they are."""
 POLICIES = frozenset({"Delete", "Retain", "Snapshot", "RetainExceptOnCreate"})
 
 SUBSTITUTION = re.compile(r"\$\{(!?)([^}]+)\}")
@@ -196,6 +198,8 @@ def check(template: Template, modelled: Iterable[str]) -> None:
     Raises:
         Refusal: unknown resource types, keys, conditions, attributes, or references to what is not declared.
     """
+    if "{{resolve:" in template.text:
+        raise UNREADABLE.refusal(problem="this account does not model dynamic references")
     _check_types(template, frozenset(modelled))
     for logical_id, body in template.resources.items():
         _check_keys(logical_id, body)
@@ -228,6 +232,13 @@ def _check_keys(logical_id: str, body: Mapping[str, Json]) -> None:
     if unknown:
         raise UNREADABLE.refusal(
             problem=f"Invalid template resource property '{unknown[0]}' [/Resources/{logical_id}]"
+        )
+    unmodelled = ({"CreationPolicy"} & set(body)) | (
+        set(body.get("UpdatePolicy") or ()) - UPDATE_POLICIES
+    )
+    if unmodelled:
+        raise UNREADABLE.refusal(
+            problem=f"this account does not model {', '.join(sorted(unmodelled))} [/Resources/{logical_id}]"
         )
     for key in ("DeletionPolicy", "UpdateReplacePolicy"):
         if body.get(key, "Delete") not in POLICIES:

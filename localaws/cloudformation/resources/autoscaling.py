@@ -58,6 +58,11 @@ def _update_group(request: Request) -> Made:
         "MetricsCollection",
         *AT_CREATION_ONLY,
     )
+    # A size that the template leaves unchanged stays what scaling made of it (UpdatePolicy attribute,
+    # AutoScalingScheduledAction, IgnoreUnmodifiedGroupSizeProperties, which the CDK sets on every group).
+    for size in ("MinSize", "MaxSize", "DesiredCapacity"):
+        if not request.changed(size):
+            arguments.pop(size, None)
     client.update_auto_scaling_group(AutoScalingGroupName=name, **arguments)
     wanted = request.properties.get("Tags") or []
     kept = {tag["Key"] for tag in wanted}
