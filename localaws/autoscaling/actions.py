@@ -217,7 +217,8 @@ class Actions:
         return {}
 
     def _delete_warm_pool(self, response: AutoScalingResponse, params: Params) -> dict[str, Any]:
-        self._service.delete_warm_pool(self._roster(response, params))
+        force = str(params.get("ForceDelete")).lower() == "true"
+        self._service.delete_warm_pool(self._roster(response, params), force=force)
         return {}
 
     def _describe_warm_pool(self, response: AutoScalingResponse, params: Params) -> dict[str, Any]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from moto.autoscaling.models import FakeWarmPool
+
 from localaws.autoscaling.lifecycle import Place
 from localaws.autoscaling.placement import Occupant, Spot
 
@@ -93,6 +95,13 @@ class WarmPool:
         prepared = self.max_prepared if self.max_prepared is not None else maximum
         return max(self.min_size, prepared - in_group)
 
+    def shown(self) -> FakeWarmPool:
+        """Return moto's own record, from which it describes the group."""
+        reuse = {"ReuseOnScaleIn": self.reuse_on_scale_in}
+        return FakeWarmPool(  # type: ignore[abstract]  # moto makes it the same way
+            self.max_prepared, self.min_size, self.pool_state, reuse
+        )
+
     def view(self) -> dict[str, Any]:
         """Return the configuration as DescribeWarmPool shows it."""
         shown: dict[str, Any] = {
@@ -139,7 +148,9 @@ class Roster:
         ]
 
     def show(self) -> None:
-        """Write which instances moto's describes show as the group's."""
+        """Write what moto's describes show: the group's instances, and its warm pool."""
+        self.group.warm_pool = None if self.warm_pool is None else self.warm_pool.shown()
+        self.group.warm_pool_size = len(self.in_pool())  # type: ignore[attr-defined]  # read by the name of the member
         self.group.instance_states = [
             seat.shown for seat in self.seats.values() if not seat.of_pool
         ]

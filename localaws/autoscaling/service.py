@@ -164,9 +164,16 @@ class AutoScaling:
         roster.warm_pool = WarmPool.from_params(params)
         self.converge(roster)
 
-    def delete_warm_pool(self, roster: Roster) -> None:
-        """Take the warm pool away; its instances are terminated."""
+    def delete_warm_pool(self, roster: Roster, *, force: bool) -> None:
+        """Take the warm pool away; its instances are terminated, by force without hooks.
+
+        Source: Amazon EC2 Auto Scaling API reference, DeleteWarmPool: ForceDelete also deletes outstanding lifecycle
+        actions of the pool's instances.
+        """
         roster.warm_pool = None
+        if force:
+            for seat in [each for each in roster.seats.values() if each.of_pool]:
+                self._begin(roster, seat, TERMINATE_POOLED, with_hooks=False)
         self.converge(roster)
 
     def refresh(self, roster: Roster) -> str:

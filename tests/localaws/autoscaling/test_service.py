@@ -529,6 +529,31 @@ class TestWarmPool:
         [pooled] = group.api.describe_warm_pool(AutoScalingGroupName="workers")["Instances"]
         assert (pooled["InstanceId"], pooled["LifecycleState"]) == (instance_id, "Warmed:Stopped")
 
+    def test_the_group_shows_its_pool(self, group: Group) -> None:
+        group.create(MaxSize=3)
+        assert "WarmPoolConfiguration" not in group.shown()
+        group.api.put_warm_pool(
+            AutoScalingGroupName="workers", MaxGroupPreparedCapacity=2, PoolState="Running"
+        )
+        shown = group.shown()
+        assert shown["WarmPoolSize"] == 2
+        assert shown["WarmPoolConfiguration"] == {
+            "MaxGroupPreparedCapacity": 2,
+            "MinSize": 0,
+            "PoolState": "Running",
+            "InstanceReusePolicy": {"ReuseOnScaleIn": False},
+        }
+
+    def test_a_forced_deletion_of_the_pool_runs_no_hook(self, group: Group) -> None:
+        group.create(MaxSize=2)
+        group.hook("terminate", TERMINATING)
+        group.api.put_warm_pool(AutoScalingGroupName="workers")
+        group.clock.advance(2)
+        group.api.delete_warm_pool(AutoScalingGroupName="workers", ForceDelete=True)
+        group.clock.advance(5)
+        assert group.events() == []
+        assert group.api.describe_warm_pool(AutoScalingGroupName="workers")["Instances"] == []
+
     def test_deleting_the_pool_terminates_what_is_in_it(self, group: Group) -> None:
         group.create(MaxSize=2)
         group.hook("terminate", TERMINATING)
