@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import time
 from dataclasses import dataclass, replace
@@ -156,6 +157,12 @@ def _play(tapes: Iterable[_Tape]) -> None:
 
 
 def _cpu_s(work: Callable[[], object]) -> float:
-    started_s = time.process_time()
-    work()
-    return time.process_time() - started_s
+    """Return the CPU seconds of some work, without the embedded account's part in collecting garbage."""
+    gc.collect()
+    gc.freeze()
+    try:
+        started_s = time.process_time()
+        work()
+        return time.process_time() - started_s
+    finally:
+        gc.unfreeze()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import typer
 
 from cli.demo.command import demo
+from cli.invoke import invoke
 from cli.resolved import resolved
 from cli.schema import schema
 from cli.validate import validate
@@ -23,6 +24,7 @@ def app() -> typer.Typer:
     command.command()(resolved)
     command.command()(schema)
     command.command()(demo)
+    command.command()(invoke)
     return command
 
 
