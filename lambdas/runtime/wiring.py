@@ -1,4 +1,8 @@
-"""The composition root: from the environment to reconcilers, once per execution environment and never at import."""
+"""The composition root: from the environment to reconcilers, once per execution environment and never at import.
+
+What works terminations and the fleet is imported when it is asked for: a launching node waits for the launch function's
+cold start, and that function asks for neither.
+"""
 
 from __future__ import annotations
 
@@ -18,9 +22,7 @@ from lambdas.aws.queue import Queue
 from lambdas.aws.session import MAX_CONNECTIONS, Clients
 from lambdas.reconcile.catalog import Catalog
 from lambdas.reconcile.executor import Executor
-from lambdas.reconcile.fleet import Bounds, FleetReconciler
 from lambdas.reconcile.launch import LaunchReconciler
-from lambdas.reconcile.termination import TerminationReconciler
 from lambdas.runtime.clock import SystemClock
 from lambdas.runtime.reporting import Reporter
 from lambdas.runtime.workers import ThreadWorkers
@@ -30,7 +32,9 @@ if TYPE_CHECKING:
 
     from domain.config import Config
     from domain.environment import FunctionEnvironment
+    from lambdas.reconcile.fleet import FleetReconciler
     from lambdas.reconcile.ports import Clock, Workers
+    from lambdas.reconcile.termination import TerminationReconciler
 
 RESERVE = timedelta(seconds=15)
 """Kept of the function's time for what a run still has to do when it stops looking: answer, heartbeat, report."""
@@ -107,6 +111,8 @@ class Runtime:
     @cached_property
     def terminations(self) -> TerminationReconciler:
         """Return what works leaving nodes."""
+        from lambdas.reconcile.termination import TerminationReconciler  # noqa: PLC0415 - see the module
+
         return TerminationReconciler(
             config=self.config,
             hook_name=self.environment.terminate_hook,
@@ -120,6 +126,8 @@ class Runtime:
     @cached_property
     def fleet(self) -> FleetReconciler:
         """Return what repairs the fleet."""
+        from lambdas.reconcile.fleet import Bounds, FleetReconciler  # noqa: PLC0415 - see the module
+
         environment = self.environment
         return FleetReconciler(
             config=self.config,
