@@ -205,6 +205,7 @@ class CloudFormation:
             change_set.status, change_set.execution_status = "FAILED", "UNAVAILABLE"
             change_set.status_reason = EMPTY_CHANGE_SET
         stack.change_sets[name] = change_set
+        _remember(stack, asked)
         if stack.stack_id not in self._stacks:
             self._stacks[stack.stack_id] = stack
             self._operation(stack).say("REVIEW_IN_PROGRESS", "User Initiated")
@@ -233,6 +234,7 @@ class CloudFormation:
         stack = self._new_stack(name, region)
         revision = self._revision(asked, stack)
         self._changes(stack, revision)
+        _remember(stack, asked)
         self._stacks[stack.stack_id] = stack
         stack.on_failure = asked.get("OnFailure") or (
             "DO_NOTHING" if asked.get("DisableRollback") else "ROLLBACK"
@@ -252,6 +254,7 @@ class CloudFormation:
         _, same = self._changes(stack, revision)
         if same:
             raise NO_UPDATES.refusal()
+        _remember(stack, asked)
         stack.on_failure = "DO_NOTHING" if asked.get("DisableRollback") else "ROLLBACK"
         self._deploy(stack, revision)
         return stack
@@ -398,6 +401,15 @@ class CloudFormation:
         worker = threading.Thread(target=work, name="localaws-cloudformation", daemon=True)
         self._workers = [one for one in self._workers if one.is_alive()] + [worker]
         worker.start()
+
+
+def _remember(stack: Stack, asked: Mapping[str, Json]) -> None:
+    """Keep what a call says about the stack itself; what it does not say stays."""
+    stack.role_arn = asked.get("RoleARN") or stack.role_arn
+    stack.capabilities = asked.get("Capabilities") or stack.capabilities
+    stack.notification_arns = asked.get("NotificationARNs") or stack.notification_arns
+    if "EnableTerminationProtection" in asked:
+        stack.termination_protection = bool(asked["EnableTerminationProtection"])
 
 
 def bucket_and_key(url: str) -> tuple[str, str]:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, Literal
 import pytest
 from botocore.exceptions import ClientError
 
+from localaws.cloudformation.service import bucket_and_key
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -354,11 +356,27 @@ def test_iam_resources_need_an_acknowledgement(stacks: Stacks) -> None:
 
 
 def test_a_protected_stack_is_not_deleted(stacks: Stacks) -> None:
-    stacks.create({"A": _queue()})
-    stacks.client.update_termination_protection(StackName="S", EnableTerminationProtection=True)
+    body = json.dumps({"Resources": {"A": _queue()}})
+    stacks.client.create_stack(StackName="S", TemplateBody=body, EnableTerminationProtection=True)
 
     with pytest.raises(ClientError, match="TerminationProtection is enabled"):
         stacks.delete()
+    stacks.client.update_termination_protection(StackName="S", EnableTerminationProtection=False)
+    assert stacks.delete() == "DELETE_COMPLETE"
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://assets.s3.us-east-1.amazonaws.com/a/t.json",
+        "https://s3.us-east-1.amazonaws.com/assets/a/t.json",
+        "http://assets.localhost:5555/a/t.json",
+        "http://localhost:5555/assets/a/t.json",
+        "http://127.0.0.1:5555/assets/a/t.json?versionId=1",
+    ],
+)
+def test_a_template_s_url_names_its_bucket_and_key(url: str) -> None:
+    assert bucket_and_key(url) == ("assets", "a/t.json")
 
 
 class TestChangeSets:

@@ -20,7 +20,7 @@ ROLE_TRUST = {
     "Statement": [
         {
             "Effect": "Allow",
-            "Principal": {"Service": "lambda.amazonaws.com"},
+            "Principal": {"Service": ["lambda.amazonaws.com", "scheduler.amazonaws.com"]},
             "Action": "sts:AssumeRole",
         }
     ],
@@ -96,7 +96,6 @@ GROUP = {
         },
     ),
 }
-SCHEDULE_ROLE = {"Role": ROLE["Role"]}
 
 
 CASES: dict[str, tuple[dict[str, Any], dict[str, Any], dict[str, Any]]] = {
@@ -155,7 +154,7 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any], dict[str, Any]]] = {
         {"EventPattern": {"source": ["aws.ec2"]}},
     ),
     "AWS::Scheduler::Schedule": (
-        {**QUEUE, **SCHEDULE_ROLE},
+        {**QUEUE, **ROLE},
         {
             "Name": "tick",
             "ScheduleExpression": "rate(5 minutes)",
