@@ -14,7 +14,7 @@ from localaws.patching import Patch
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-SECURE = {"aws:securetransport": ("true",)}
+SECURE: dict[str, tuple[str, ...]] = {"aws:securetransport": ("true",)}
 """What a request's context has. Loopback stands for TLS here, else the CDK's bootstrap bucket would refuse every asset:
 it denies requests without it (aws-cdk, bootstrap-template.yaml, AllowSSLRequestsOnly)."""
 
