@@ -29,7 +29,7 @@ $(VENV)/.installed: requirements-dev.txt
 	@touch $@
 
 node_modules/.installed: package-lock.json
-	@node -e 'process.exit(process.versions.node.split(".")[0] < 20)' \
+	@node -e 'process.exit(Number(process.versions.node.split(".")[0]) < 20 ? 1 : 0)' \
 	  || { echo "Node 20 or newer is needed: the CDK runs on it" >&2; exit 1; }
 	npm ci --silent --no-audit --no-fund
 	@touch $@

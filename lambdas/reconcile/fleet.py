@@ -114,8 +114,10 @@ class FleetReconciler:
         outcomes, heartbeats = self._waiting_launches(fleet, now, deadline)
         outcomes += self._waiting_terminations(fleet, deadline)
         repairs, nodes = self._repair(fleet, deadline)
+        # The list is from before: whatever was done for these nodes since is not in it.
+        worked = {outcome.instance_id for outcome in outcomes}
         orphans = decide.find_orphans(
-            fleet.interfaces,
+            [eni for eni in fleet.interfaces if eni.tags.get(tags.INSTANCE) not in worked],
             fleet.instances,
             now=now,
             min_age=self._bounds.orphan_min_age,

@@ -24,7 +24,7 @@ from domain.model import InstanceState
 from domain.outcome import Outcome, Result
 from domain.plan import Create, NodePlan
 from domain.termination import plan_termination
-from lambdas.reconcile.executor import as_lifecycle_error
+from lambdas.reconcile.executor import VISIBLE_AFTER_S, as_lifecycle_error
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
     from domain.config import Config
     from domain.model import (
+        EniId,
         GroupName,
         Instance,
         InstanceId,
@@ -84,6 +85,7 @@ class _Node:
     attached: set[str] = field(default_factory=set)
     deleted: int = 0
     created_at: dict[str, datetime] = field(default_factory=dict)
+    created: set[EniId] = field(default_factory=set)
     lost: dict[str, int] = field(default_factory=dict)
     error: EniLifecycleError | None = None
     """The last thing that did not work."""
@@ -332,6 +334,7 @@ class LaunchReconciler:
             node.progress_at, node.looks = now, 0
         if any(isinstance(step, Create) for step in progress.done):
             node.created_at.setdefault(interface, now)
+            node.created |= {progress.eni_id} if progress.eni_id else set()
         if progress.attached_at is not None:
             node.attach_answered_at = max(
                 progress.attached_at, node.attach_answered_at or progress.attached_at
@@ -390,7 +393,7 @@ class LaunchReconciler:
         What goes wrong while cleaning up is noted on that error and never replaces it: the orphan sweep is the backstop.
         """
         try:
-            left = self._ec2.list_interfaces(self._config.owner, {node.launch.instance_id})
+            left = self._left_by(node)
             plan = plan_termination(node.launch.instance_id, left)
             faults = [item.error for item in self._executor.carry_out(plan.work) if item.error]
             faults += (undeleted := self._executor.delete(plan.deletions))
@@ -403,6 +406,19 @@ class LaunchReconciler:
         node.outcome = self._outcome(
             node, Result.ABANDONED if ours else Result.CLOSED, str(failure), failure
         )
+
+    def _left_by(self, node: _Node) -> Sequence[NetworkInterface]:
+        """Return the node's network interfaces, with those that this run made a moment ago.
+
+        Raises:
+            EniLifecycleError: the look failed.
+        """
+        for pause_s in VISIBLE_AFTER_S:
+            left = self._ec2.list_interfaces(self._config.owner, {node.launch.instance_id})
+            if node.created <= {eni.eni_id for eni in left}:
+                return left
+            self._clock.wait(pause_s)
+        return self._ec2.list_interfaces(self._config.owner, {node.launch.instance_id})
 
     def _complete(self, node: _Node, result: LifecycleResult) -> bool:
         launch = node.launch

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from aws_lambda_powertools.logging import Logger
-from aws_lambda_powertools.metrics import Metrics, MetricUnit, single_metric
+from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit, single_metric
 
 from domain import naming
 from domain.outcome import Result
@@ -27,7 +27,7 @@ class Reporter:
     def __init__(self, owner: str) -> None:
         self._owner = owner
         self._logger = Logger(service=naming.SERVICE)
-        self._metrics = Metrics(namespace=naming.METRICS_NAMESPACE, service=naming.SERVICE)
+        self._metrics = EphemeralMetrics(namespace=naming.METRICS_NAMESPACE, service=naming.SERVICE)
         self._metrics.set_default_dimensions(owner=owner)
 
     def outcomes(self, outcomes: Sequence[Outcome], calls: CallCount) -> None:

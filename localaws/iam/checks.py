@@ -134,9 +134,19 @@ def _detach_interface(scope: Scope, params: Params) -> Iterator[Check]:
 
 
 def _modify_interface(scope: Scope, params: Params) -> Iterator[Check]:
-    """Check the interface, and each security group it is to have (seen in deckhouse/deckhouse pull request 10842)."""
+    """Check the interface, each security group it is to have, and the instance whose attachment changes.
+
+    The groups: seen in deckhouse/deckhouse pull request 10842. The instance: the Service Authorization Reference for
+    Amazon EC2 lists it for this action without saying when it is looked at; taken as for what concerns the attachment.
+    """
     action = "ModifyNetworkInterfaceAttribute"
     yield scope.ec2(action, "network-interface", params["NetworkInterfaceId"])
+    if attachment := params.get("Attachment"):
+        _, instance_id = scope.resources.attachment(attachment.get("AttachmentId", "")) or (
+            "*",
+            "*",
+        )
+        yield scope.ec2(action, "instance", instance_id)
     for group_id in params.get("Groups", ()):
         yield scope.ec2(action, "security-group", group_id)
 

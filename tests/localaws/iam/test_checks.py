@@ -30,7 +30,11 @@ SAMPLES: dict[tuple[str, str], dict[str, Any]] = {
     },
     ("ec2", "AttachNetworkInterface"): {"NetworkInterfaceId": ENI, "InstanceId": INSTANCE},
     ("ec2", "DetachNetworkInterface"): {"AttachmentId": "eni-attach-1"},
-    ("ec2", "ModifyNetworkInterfaceAttribute"): {"NetworkInterfaceId": ENI, "Groups": [GROUP]},
+    ("ec2", "ModifyNetworkInterfaceAttribute"): {
+        "NetworkInterfaceId": ENI,
+        "Groups": [GROUP],
+        "Attachment": {"AttachmentId": "eni-attach-1"},
+    },
     ("ec2", "DeleteNetworkInterface"): {"NetworkInterfaceId": ENI},
     ("ec2", "AssignPrivateIpAddresses"): {"NetworkInterfaceId": ENI},
     ("ec2", "UnassignPrivateIpAddresses"): {"NetworkInterfaceId": ENI},
@@ -197,6 +201,7 @@ def test_tagging_later_is_not_part_of_a_create(scope: Scope) -> None:
     ("service", "action", "params", "resources"),
     [
         ("ec2", "ModifyNetworkInterfaceAttribute", {"NetworkInterfaceId": ENI}, ["network-interface/eni-1"]),
+        ("ec2", "ModifyNetworkInterfaceAttribute", {"NetworkInterfaceId": ENI, "Attachment": {"AttachmentId": "unknown"}}, ["network-interface/eni-1", "instance/*"]),
         ("ec2", "DetachNetworkInterface", {"AttachmentId": "unknown"}, ["network-interface/*", "instance/*"]),
         ("autoscaling", "CompleteLifecycleAction", {"AutoScalingGroupName": "gone"}, ["autoScalingGroup:*:autoScalingGroupName/gone"]),
         ("ssm", "GetParameters", {"Names": ["/a/b", "c"]}, ["parameter/a/b", "parameter/c"]),

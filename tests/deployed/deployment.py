@@ -1,0 +1,236 @@
+"""Deploys synthesized stacks into an embedded account and lets their functions run in the test's own process."""
+
+from __future__ import annotations
+
+import json
+import os
+import zipfile
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from unittest.mock import patch
+
+import botocore.endpoint
+import yaml
+from aws_cdk import App
+from moto import mock_aws
+
+import authoring
+from cli.demo import platform
+from cli.demo.promises import Observer, broken_promises
+from domain import naming
+from lambdas.handlers import launch, reconcile, terminate
+from lambdas.runtime import wiring
+from localaws.account import ACCOUNT_ID, Account, Settings
+from localaws.client import REGION
+from localaws.clock import VirtualClock
+from stacks.assets import stage
+from stacks.eni_lifecycle_stack import EniLifecycleStack
+from stacks.settings import settings_of
+from tests.fakes.workers import SerialWorkers
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from cli.demo.promises import EniView, NodeView
+    from domain.config import Config
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+ASSETS = f"cdk-hnb659fds-assets-{ACCOUNT_ID}-{REGION}"
+"""The bucket of the CDK's bootstrap stack, by its default qualifier."""
+
+_HANDLES: Mapping[str, Callable[[Any, Any, wiring.Runtime], dict[str, Any]]] = {
+    naming.LAUNCH_HANDLER: launch.handle,
+    naming.TERMINATE_HANDLER: terminate.handle,
+    naming.RECONCILE_HANDLER: lambda _event, context, runtime: reconcile.handle(context, runtime),
+}
+
+
+@dataclass(frozen=True)
+class AccountTime:
+    """The account's time as the handlers' clock."""
+
+    clock: VirtualClock
+
+    def now(self) -> datetime:
+        """Return the time, in UTC."""
+        return datetime.fromtimestamp(self.clock.now(), UTC)
+
+    def wait(self, seconds: float) -> None:
+        """Let so many seconds pass, with everything that falls due in them."""
+        self.clock.wait(seconds)
+
+
+@dataclass(frozen=True)
+class _Pauses:
+    """What botocore uses of the module `time`."""
+
+    sleep: Callable[[float], None]
+
+
+@dataclass
+class Deployed:
+    """One stack at work."""
+
+    account: Account
+    clock: VirtualClock
+    config: Config
+    made: platform.Platform
+    resources: dict[str, str] = field(default_factory=dict)
+    """Physical ids by logical id."""
+    roles: dict[str, str] = field(default_factory=dict)
+    """Each function's role ARN by handler."""
+    functions: dict[str, str] = field(default_factory=dict)
+    """Each function's name by handler."""
+
+    @property
+    def observer(self) -> Observer:
+        """Return what looks at the account by AWS's own hand."""
+        return Observer(self.account, self.config)
+
+    def desire(self, group: str, number: int) -> None:
+        """Set a group's desired capacity."""
+        self.account.client("autoscaling").set_desired_capacity(
+            AutoScalingGroupName=group, DesiredCapacity=number
+        )
+
+    def nodes(self, state: str = "InService") -> list[NodeView]:
+        """Return the nodes in a lifecycle state."""
+        return [node for node in self.observer.nodes() if node.state == state]
+
+    def enis(self) -> list[EniView]:
+        """Return the stack's network interfaces."""
+        return self.observer.enis()
+
+    def broken_promises(self) -> list[str]:
+        """Return what is not as promised for the nodes in service."""
+        return broken_promises(self.config, self.observer.nodes(), self.enis())
+
+    def until(self, done: Callable[[], bool], within_s: float) -> None:
+        """Let time pass until something is so.
+
+        Raises:
+            AssertionError: it was not so in time.
+        """
+        end_s = self.clock.now() + within_s
+        while not done():
+            assert self.clock.now() < end_s, f"not so within {within_s} s: {self.observer.nodes()}"
+            self.clock.advance(1)
+
+    def reconcile(self) -> dict[str, Any]:
+        """Invoke the reconcile function, as its schedule does."""
+        answer = self.account.client("lambda").invoke(
+            FunctionName=self.functions[naming.RECONCILE_HANDLER], Payload=b"{}"
+        )
+        payload: dict[str, Any] = json.loads(answer["Payload"].read())
+        assert "FunctionError" not in answer, payload
+        return payload
+
+
+@contextmanager
+def account_in_virtual_time(settings: Settings | None = None) -> Iterator[Account]:
+    """Yield an empty account whose time stands still until somebody advances it."""
+    account = Account(VirtualClock(), settings or Settings())
+    with ExitStack() as stack:
+        stack.enter_context(account.active())
+        stack.enter_context(mock_aws())
+        # botocore pauses between its own attempts; here that is time like any other.
+        stack.enter_context(patch.object(botocore.endpoint, "time", _Pauses(account.clock.wait)))
+        account.client("s3").create_bucket(Bucket=ASSETS)
+        yield account
+
+
+def deploy(account: Account, document: dict[str, Any], scratch: Path) -> Deployed:
+    """Build what a configuration presupposes, synthesize its stack for that, create it, and connect its functions.
+
+    Args:
+        account: where; several stacks may share one.
+        document: a valid configuration, as YAML reads it; its ids are replaced.
+        scratch: an empty folder.
+    """
+    made = platform.build(account, document)
+    authored = authoring.parse(yaml.safe_dump(made.document, sort_keys=False))
+    config = authoring.resolve(authored)
+    asset = stage(config, repository=REPOSITORY, build=scratch)
+    app = App(outdir=str(scratch / "cdk.out"), analytics_reporting=False)
+    EniLifecycleStack(app, config=config, settings=settings_of(authored), asset=asset)
+    app.synth()
+    _publish(account, scratch / "cdk.out", config.owner)
+    assert isinstance(account.clock, VirtualClock)
+    deployed = Deployed(account, account.clock, config, made)
+    _create(
+        account, config.owner, (scratch / "cdk.out" / f"{config.owner}.template.json").read_text()
+    )
+    _connect(deployed, asset.archive, scratch)
+    return deployed
+
+
+def _publish(account: Account, folder: Path, owner: str) -> None:
+    manifest = json.loads((folder / f"{owner}.assets.json").read_text())
+    for entry in manifest["files"].values():
+        path = folder / entry["source"]["path"]
+        for destination in entry["destinations"].values():
+            account.client("s3").put_object(
+                Bucket=ASSETS, Key=destination["objectKey"], Body=path.read_bytes()
+            )
+
+
+def _create(account: Account, owner: str, template: str) -> None:
+    cloudformation = account.client("cloudformation")
+    account.client("ssm").put_parameter(
+        Name="/cdk-bootstrap/hnb659fds/version", Value="99", Type="String", Overwrite=True
+    )
+    cloudformation.create_stack(
+        StackName=owner, TemplateBody=template, Capabilities=["CAPABILITY_NAMED_IAM"]
+    )
+    (stack,) = cloudformation.describe_stacks(StackName=owner)["Stacks"]
+    events = cloudformation.describe_stack_events(StackName=owner)["StackEvents"]
+    reasons = [
+        event.get("ResourceStatusReason") for event in events if "FAILED" in event["ResourceStatus"]
+    ]
+    assert stack["StackStatus"] == "CREATE_COMPLETE", reasons
+
+
+def _connect(deployed: Deployed, archive: Path, scratch: Path) -> None:
+    account, owner = deployed.account, deployed.config.owner
+    resources = account.client("cloudformation").describe_stack_resources(StackName=owner)
+    root = scratch / f"{owner}-task"
+    root.mkdir()
+    (root / naming.CONFIG_FILE).write_text(_from_archive(archive, naming.CONFIG_FILE))
+    for resource in resources["StackResources"]:
+        name = deployed.resources[resource["LogicalResourceId"]] = resource["PhysicalResourceId"]
+        if resource["ResourceType"] == "AWS::Lambda::Function":
+            _connect_function(deployed, name, root)
+
+
+def _connect_function(deployed: Deployed, name: str, root: Path) -> None:
+    account = deployed.account
+    settings = account.client("lambda").get_function_configuration(FunctionName=name)
+    handler, role = settings["Handler"], settings["Role"]
+    deployed.roles[handler], deployed.functions[handler] = role, name
+    declared = settings["Environment"]["Variables"]
+    credentials = account.principals.issue(role).to_environ()
+    with _environ({**declared, **credentials, "LAMBDA_TASK_ROOT": str(root)}):
+        runtime = wiring.build(os.environ, AccountTime(deployed.clock), SerialWorkers())
+        # The queue's client too must be made with the role's credentials, which boto3 reads when a client is made.
+        assert runtime.clients.sqs().meta.region_name == REGION
+    handle = _HANDLES[handler]
+    account.functions.register(name, lambda event, context: handle(event, context, runtime))
+
+
+def _from_archive(archive: Path, name: str) -> str:
+    with zipfile.ZipFile(archive) as opened:
+        return opened.read(name).decode()
+
+
+@contextmanager
+def _environ(variables: Mapping[str, str]) -> Iterator[None]:
+    before = dict(os.environ)
+    os.environ.update(variables)
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
