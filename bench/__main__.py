@@ -65,7 +65,8 @@ def main(
     for benchmark in [only] if only else list(Benchmark):
         with console.status(f"{TITLES[benchmark]} ..."):
             seen = list(figures_of(benchmark, quick=quick))
-        console.print(table(TITLES[benchmark], seen))
+        console.print(f"[bold]{TITLES[benchmark]}[/]", soft_wrap=True)
+        console.print(table(seen))
         console.print()
         missed += [figure for figure in seen if not figure.is_met]
     if explain:

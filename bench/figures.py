@@ -41,9 +41,9 @@ def at_most(name: str, measured: float, floor: float, unit: str, ratio: float) -
     return Figure(name, measured, floor, unit, f"ratio ≤ {ratio:g}", ratio * floor)
 
 
-def table(title: str, figures: Iterable[Figure]) -> Table:
+def table(figures: Iterable[Figure]) -> Table:
     """Return the figures as a person reads them."""
-    shown = Table(title=title, title_justify="left", box=None, pad_edge=False, header_style="bold")
+    shown = Table(box=None, pad_edge=False, header_style="bold")
     shown.add_column("figure")
     for column in ("measured", "floor", "ratio"):
         shown.add_column(column, justify="right")

@@ -1,0 +1,153 @@
+"""`invoke`: payloads through the real handlers, in an account where they are true."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from typer.testing import CliRunner
+
+from cli.__main__ import app
+from cli.invoke import changes, log_lines, rewritten
+
+if TYPE_CHECKING:
+    from typer.testing import Result
+
+ROOT = Path(__file__).parents[2]
+EVENTS = ROOT / "events"
+HAPPENED = {
+    "account": "111122223333",
+    "region": "eu-west-1",
+    "time": "2026-02-02T00:00:00Z",
+    "resources": ["arn:real"],
+    "id": "real",
+    "detail": {
+        "LifecycleActionToken": "real-token",
+        "AutoScalingGroupName": "real-group",
+        "LifecycleHookName": "MultusEni-real-launch",
+        "EC2InstanceId": "i-real",
+        "Origin": "EC2",
+        "Destination": "AutoScalingGroup",
+    },
+}
+
+
+def invoked(path: Path) -> Result:
+    """Run the command on a payload with the smallest configuration."""
+    arguments = ["invoke", str(path), "--config", str(ROOT / "config" / "minimal.yaml")]
+    return CliRunner().invoke(app(), arguments, env={"COLUMNS": "200"})
+
+
+@pytest.mark.scenario
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        (
+            "launch",
+            ["launch.lambda_handler", "result: continued", "CONTINUE to MultusEni-minimal-launch"],
+        ),
+        ("launch-into-warm-pool", ["Warmed:Pending:Wait", "interfaces_attached: 1"]),
+        ("launch-from-warm-pool", ['"Origin": "WarmPool"', "interfaces_attached: 0", "+ i-"]),
+        ("launch-of-another-hook", ["cluster-autoscaler-launch is not ours", "(none)"]),
+        ("terminate", ["terminate.lambda_handler", "- eni-", "Terminating:Wait"]),
+        ("terminate-into-warm-pool", ["returns to the warm pool", "= eni-", "Warmed:Stopped"]),
+        ("terminate-from-warm-pool", ["result: continued", "- eni-"]),
+        ("state-change-terminated", ["terminated swept"]),
+        ("state-change-running", ["instance state running", "= eni-"]),
+        ("test-notification", ["test notification", "no node is spoken of"]),
+        ("schedule", ["reconcile.lambda_handler", "nodes_in_service: 0"]),
+    ],
+)
+def test_every_payload_meets_what_it_speaks_of(name: str, shown: list[str]) -> None:
+    result = invoked(EVENTS / f"{name}.json")
+    assert result.exit_code == 0, result.output
+    assert [text for text in shown if text not in result.stdout] == []
+    assert "i-0a1b2c3d4e5f60718" not in result.stdout
+
+
+@pytest.mark.scenario
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("{", "the message is not JSON"),
+        ("[]", "an event must be a JSON object"),
+        ('{"detail-type": "Something Else"}', "is none that this function reads"),
+        ('{"detail-type": "EC2 Instance-launch Lifecycle Action"}', "detail must be a JSON object"),
+    ],
+    ids=["no JSON", "no object", "another kind", "no detail"],
+)
+def test_a_payload_that_is_wrong_is_rejected_by_the_handler_itself(
+    text: str, reason: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "event.json"
+    path.write_text(text, encoding="utf-8")
+    result = invoked(path)
+    assert result.exit_code == 0, result.output
+    assert "result: rejected" in result.stdout
+    assert reason in result.stdout
+
+
+def test_a_file_that_cannot_be_read_is_one_line_and_exit_2(tmp_path: Path) -> None:
+    result = invoked(tmp_path / "none.json")
+    assert result.exit_code == 2
+    assert result.stderr.splitlines() == [
+        f"{tmp_path / 'none.json'}: cannot be read: No such file or directory"
+    ]
+
+
+def test_a_payload_gets_the_ids_of_what_happened_and_keeps_the_rest() -> None:
+    payload: dict[str, Any] = json.loads((EVENTS / "launch-into-warm-pool.json").read_text("utf-8"))
+    fresh = rewritten(payload, HAPPENED)
+    assert fresh["id"] == payload["id"]
+    assert (fresh["account"], fresh["time"]) == ("111122223333", "2026-02-02T00:00:00Z")
+    assert fresh["detail"] == {
+        **payload["detail"],
+        "LifecycleActionToken": "real-token",
+        "AutoScalingGroupName": "real-group",
+        "LifecycleHookName": "MultusEni-real-launch",
+        "EC2InstanceId": "i-real",
+    }
+    assert fresh["detail"]["Destination"] == "WarmPool"
+
+
+@pytest.mark.parametrize(
+    ("payload", "expected"),
+    [
+        ({"detail": 3}, {"detail": 3}),
+        ({"detail": {"EC2InstanceId": "x"}}, {"detail": {"EC2InstanceId": "i-real"}}),
+        (
+            {"detail": {"LifecycleHookName": "theirs"}},
+            {"detail": {"LifecycleHookName": "theirs"}},
+        ),
+        ({"detail": {"instance-id": "x"}}, {"detail": {"instance-id": "x"}}),
+    ],
+    ids=["no object", "members that are missing stay so", "another hook", "nothing to put in"],
+)
+def test_what_is_wrong_with_a_payload_stays_wrong(
+    payload: dict[str, Any], expected: dict[str, Any]
+) -> None:
+    assert rewritten(payload, HAPPENED) == expected
+
+
+def test_changes_tell_what_came_what_went_and_what_stayed() -> None:
+    before = {"a": "here", "b": "waits", "c": "same"}
+    after = {"b": "runs", "c": "same", "d": "new"}
+    assert changes(before, after) == ["- a here", "- b waits", "+ b runs", "= c same", "+ d new"]
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("plain text", ["plain text"]),
+        (
+            '{"level":"INFO","message":"launch continued","location":"x:1","rounds":2,"reason":"done"}',
+            ["INFO launch continued", "    rounds: 2", "    reason: done"],
+        ),
+        ('{"_aws":{},"owner":"o","ApiCalls":[7.0]}', ["metrics owner=o, ApiCalls=7.0"]),
+    ],
+    ids=["text", "a log record", "metrics"],
+)
+def test_a_printed_line_is_shown_for_a_person(line: str, expected: list[str]) -> None:
+    assert list(log_lines(line)) == expected

@@ -1,0 +1,86 @@
+"""The product at work in this very process."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import yaml
+
+from cli.rehearsal import Function, Rehearsal, SerialWorkers, rehearse
+from localaws.account import Settings
+from localaws.clock import VirtualClock
+from localaws.faults import Fault, FaultKind
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+MINIMAL = Path(__file__).parents[2] / "config" / "minimal.yaml"
+GROUP = "lab-workers"
+
+
+@pytest.fixture
+def rehearsal() -> Iterator[Rehearsal]:
+    """Return a rehearsal of the minimal configuration with one node waiting."""
+    document: dict[str, Any] = yaml.safe_load(MINIMAL.read_text(encoding="utf-8"))
+    settings = Settings(visibility_s=0.0)
+    with rehearse(document, VirtualClock(), settings, SerialWorkers()) as made:
+        made.desire(GROUP, 1)
+        made.account.clock.wait(5)
+        yield made
+
+
+def launch_events(rehearsal: Rehearsal) -> list[str]:
+    """Return the launch events so far, as messages."""
+    hook = rehearsal.runtime.environment.launch_hook
+    return [json.dumps(event) for event in rehearsal.opened(hook)]
+
+
+def test_a_served_node_comes_into_service(rehearsal: Rehearsal) -> None:
+    answer = rehearsal.deliver(Function.LAUNCH, launch_events(rehearsal))
+    assert answer.response == {"batchItemFailures": []}
+    [record, metrics] = [json.loads(line) for line in answer.output]
+    assert record["result"] == "continued"
+    assert metrics["InterfacesAttached"] == [1]
+    members = rehearsal.account.client("autoscaling").describe_auto_scaling_instances()
+    assert [m["LifecycleState"] for m in members["AutoScalingInstances"]] == ["InService"]
+
+
+@pytest.mark.parametrize("faulty", [False, True], ids=["worked", "to be tried again"])
+def test_a_message_leaves_its_queue_only_when_it_was_worked(
+    rehearsal: Rehearsal, faulty: bool
+) -> None:
+    if faulty:
+        down = Fault(
+            "DescribeInstances", FaultKind.ERROR, code="Unavailable", status=503, times=None
+        )
+        rehearsal.account.faults.inject(down)
+    answer = rehearsal.deliver(Function.LAUNCH, launch_events(rehearsal))
+    assert len(answer.response["batchItemFailures"]) == faulty
+    counted = rehearsal.account.client("sqs").get_queue_attributes(
+        QueueUrl=rehearsal.runtime.environment.launch_queue_url, AttributeNames=["All"]
+    )["Attributes"]
+    assert int(counted["ApproximateNumberOfMessagesNotVisible"]) == faulty
+    assert int(counted["ApproximateNumberOfMessages"]) == 0
+
+
+def test_the_schedule_finds_the_node_that_nobody_told_of(rehearsal: Rehearsal) -> None:
+    rehearsal.account.clock.wait(120)
+    answer = rehearsal.reconcile()
+    assert [outcome["result"] for outcome in answer.response["outcomes"]] == ["continued"]
+
+
+def test_the_callers_aws_variables_are_out_of_reach_and_come_back(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://localhost:1")
+    monkeypatch.setenv("AWS_PROFILE", "mine")
+    before = dict(os.environ)
+    document = yaml.safe_load(MINIMAL.read_text(encoding="utf-8"))
+    with rehearse(document, VirtualClock(), Settings(), SerialWorkers()):
+        assert "AWS_ENDPOINT_URL" not in os.environ
+        assert "AWS_PROFILE" not in os.environ
+    assert dict(os.environ) == before
