@@ -107,10 +107,11 @@ class Instance:
 
 @dataclass(frozen=True)
 class Subnet:
-    """A subnet as DescribeSubnets shows it, with its CIDR reservations."""
+    """A subnet as DescribeSubnets shows it."""
 
     subnet_id: SubnetId
     availability_zone: str
     ipv4_cidr: IPv4Network | None
     """None on an IPv6-only subnet."""
     reservations: tuple[IPv4Network, ...] = ()
+    """Looked up only where an address is chosen from the subnet."""

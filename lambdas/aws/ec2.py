@@ -106,26 +106,16 @@ class Ec2:
     def find_subnets(
         self, ids: Collection[SubnetId] = (), with_tags: Mapping[str, str] | None = None
     ) -> list[Subnet]:
-        """Return subnets by id or by tags, with the CIDR reservations of each."""
+        """Return subnets by id or by tags; their CIDR reservations are another question."""
         filters: list[FilterTypeDef] = (
             [{"Name": "subnet-id", "Values": sorted(ids)}] if ids else _tag_filters(with_tags or {})
         )
         with translated():
             pages = self._client.get_paginator("describe_subnets").paginate(Filters=filters)
             raws = [raw for page in pages for raw in page["Subnets"]]
-        return [self._subnet(raw) for raw in raws]
+        return [_subnet(raw) for raw in raws]
 
-    def _subnet(self, raw: Mapping[str, Any]) -> Subnet:
-        subnet_id = SubnetId(raw["SubnetId"])
-        cidr = raw.get("CidrBlock")
-        return Subnet(
-            subnet_id=subnet_id,
-            availability_zone=raw["AvailabilityZone"],
-            ipv4_cidr=ipaddress.IPv4Network(cidr) if cidr else None,
-            reservations=self._reservations(subnet_id),
-        )
-
-    def _reservations(self, subnet_id: SubnetId) -> tuple[ipaddress.IPv4Network, ...]:
+    def list_reservations(self, subnet_id: SubnetId) -> tuple[ipaddress.IPv4Network, ...]:
         """Return a subnet's IPv4 CIDR reservations; GetSubnetCidrReservations has no paginator in botocore."""
         cidrs: list[str] = []
         token = ""
@@ -241,6 +231,15 @@ def _chunks(values: Sequence[str]) -> Iterator[list[str]]:
 
 def _tag_filters(with_tags: Mapping[str, str]) -> list[FilterTypeDef]:
     return [{"Name": f"tag:{key}", "Values": [value]} for key, value in sorted(with_tags.items())]
+
+
+def _subnet(raw: Mapping[str, Any]) -> Subnet:
+    cidr = raw.get("CidrBlock")
+    return Subnet(
+        subnet_id=SubnetId(raw["SubnetId"]),
+        availability_zone=raw["AvailabilityZone"],
+        ipv4_cidr=ipaddress.IPv4Network(cidr) if cidr else None,
+    )
 
 
 def _tags(raw: Sequence[Mapping[str, str]]) -> dict[str, str]:

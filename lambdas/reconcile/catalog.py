@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, TypeVar
 
@@ -13,6 +13,7 @@ from domain.launch import Desired
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
     from datetime import datetime
+    from ipaddress import IPv4Network
 
     from domain.config import InterfaceSpec, NodeGroup, SecurityGroupSelector, SubnetSelector
     from domain.model import Instance, SecurityGroupId, Subnet, SubnetId
@@ -54,12 +55,20 @@ class Catalog:
         )
 
     def subnets(self, subnet_ids: Collection[SubnetId]) -> Mapping[SubnetId, Subnet]:
-        """Return the subnets with their CIDR reservations."""
-        key = tuple(sorted(subnet_ids))
-        found: Sequence[Subnet] = self._kept(
-            ("ids", key), lambda: self._ec2.find_subnets(ids=key) if key else []
+        """Return those of the subnets that exist, with their CIDR reservations."""
+        return {
+            subnet.subnet_id: replace(subnet, reservations=self._reservations(subnet.subnet_id))
+            for subnet in self._named(subnet_ids)
+        }
+
+    def _reservations(self, subnet_id: SubnetId) -> tuple[IPv4Network, ...]:
+        return self._kept(
+            ("reservations", subnet_id), lambda: self._ec2.list_reservations(subnet_id)
         )
-        return {subnet.subnet_id: subnet for subnet in found}
+
+    def _named(self, subnet_ids: Collection[SubnetId]) -> Sequence[Subnet]:
+        ids = tuple(sorted(subnet_ids))
+        return self._kept(("subnets", ids), lambda: self._ec2.find_subnets(ids=ids)) if ids else ()
 
     def _subnet_of(self, spec: InterfaceSpec, instance: Instance) -> SubnetId:
         zone = instance.availability_zone
@@ -71,7 +80,7 @@ class Catalog:
 
     def _candidates(self, selector: SubnetSelector) -> Sequence[Subnet]:
         if selector.ids:
-            return list(self.subnets(selector.ids).values())
+            return self._named(selector.ids)
         wanted = dict(selector.tags or {})
         key = ("subnet tags", tuple(sorted(wanted.items())))
         return self._kept(key, lambda: self._ec2.find_subnets(with_tags=wanted))

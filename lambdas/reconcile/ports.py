@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
     from datetime import datetime
+    from ipaddress import IPv4Network
 
     from domain.fleet import Member
     from domain.lifecycle import LifecycleResult
@@ -43,6 +44,7 @@ class Ec2Port(Protocol):
     def find_subnets(
         self, ids: Collection[SubnetId] = (), with_tags: Mapping[str, str] | None = None
     ) -> Sequence[Subnet]: ...
+    def list_reservations(self, subnet_id: SubnetId) -> tuple[IPv4Network, ...]: ...
     def find_security_groups(self, with_tags: Mapping[str, str]) -> tuple[SecurityGroupId, ...]: ...
     def create(self, create: Create) -> EniId: ...
     def attach(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from ipaddress import IPv4Address, IPv4Network
 from typing import TYPE_CHECKING
@@ -271,10 +271,16 @@ class FakeEc2:
         """Return the subnets that exist of these, or those with these tags."""
         with self.calls.made("find_subnets"):
             return [
-                subnet
+                replace(subnet, reservations=())
                 for subnet, own_tags in self._world.subnets.values()
                 if (subnet.subnet_id in ids if ids else _has(own_tags, with_tags or {}))
             ]
+
+    def list_reservations(self, subnet_id: SubnetId) -> tuple[IPv4Network, ...]:
+        """Return a subnet's CIDR reservations."""
+        with self.calls.made("list_reservations"):
+            subnet, _ = self._world.subnets[subnet_id]
+            return subnet.reservations
 
     def find_security_groups(self, with_tags: Mapping[str, str]) -> tuple[SecurityGroupId, ...]:
         """Return the security groups with these tags, in order."""
