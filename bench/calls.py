@@ -68,7 +68,7 @@ def figures(
         for shape in shapes:
             for nodes_at_once in (1, batch):
                 counts = measure(rehearsal.cold(), shape, nodes_at_once)
-                how = "alone" if nodes_at_once == 1 else f"in a batch of {nodes_at_once}"
+                how = "alone" if nodes_at_once == 1 else f"batch of {nodes_at_once}"
                 per_node = sum(counts.values()) / nodes_at_once
                 least = floor(shape, nodes_at_once)
                 yield Figure(f"{shape}, {how}", per_node, least, "calls", "floor + 1", least + 1)

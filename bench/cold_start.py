@@ -153,8 +153,8 @@ def figures(runs: int = RUNS) -> Iterator[Figure]:
         cached, bare, least = function(places[0]), function(places[1]), floor(places[2])
         times_s = least_cpu_s([cached, without_bytecode(bare), least], runs)
     cached_ms, bare_ms, floor_ms = (1000 * seconds for seconds in times_s)
-    yield at_most("cold start, code compiled before", cached_ms, floor_ms, "ms CPU", RATIO)
-    yield Figure("cold start, code compiled at the start", bare_ms, floor_ms, "ms CPU")
+    yield at_most("code compiled before", cached_ms, floor_ms, "ms CPU", RATIO)
+    yield Figure("code compiled at the start", bare_ms, floor_ms, "ms CPU")
 
 
 def explain() -> str:
