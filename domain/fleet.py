@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from domain.launch import Node
-    from domain.model import EniId, GroupName, Instance, InstanceId, NetworkInterface
+    from domain.model import EniId, Instance, InstanceId, NetworkInterface
 
 TAKE_OVER_AFTER = timedelta(seconds=60)
 """A hook's event reaches its queue within seconds when it comes at all."""
@@ -27,15 +27,6 @@ HOLD_LIMIT = 4
 LAUNCH_WAIT = frozenset({"Pending:Wait", "Warmed:Pending:Wait"})
 TERMINATE_WAIT = frozenset({"Terminating:Wait", "Warmed:Terminating:Wait"})
 IN_SERVICE = frozenset({"InService"})
-
-
-@dataclass(frozen=True)
-class Member:
-    """An instance as its Auto Scaling group lists it."""
-
-    instance_id: InstanceId
-    group_name: GroupName
-    lifecycle_state: str
 
 
 class WaitingAction(Enum):

@@ -106,6 +106,15 @@ class Instance:
 
 
 @dataclass(frozen=True)
+class Member:
+    """An instance as its Auto Scaling group lists it."""
+
+    instance_id: InstanceId
+    group_name: GroupName
+    lifecycle_state: str
+
+
+@dataclass(frozen=True)
 class Subnet:
     """A subnet as DescribeSubnets shows it."""
 

@@ -18,6 +18,8 @@ class AttachPace:
     shrink: float = 0.9
     floor_s: float = 0.5
     ceiling_s: float = 20.0
+    too_early_s: float = 0.0
+    """The longest wait after which a look came too early; no wait is shorter again."""
 
     def wait_s(self, since_attach_s: float, looks: int) -> float:
         """Return how long to wait before the next look.
@@ -33,10 +35,18 @@ class AttachPace:
     def learned(self, took_s: float, looks: int) -> AttachPace:
         """Return the pace after an attachment was seen done `took_s` seconds after its call, at look number `looks`.
 
-        Done at the first look means that an earlier look might have done: creep down. Otherwise it took that long.
+        Done at the first look means that an earlier look might have done: creep down, but not to where one came too
+        early before. Otherwise it took that long.
         """
-        expected_s = self.expected_s * self.shrink if looks <= 1 else took_s
-        return replace(self, expected_s=min(max(expected_s, self.floor_s), self.ceiling_s))
+        if looks <= 1:
+            expected_s = max(self.expected_s * self.shrink, self.too_early_s / self.shrink)
+            expected_s = min(expected_s, self.expected_s)
+            return replace(self, expected_s=max(expected_s, self.floor_s))
+        return replace(
+            self,
+            expected_s=min(max(took_s, self.floor_s), self.ceiling_s),
+            too_early_s=min(self.expected_s, took_s),
+        )
 
 
 def retry_delay_s(receive_count: int, *, base_s: int = 5, ceiling_s: int = 60) -> int:

@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from domain.fleet import Member
-from domain.model import GroupName, InstanceId
+from domain.model import GroupName, InstanceId, Member
 from lambdas.aws.errors import is_no_active_action, translated
 
 if TYPE_CHECKING:

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from domain.config import Config, NodeGroup
-    from domain.fleet import Member, Orphans
-    from domain.model import Instance, NetworkInterface
+    from domain.fleet import Orphans
+    from domain.model import Instance, Member, NetworkInterface
     from lambdas.reconcile.catalog import Catalog
     from lambdas.reconcile.executor import Executor
     from lambdas.reconcile.launch import LaunchReconciler

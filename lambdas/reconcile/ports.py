@@ -9,7 +9,6 @@ if TYPE_CHECKING:
     from datetime import datetime
     from ipaddress import IPv4Network
 
-    from domain.fleet import Member
     from domain.lifecycle import LifecycleResult
     from domain.model import (
         AttachmentId,
@@ -18,6 +17,7 @@ if TYPE_CHECKING:
         Instance,
         InstanceId,
         LifecycleActionToken,
+        Member,
         NetworkInterface,
         SecurityGroupId,
         Subnet,

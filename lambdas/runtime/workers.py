@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, TypeVar
 
@@ -12,15 +13,25 @@ T = TypeVar("T")
 
 
 class ThreadWorkers:
-    """Threads, kept for the life of the execution environment; a lone task runs on the caller's."""
+    """Threads, kept for the life of the execution environment.
+
+    A lone task runs on the caller's thread, and so do tasks that a task hands in: were they to wait for a thread of
+    this pool while holding one, enough of them would wait for each other for ever.
+    """
 
     def __init__(self, threads: int) -> None:
-        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="aws")
+        self._here = threading.local()
+        self._pool = ThreadPoolExecutor(
+            threads,
+            thread_name_prefix="aws",
+            initializer=setattr,
+            initargs=(self._here, "ours", True),
+        )
 
     def run(self, tasks: Sequence[Callable[[], T]]) -> list[T | Exception]:
         """Run the tasks side by side and return what each returned or raised, in order."""
-        if len(tasks) == 1:
-            return [_caught(tasks[0])]
+        if len(tasks) == 1 or getattr(self._here, "ours", False):
+            return [_caught(task) for task in tasks]
         return list(self._pool.map(_caught, tasks))
 
 

@@ -32,6 +32,20 @@ def test_an_attachment_that_took_longer_is_expected_to_take_so_long_again() -> N
     assert AttachPace().learned(5.5, 3).expected_s == pytest.approx(5.5)
 
 
+@pytest.mark.parametrize("attach_s", [1.0, 2.0, 3.3, 7.0])
+def test_once_learned_nearly_every_look_is_the_right_one(attach_s: float) -> None:
+    pace, late = AttachPace(), 0
+    for _ in range(50):
+        looks, at_s = 0, pace.wait_s(0, 0)
+        while at_s < attach_s:
+            looks += 1
+            at_s += pace.wait_s(at_s, looks)
+        late += looks > 0
+        pace = pace.learned(at_s, looks + 1)
+    assert late <= 3
+    assert attach_s <= pace.expected_s <= attach_s * 1.6
+
+
 @given(st.lists(st.tuples(st.floats(0, 1e6), st.integers(0, 50)), max_size=60))
 def test_what_is_learned_stays_within_bounds(seen: list[tuple[float, int]]) -> None:
     pace = AttachPace()

@@ -7,9 +7,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from domain.errors import SpecRejected
-from domain.fleet import Member
 from domain.lifecycle import LifecycleResult, Transition
-from domain.model import GroupName, LifecycleActionToken
+from domain.model import GroupName, LifecycleActionToken, Member
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection

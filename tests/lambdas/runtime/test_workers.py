@@ -36,5 +36,15 @@ def test_a_lone_task_runs_on_the_callers_thread(workers: ThreadWorkers) -> None:
     assert isinstance(caught, KeyError)
 
 
+def test_tasks_that_hand_in_tasks_never_wait_for_each_other(workers: ThreadWorkers) -> None:
+    busy = threading.Barrier(4, timeout=10)
+
+    def nested() -> list[int | Exception]:
+        busy.wait()
+        return workers.run([lambda: 1, lambda: 2])
+
+    assert workers.run([nested] * 4) == [[1, 2]] * 4
+
+
 def test_nothing_to_do_is_nothing(workers: ThreadWorkers) -> None:
     assert workers.run([]) == []
