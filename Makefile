@@ -9,7 +9,7 @@ ARGS ?=
 EVENT ?= events/launch.json
 VENV := .venv
 BIN := $(VENV)/bin
-SOURCES := app.py authoring cli domain lambdas localaws stacks tests tools
+SOURCES := app.py authoring bench cli domain lambdas localaws stacks tests tools
 
 # jsii reminds of Node 20's end of life on every start; nothing here depends on the release.
 export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 20
@@ -43,7 +43,7 @@ test: lint pytest ## Run everything that must hold: lint, types, imports, the wh
 
 .PHONY: pytest
 pytest: setup ## Run the test suite alone: make pytest ARGS="tests/domain -k launch"
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest -n auto --dist loadfile $(ARGS)
 
 .PHONY: lint
 lint: setup ## Check format, lint, types and who imports whom
