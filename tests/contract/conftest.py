@@ -12,7 +12,14 @@ from moto import mock_aws
 from moto.core.config import DefaultConfig
 
 from domain.lifecycle import Transition
-from domain.model import GroupName, InstanceId, InstanceState, LifecycleActionToken, SubnetId
+from domain.model import (
+    GroupName,
+    InstanceId,
+    InstanceState,
+    LifecycleActionToken,
+    SecurityGroupId,
+    SubnetId,
+)
 from lambdas.aws.autoscaling import AutoScaling
 from lambdas.aws.ec2 import Ec2
 from localaws.account import Account, Settings
@@ -26,7 +33,6 @@ from tests.fakes.ec2 import FakeEc2, Pace
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from domain.model import SecurityGroupId
     from lambdas.reconcile.ports import AutoScalingPort, Ec2Port
 
 LAUNCH_HOOK, TERMINATE_HOOK = "MultusEni-example-launch", "MultusEni-example-terminate"
@@ -174,9 +180,8 @@ class EmbeddedLeg:
             )
             for name, cidr in CIDRS.items()
         }
-        self.security_group = self._raw.create_security_group(
-            GroupName="multus", Description="multus", VpcId=vpc
-        )["GroupId"]
+        made = self._raw.create_security_group(GroupName="multus", Description="multus", VpcId=vpc)
+        self.security_group = SecurityGroupId(made["GroupId"])
         self._raw.create_tags(
             Resources=[self.subnets["a"], self.security_group],
             Tags=[{"Key": "use", "Value": "multus"}],

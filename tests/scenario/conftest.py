@@ -24,7 +24,7 @@ SHARED_SESSION = DefaultConfig(core={"reset_boto3_session": False})
 @contextmanager
 def _staged() -> Iterator[Stage]:
     clock = VirtualClock()
-    account = Account(clock, Settings(launch_s=3.0, attach_s=2.0, terminate_s=3.0))
+    account = Account(clock, Settings(launch_s=3.0, attach_s=3.0, terminate_s=3.0))
     with account.active(), mock_aws(config=SHARED_SESSION):
         yield Stage(account, clock)
 

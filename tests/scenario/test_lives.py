@@ -195,7 +195,7 @@ def test_the_promises_hold_in_every_life(
     staged: Callable[[], AbstractContextManager[Stage]],
 ) -> None:
     run_machine(
-        lambda: Lives(staged),
+        lambda: Lives(staged),  # type: ignore[arg-type]  # any maker of a machine will do (hypothesis' documentation)
         settings=settings(
             max_examples=15,
             stateful_step_count=20,
