@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain import tags
-from domain.errors import DeviceIndexConflict, InstanceGone, SubnetExhausted
+from domain.errors import DeviceIndexConflict, InstanceGone, SpecRejected, SubnetExhausted
 from domain.launch import (
     INVISIBLE_FOR,
     choose_addresses,
@@ -28,6 +28,7 @@ from domain.model import (
     InstanceId,
     InstanceState,
     SecurityGroupId,
+    SubnetId,
 )
 from domain.plan import (
     Attach,
@@ -320,6 +321,13 @@ def test_an_exhausted_subnet_fails_the_node_that_comes_too_late_and_no_other(
     assert (first.failure, len(first.work)) == (None, 1)
     assert isinstance(second.failure, SubnetExhausted)
     assert second.work == ()
+
+
+def test_a_subnet_that_does_not_exist_fails_its_node(build: Builders) -> None:
+    plan = plan_launch(build.node([build.from_start("n1", 1)]))
+    (failed,) = choose_addresses([plan], {}, {SubnetId("subnet-n1"): ()}, {})
+    assert isinstance(failed.failure, SpecRejected)
+    assert failed.failure.details == {"subnet": "subnet-n1"}
 
 
 def test_plans_without_such_creates_stay_as_they_are(build: Builders) -> None:
