@@ -80,6 +80,12 @@ class NotYetVisible(Transient):
     code = "not-yet-visible"
 
 
+class TokenSpent(Transient):
+    """An earlier create with this token asked for something else: the configuration changed in between."""
+
+    code = "token-spent"
+
+
 class WrongState(Transient):
     """The resource is on its way to another state (an instance still pending, a network interface detaching)."""
 

@@ -46,14 +46,22 @@ def about_waiting(waited: timedelta, *, backlog: bool, heartbeat_timeout_s: int)
     Args:
         waited: since the instance was launched; the hook opened a little later.
         backlog: whether the launch queue holds any message. Working on queued nodes here as well would spend their EC2
-            calls twice in just the bursts in which they are scarce.
+            calls twice in just the bursts in which they are scarce. After a whole time-out it is done all the same: a
+            queue that is never seen empty would hide a lost event for ever.
         heartbeat_timeout_s: the hook's.
     """
-    if not backlog and waited >= TAKE_OVER_AFTER:
+    overdue = waited.total_seconds() >= heartbeat_timeout_s
+    if waited >= TAKE_OVER_AFTER and (overdue or not backlog):
         return WaitingAction.TAKE_OVER
-    if pacing.heartbeat_due(waited.total_seconds(), heartbeat_timeout_s):
+    if needs_heartbeat(waited, heartbeat_timeout_s):
         return WaitingAction.HEARTBEAT
     return WaitingAction.LEAVE
+
+
+def needs_heartbeat(waited: timedelta, heartbeat_timeout_s: int) -> bool:
+    """Return whether a launch that stays unfinished for now has its hook's timer restarted."""
+    due = pacing.heartbeat_due(waited.total_seconds(), heartbeat_timeout_s)
+    return due and worth_holding(waited, heartbeat_timeout_s)
 
 
 def worth_holding(waited: timedelta, heartbeat_timeout_s: int) -> bool:

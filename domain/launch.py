@@ -98,7 +98,8 @@ def plan_launch(node: Node, lost: Mapping[str, int] | None = None) -> NodePlan:
       3. attaching or attached, DeleteOnTermination still false: set it;
       4. attached and complete: nothing;
       5. detaching: wait, it comes back as state 2;
-      6. there twice (two runs chose different addresses): the attached or older one stays, the other goes.
+      6. there twice (two runs chose different addresses): the attached or older one stays, the other goes;
+      7. unattached and of a name that is not configured any more: goes.
 
     Args:
         node: what is observed and what must be.
@@ -112,7 +113,14 @@ def plan_launch(node: Node, lost: Mapping[str, int] | None = None) -> NodePlan:
         if i.attachment
     }
     work: list[InterfaceWork] = []
-    surplus: list[EniId] = []
+    names = {desired.spec.name for desired in node.desired}
+    surplus = [
+        eni.eni_id
+        for eni in node.interfaces
+        if eni.tags.get(tags.INTERFACE) not in names
+        and eni.attachment is None
+        and eni.status in _FREE
+    ]
     waits: list[str] = [] if attachable else [f"instance is {node.instance.state.value}"]
     promised = {(d.spec.network_card_index, d.spec.device_index) for d in node.desired}
     for desired in node.desired:

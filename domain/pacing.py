@@ -57,8 +57,9 @@ def retry_delay_s(receive_count: int, *, base_s: int = 5, ceiling_s: int = 60) -
 def heartbeat_due(open_for_s: float, heartbeat_timeout_s: float) -> bool:
     """Return whether a hook that stays open needs its timer restarted.
 
-    The timer's last restart is not to be read from any API, so from half of the first time-out on every run that
-    leaves the hook open restarts it. RecordLifecycleActionHeartbeat cannot go past 100 time-outs or 48 hours (Auto
+    The timer's last restart is not to be read from any API, so from a third of the first time-out on every run that
+    leaves the hook open restarts it. Not from half: the next reconcile run comes an interval (at most half of a
+    time-out) later, give or take the minute that is EventBridge Scheduler's precision. RecordLifecycleActionHeartbeat cannot go past 100 time-outs or 48 hours (Auto
     Scaling API reference).
     """
-    return open_for_s >= heartbeat_timeout_s / 2
+    return open_for_s >= heartbeat_timeout_s / 3

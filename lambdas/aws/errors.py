@@ -44,6 +44,13 @@ _CLASSES: dict[type[EniLifecycleError], frozenset[str]] = {
             "InternalFailure",
             "InternalServerError",
             "RequestTimeout",
+            # Credentials or a clock that were right a moment ago, as after an execution environment was thawed: no
+            # judgement on the request.
+            "ExpiredToken",
+            "ExpiredTokenException",
+            "RequestExpired",
+            "RequestTimeTooSkewed",
+            "SignatureDoesNotMatch",
             "ServiceUnavailable",
             "Unavailable",
         }
@@ -51,7 +58,6 @@ _CLASSES: dict[type[EniLifecycleError], frozenset[str]] = {
     errors.NotYetVisible: frozenset(
         {
             "InvalidAttachmentID.NotFound",
-            "InvalidGroup.NotFound",
             "InvalidInstanceID.NotFound",
             "InvalidNetworkInterfaceID.NotFound",
         }
@@ -66,6 +72,7 @@ _CLASSES: dict[type[EniLifecycleError], frozenset[str]] = {
             "ResourceContention",
         }
     ),
+    errors.TokenSpent: frozenset({"IdempotentParameterMismatch"}),
     errors.AddressTaken: frozenset({"InvalidIPAddress.InUse"}),
     errors.SubnetExhausted: frozenset({"InsufficientFreeAddressesInSubnet"}),
     errors.AttachmentLimitReached: frozenset({"AttachmentLimitExceeded"}),

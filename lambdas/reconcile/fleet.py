@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from lambdas.reconcile.termination import TerminationReconciler
 
 WORTH_STARTING = timedelta(seconds=30)
-"""What must be left of a run's time before it takes over a launch."""
+"""What must be left of a run's time before it takes over a launch or mends another node."""
 LAUNCHES_AT_ONCE = 10
 """Lost launches are worked in batches of as many as a queue hands over."""
 
@@ -75,7 +75,6 @@ class FleetReconciler:
         self,
         *,
         config: Config,
-        launch_hook: str,
         bounds: Bounds,
         ec2: Ec2Port,
         autoscaling: AutoScalingPort,
@@ -88,7 +87,6 @@ class FleetReconciler:
         clock: Clock,
     ) -> None:
         self._config = config
-        self._launch_hook = launch_hook
         self._bounds = bounds
         self._ec2 = ec2
         self._autoscaling = autoscaling
@@ -154,19 +152,21 @@ class FleetReconciler:
         if not waiting:
             return [], 0
         backlog = self._launch_queue.has_backlog()
+        heartbeat_timeout_s = self._bounds.heartbeat_timeout_s
         lost: list[Launch] = []
-        heartbeats = 0
+        held: list[Launch] = []
         for member, instance in waiting:
             launch = Launch(member.instance_id, member.group_name, None, instance.launched_at)
+            waited = now - instance.launched_at
             action = decide.about_waiting(
-                now - instance.launched_at,
-                backlog=backlog,
-                heartbeat_timeout_s=self._bounds.heartbeat_timeout_s,
+                waited, backlog=backlog, heartbeat_timeout_s=heartbeat_timeout_s
             )
             if action is WaitingAction.TAKE_OVER:
                 lost.append(launch)
-            elif action is WaitingAction.HEARTBEAT:
-                heartbeats += self._hold(launch)
+            # A launch to take over is held too: it may be a while, or another run, before its turn comes.
+            if decide.needs_heartbeat(waited, heartbeat_timeout_s):
+                held.append(launch)
+        heartbeats = 0 if self._bounds.dry_run else self._launches.hold(held)
         return self._take_over(lost, deadline), heartbeats
 
     def _take_over(self, lost: Sequence[Launch], deadline: datetime) -> list[Outcome]:
@@ -181,17 +181,6 @@ class FleetReconciler:
                 break
             outcomes += self._launches.run(lost[start : start + LAUNCHES_AT_ONCE], deadline)
         return outcomes
-
-    def _hold(self, launch: Launch) -> bool:
-        """Restart a hook's timer; one that cannot be restarted now is tried again by the next run."""
-        if self._bounds.dry_run:
-            return False
-        try:
-            return self._autoscaling.heartbeat(
-                launch.group_name, self._launch_hook, launch.instance_id, launch.token
-            )
-        except EniLifecycleError:
-            return False
 
     def _waiting_terminations(self, fleet: _Fleet, deadline: datetime) -> list[Outcome]:
         waiting = [
@@ -225,6 +214,8 @@ class FleetReconciler:
             if group is None:
                 continue
             interfaces = by_instance.get(member.instance_id, ())
+            if self._clock.now() + WORTH_STARTING >= deadline:
+                break
             outcome, lacking = self._mend(group, instance, interfaces)
             if outcome is not None:
                 outcomes.append(outcome)

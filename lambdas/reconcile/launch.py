@@ -14,11 +14,13 @@ from domain.errors import (
     AddressTaken,
     DeadlineExceeded,
     EniLifecycleError,
+    InstanceGone,
     InvariantBroken,
     NotYetVisible,
     Permanent,
+    TokenSpent,
 )
-from domain.fleet import worth_holding
+from domain.fleet import needs_heartbeat
 from domain.lifecycle import LifecycleResult
 from domain.model import InstanceState
 from domain.outcome import Outcome, Result
@@ -27,10 +29,10 @@ from domain.termination import plan_termination
 from lambdas.reconcile.executor import VISIBLE_AFTER_S, as_lifecycle_error
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from datetime import datetime
 
-    from domain.config import Config
+    from domain.config import Config, NodeGroup
     from domain.model import (
         EniId,
         GroupName,
@@ -81,6 +83,10 @@ class _Node:
     stumbles: int = 0
     """How many rounds in a row something did not work."""
     stumbled_in_round: int = 0
+    failure: EniLifecycleError | None = None
+    """Why the launch was given up; it stays so, whatever cleaning up and answering the hook still take."""
+    reprieved: bool = False
+    """Whether giving up was put off once, because the node turned out to have everything."""
     attach_answered_at: datetime | None = None
     attached: set[str] = field(default_factory=set)
     deleted: int = 0
@@ -136,7 +142,7 @@ class LaunchReconciler:
         """
         self._conflicts, self._taken = {}, {}
         now = self._clock.now()
-        nodes = {launch: _Node(launch, now, now) for launch in launches}
+        nodes = {launch: self._begin(launch, now) for launch in launches}
         while working := [node for node in nodes.values() if node.outcome is None]:
             self._give_back([node for node in working if _is_hopeless(node, deadline)])
             if waiting := [node for node in working if node.outcome is None]:
@@ -144,6 +150,26 @@ class LaunchReconciler:
                 now = self._clock.now()
                 self._round([node for node in waiting if node.due_at <= now + SLACK])
         return _in_order(launches, {launch: _ended(node) for launch, node in nodes.items()})
+
+    def hold(self, launches: Sequence[Launch]) -> int:
+        """Restart the timers of hooks that somebody else will answer; return how many were restarted.
+
+        One that cannot be restarted now is tried again by the next run.
+        """
+        answers = self._workers.run([partial(self._heartbeat, launch) for launch in launches])
+        return sum(answer is True for answer in answers)
+
+    def _begin(self, launch: Launch, now: datetime) -> _Node:
+        """Return a node to work on, or one that is done with: its group was taken out of the configuration.
+
+        The group's hook is deleted with it and the role may not answer it any more, so a retry would only be denied again.
+        A hook that is still there, because it came with its group, is answered by the reconciler of the stack that has it.
+        """
+        node = _Node(launch, now, now)
+        if self._config.node_group_of(launch.group_name) is None:
+            reason = f"group {launch.group_name} is not in this stack's configuration"
+            node.outcome = self._outcome(node, Result.IGNORED, reason, None)
+        return node
 
     def _wait_until(self, due_at: datetime) -> None:
         seconds = (due_at - self._clock.now()).total_seconds()
@@ -163,6 +189,18 @@ class LaunchReconciler:
                 self._stumble(node, error)
             return
         failures = self._apply(nodes, plans)
+        self._settle(nodes, plans, failures)
+        for node in nodes:
+            if node.stumbled_in_round != node.rounds:
+                node.stumbles = 0
+
+    def _settle(
+        self,
+        nodes: Sequence[_Node],
+        plans: Sequence[NodePlan],
+        failures: Mapping[Launch, EniLifecycleError],
+    ) -> None:
+        """Close the hooks of the nodes that are done or given up, and say when to look at the others again."""
         closing: list[tuple[_Node, Callable[[], None]]] = []
         for node, plan in zip(nodes, plans, strict=True):
             if node.outcome is not None:
@@ -172,16 +210,19 @@ class LaunchReconciler:
                 closing.append((node, partial(self._abandon, node, failure)))
             elif plan.converged:
                 closing.append((node, partial(self._continue, node)))
-            elif not node.stumbles:
+            elif node.stumbled_in_round != node.rounds:
                 node.due_at = self._next_look(node)
         self._close(closing)
 
     def _close(self, closing: Sequence[tuple[_Node, Callable[[], None]]]) -> None:
-        """Complete the hooks; a node whose hook could not be completed is looked at again."""
+        """Complete the hooks; a node whose hook could not be completed is looked at again, unless that can never be."""
         faults = self._workers.run([close for _, close in closing])
         for (node, _), fault in zip(closing, faults, strict=True):
-            if (unclosed := as_lifecycle_error(fault)) is not None:
+            unclosed = as_lifecycle_error(fault)
+            if unclosed is not None and unclosed.retryable:
                 self._stumble(node, unclosed)
+            elif unclosed is not None:
+                node.outcome = self._outcome(node, Result.FAILED, str(unclosed), unclosed)
 
     def _observe(self, nodes: Sequence[_Node]) -> None:
         """Look at all nodes with two calls, or one when every instance is known to run and nothing went wrong.
@@ -234,13 +275,13 @@ class LaunchReconciler:
             Transient: what it must have could not be looked up; try again.
         """
         launch = node.launch
+        if node.failure is not None:
+            return NodePlan(str(node.failure), failure=node.failure)
         open_for = decide.hook_open_for(launch.opened_at, self._clock.now())
         unseen = decide.plan_unseen(launch.instance_id, node.instance, open_for)
         if node.instance is None or unseen is not None:
             return unseen or NodePlan("not visible yet", waiting=True)
-        group = self._config.node_group_of(launch.group_name)
-        if group is None:
-            return NodePlan(f"group {launch.group_name} is not in this stack's configuration")
+        group = self._group_of(node)
         try:
             desired = self._catalog.desired(group, node.instance)
         except Permanent as failure:
@@ -298,12 +339,6 @@ class LaunchReconciler:
         failures: dict[Launch, EniLifecycleError] = {}
         owners = [node for node, plan in zip(nodes, plans, strict=True) for _ in plan.work]
         done = self._executor.carry_out([work for plan in plans for work in plan.work])
-        for node in nodes:
-            node.stumbles = (
-                node.stumbles
-                if any(p.error for n, p in zip(owners, done, strict=True) if n is node)
-                else 0
-            )
         for node, progress in zip(owners, done, strict=True):
             self._note_progress(node, progress)
             if progress.error is not None and not self._may_pass(node, progress):
@@ -347,8 +382,10 @@ class LaunchReconciler:
             key = (node.launch.instance_id, interface)
             self._conflicts[key] = self._conflicts.get(key, 0) + 1
             self._taken.setdefault(first.subnet_id, set()).add(first.address)
+        if isinstance(progress.error, TokenSpent):
+            node.created_at.setdefault(interface, now)
         if (
-            isinstance(progress.error, NotYetVisible)
+            isinstance(progress.error, (NotYetVisible, TokenSpent))
             and now - node.created_at.get(interface, now) > LOST_AFTER
         ):
             node.lost[interface] = node.lost.get(interface, 0) + 1
@@ -394,6 +431,8 @@ class LaunchReconciler:
         """
         try:
             left = self._left_by(node)
+            if self._is_reprieved(node, left, failure):
+                return self._stumble(node, failure)
             plan = plan_termination(node.launch.instance_id, left)
             faults = [item.error for item in self._executor.carry_out(plan.work) if item.error]
             faults += (undeleted := self._executor.delete(plan.deletions))
@@ -402,10 +441,25 @@ class LaunchReconciler:
             faults = [error]
         for fault in faults:
             failure.add_note(f"while cleaning up: {fault}")
+        node.failure = failure
         ours = self._complete(node, LifecycleResult.ABANDON)
         node.outcome = self._outcome(
             node, Result.ABANDONED if ours else Result.CLOSED, str(failure), failure
         )
+
+    def _is_reprieved(
+        self, node: _Node, left: Iterable[NetworkInterface], failure: EniLifecycleError
+    ) -> bool:
+        """Return whether to look once more instead: every interface is attached, so another run was at work.
+
+        The looks of a run lag behind what another one does, each by its own time. Our own interface can then seem a
+        stranger that holds the last place or the very index.
+        """
+        if node.reprieved or isinstance(failure, InstanceGone):
+            return False
+        attached = {eni.tags.get(tags.INTERFACE) for eni in left if eni.attachment is not None}
+        node.reprieved = {spec.name for spec in self._group_of(node).interfaces} <= attached
+        return node.reprieved
 
     def _left_by(self, node: _Node) -> Sequence[NetworkInterface]:
         """Return the node's network interfaces, with those that this run made a moment ago.
@@ -435,14 +489,22 @@ class LaunchReconciler:
         error = node.error or DeadlineExceeded("the run ended before every interface was attached")
         open_for = decide.hook_open_for(launch.opened_at, self._clock.now())
         node.outcome = self._outcome(node, Result.RETRY, str(error), error)
-        due = pacing.heartbeat_due(open_for.total_seconds(), self._heartbeat_timeout_s)
-        if due and worth_holding(open_for, self._heartbeat_timeout_s):
+        if needs_heartbeat(open_for, self._heartbeat_timeout_s):
             try:
-                self._autoscaling.heartbeat(
-                    launch.group_name, self._hook_name, launch.instance_id, launch.token
-                )
+                self._heartbeat(launch)
             except EniLifecycleError as fault:
                 error.add_note(f"while prolonging the hook: {fault}")
+
+    def _heartbeat(self, launch: Launch) -> bool:
+        return self._autoscaling.heartbeat(
+            launch.group_name, self._hook_name, launch.instance_id, launch.token
+        )
+
+    def _group_of(self, node: _Node) -> NodeGroup:
+        group = self._config.node_group_of(node.launch.group_name)
+        if group is None:
+            raise InvariantBroken(f"{node.launch.group_name} was to be left alone")
+        return group
 
     def _outcome(
         self, node: _Node, result: Result, reason: str, error: EniLifecycleError | None

@@ -131,7 +131,6 @@ class Runtime:
         environment = self.environment
         return FleetReconciler(
             config=self.config,
-            launch_hook=environment.launch_hook,
             bounds=Bounds(
                 heartbeat_timeout_s=environment.heartbeat_timeout_s,
                 orphan_min_age=timedelta(seconds=environment.orphan_min_age_s),

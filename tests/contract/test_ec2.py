@@ -17,6 +17,7 @@ from domain.errors import (
     NotYetVisible,
     SpecRejected,
     SubnetExhausted,
+    TokenSpent,
     WrongState,
 )
 from domain.model import (
@@ -166,7 +167,7 @@ def test_a_token_used_for_another_request_is_refused(leg: Leg, enis: Requests, c
         else dataclasses.replace(first, subnet_id=leg.subnets["b"])
     )
     assert other.client_token == first.client_token
-    with pytest.raises(SpecRejected, match="IdempotentParameterMismatch"):
+    with pytest.raises(TokenSpent, match="IdempotentParameterMismatch"):
         leg.ec2.create(other)
 
 

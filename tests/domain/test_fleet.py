@@ -46,8 +46,10 @@ LONG_AGO = timedelta(hours=2)
         pytest.param(60, False, WaitingAction.TAKE_OVER, id="no message and none to come"),
         pytest.param(9999, False, WaitingAction.TAKE_OVER, id="its message is dead"),
         pytest.param(60, True, WaitingAction.LEAVE, id="in the queue"),
-        pytest.param(299, True, WaitingAction.LEAVE, id="in a queue that moves"),
-        pytest.param(300, True, WaitingAction.HEARTBEAT, id="in a long queue"),
+        pytest.param(199, True, WaitingAction.LEAVE, id="in a queue that moves"),
+        pytest.param(200, True, WaitingAction.HEARTBEAT, id="in a long queue"),
+        pytest.param(599, True, WaitingAction.HEARTBEAT, id="in a longer one"),
+        pytest.param(600, True, WaitingAction.TAKE_OVER, id="in a queue that never empties"),
     ],
 )
 def test_a_waiting_node_is_left_prolonged_or_taken_over(

@@ -17,6 +17,7 @@ from domain.errors import (
     NotYetVisible,
     SpecRejected,
     SubnetExhausted,
+    TokenSpent,
     WrongState,
 )
 from domain.model import (
@@ -307,7 +308,7 @@ class FakeEc2:
             known = self._world.requests.get(create.client_token)
             if known is not None:
                 if known[0] != request:
-                    raise SpecRejected("IdempotentParameterMismatch")
+                    raise TokenSpent("IdempotentParameterMismatch")
                 return known[1]
             unknown = set(create.security_group_ids) - set(self._world.security_groups)
             if unknown:

@@ -104,7 +104,6 @@ class World:
         )
         self.fleet = FleetReconciler(
             config=self.config,
-            launch_hook=self.launch_hook,
             bounds=self.bounds,
             ec2=self.ec2,
             autoscaling=self.autoscaling,

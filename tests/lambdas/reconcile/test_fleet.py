@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
@@ -330,3 +331,52 @@ def test_calls_do_not_grow_with_the_nodes(world: World) -> None:
     for _ in range(5):
         world.launch_and_serve(10)
     assert cost() == small
+
+
+# A queue that never empties.
+
+
+def test_a_lost_launch_does_not_wait_for_ever_for_a_queue_to_empty(world: World) -> None:
+    node = world.launch()
+    world.launch_queue.backlog = True
+    world.clock.wait(599)
+    assert world.run_fleet().outcomes == ()
+    world.clock.wait(1)
+    (outcome,) = world.run_fleet().outcomes
+    assert outcome.result is Result.CONTINUED
+    assert world.faults_of(node) == []
+
+
+def test_a_queue_that_never_empties_does_not_hold_a_node_for_ever(world: World) -> None:
+    node = world.launch(running_in_s=100_000)
+    world.launch_queue.backlog = True
+    for _ in range(20):
+        world.clock.wait(300)
+        world.run_fleet()
+    held = world.action(node).heartbeats
+    assert held >= 4
+    world.clock.wait(300)
+    world.run_fleet()
+    assert world.action(node).heartbeats == held
+
+
+def test_launches_that_a_run_does_not_get_to_are_held_meanwhile(world: World) -> None:
+    nodes = [world.launch(running_in_s=100_000) for _ in range(40)]
+    world.clock.wait(301)
+    report = world.fleet.run(world.clock.now() + timedelta(seconds=100))
+    assert len(report.outcomes) < 40
+    assert all(world.action(node).heartbeats for node in nodes)
+
+
+def test_a_fleet_wide_drift_is_mended_as_far_as_the_time_goes_and_orphans_still_go(
+    world: World,
+) -> None:
+    leave_orphans(world, 1)
+    nodes = world.launch_and_serve(5)
+    world.clock.wait(LONG_AGO_S)
+    for node in nodes:
+        for eni in world.enis(node):
+            world.ec2.edit(eni.eni_id, source_dest_check=False)
+    report = world.fleet.run(world.clock.now())
+    assert (report.outcomes, report.deleted) == ((), 1)
+    assert len(world.run_fleet().outcomes) == 5
