@@ -52,7 +52,8 @@ def main(app: App) -> int:
     try:
         build(app)
     except ConfigInvalid as invalid:
-        sys.stderr.write(f"{invalid}\n")
+        source = app.node.try_get_context("config") or "cdk"
+        sys.stderr.write(f"{authoring.report(source, invalid)}\n")
         return INVALID_CONFIG
     check_and_synthesize(app)
     return 0

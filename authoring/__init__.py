@@ -8,14 +8,14 @@ from pydantic import ValidationError
 
 from authoring import checks, documents, wording
 from authoring.models import Authored
-from authoring.problems import Fault, located
+from authoring.problems import Fault, located, report
 from authoring.resolution import resolve
 from domain.errors import ConfigInvalid
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["Authored", "load", "resolve", "schema"]
+__all__ = ["Authored", "load", "report", "resolve", "schema"]
 
 
 def load(path: Path) -> Authored:

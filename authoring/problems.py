@@ -11,6 +11,8 @@ from domain.errors import Problem
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from domain.errors import ConfigInvalid
+
 Location = tuple[str | int, ...]
 """Keys and list positions from the top of the file down to one value."""
 
@@ -62,3 +64,10 @@ def path_of(location: Location) -> str:
         else:
             path += f"[{step!r}]"
     return path or "(the whole file)"
+
+
+def report(source: object, invalid: ConfigInvalid) -> str:
+    """Return what a person is told of a file that cannot be used: how many problems it has, and each on a line."""
+    count = len(invalid.problems)
+    lines = [f"{source}: {count} {'problem' if count == 1 else 'problems'}"]
+    return "\n".join([*lines, *(f"  {problem}" for problem in invalid.problems)])

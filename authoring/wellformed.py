@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
+from zlib import crc32
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from authoring.models import Hook, Interface, Reconcile
-from authoring.shapes import RegionName, TopicArn
+from authoring.shapes import RegionName, SecurityGroupIdText, SubnetIdText, TopicArn, ZoneName
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -94,16 +95,50 @@ _STAND_INS: Mapping[str, object] = {
     "subnets": ["subnet-00000000"],
     "security_groups": ["sg-00000000"],
 }
+_ZONE: TypeAdapter[str] = TypeAdapter(ZoneName)
+_SUBNET_ID: TypeAdapter[str] = TypeAdapter(SubnetIdText)
+_SECURITY_GROUP_ID: TypeAdapter[str] = TypeAdapter(SecurityGroupIdText)
 
 
 def _interface(here: Location, written: Mapping[object, object]) -> WrittenInterface:
+    mended = {**written, **_mended(written)}
     try:
-        item, unreadable = Interface.model_validate(written), frozenset[str]()
+        item, unreadable = Interface.model_validate(mended), frozenset[str]()
     except ValidationError as error:
         unreadable = frozenset(str(detail["loc"][0]) for detail in error.errors())
-        kept = {str(key): value for key, value in written.items() if str(key) not in unreadable}
+        kept = {str(key): value for key, value in mended.items() if str(key) not in unreadable}
         item = Interface.model_validate({**_STAND_INS, **kept})
     return WrittenInterface(here, item, unreadable)
+
+
+def _mended(written: Mapping[object, object]) -> dict[object, object]:
+    """Return maps of zones and lists of ids with a stand-in for each malformed id.
+
+    One mistyped id must not hide that another interface names fewer zones, or that the list is too long; a mistyped
+    zone hides it, for the zone it was meant to be is not missing. A stand-in is the same for the same zone and
+    different within a list, so that it is no fault of its own.
+    """
+    mended: dict[object, object] = {}
+    subnets, groups = written.get("subnets"), written.get("security_groups")
+    if isinstance(subnets, dict) and all(_fits(_ZONE, zone) for zone in subnets):
+        mended["subnets"] = {
+            zone: subnet if _fits(_SUBNET_ID, subnet) else f"subnet-{crc32(zone.encode()):08x}"
+            for zone, subnet in subnets.items()
+        }
+    if isinstance(groups, list):
+        mended["security_groups"] = [
+            group if _fits(_SECURITY_GROUP_ID, group) else f"sg-{place:08x}"
+            for place, group in enumerate(groups)
+        ]
+    return mended
+
+
+def _fits(shape: TypeAdapter[str], written: object) -> bool:
+    try:
+        shape.validate_python(written)
+    except ValidationError:
+        return False
+    return True
 
 
 def _valid(model: type[Model], raw: object) -> Model | None:
@@ -114,11 +149,7 @@ def _valid(model: type[Model], raw: object) -> Model | None:
 
 
 def _shaped(shape: TypeAdapter[str], text: Text | None) -> Text | None:
-    try:
-        shape.validate_python(text.value if text else None)
-    except ValidationError:
-        return None
-    return text
+    return text if text is not None and _fits(shape, text.value) else None
 
 
 def _text(here: Location, raw: Mapping[object, object], key: str) -> Text | None:

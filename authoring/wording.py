@@ -119,9 +119,9 @@ def _keys_of(location: Location) -> str:
 
 def _unknown_key(location: Location, value: object) -> tuple[str, str]:
     key, model = str(location[-1]), _model_at(location[:-1])
-    if model is Interface and key in _REFUSED_KEYS:
+    if key in _REFUSED_KEYS:
         return _REFUSED_KEYS[key]
-    if model is Interface and key in ("cni", "type") and value == "macvlan":
+    if "macvlan" in (key, value):
         return _NO_MACVLAN
     known = list(model.model_fields) if model else []
     guess = nearest(key, known)

@@ -19,11 +19,8 @@ def load_or_tell(path: Path) -> authoring.Authored | None:
     """Return the file's configuration, or None after telling every problem on stderr."""
     try:
         return authoring.load(path)
-    except ConfigInvalid as error:
-        count = len(error.problems)
-        typer.echo(f"{path}: {count} {'problem' if count == 1 else 'problems'}", err=True)
-        for problem in error.problems:
-            typer.echo(f"  {problem}", err=True)
+    except ConfigInvalid as invalid:
+        typer.echo(authoring.report(path, invalid), err=True)
         return None
 
 

@@ -242,10 +242,30 @@ def test_a_malformed_value_does_not_hide_the_faults_around_it(
     }
 
 
+def test_a_malformed_id_hides_neither_a_zone_left_out_nor_a_list_too_long(
+    said: Callable[..., list[str]],
+) -> None:
+    messages = said(
+        {
+            (*FIRST, "subnets"): {"us-east-1a": "nonsense", "us-east-1b": "nonsense"},
+            (*SECOND, "subnets"): {"us-east-1a": "subnet-0000000c"},
+            (*SECOND, "security_groups"): ["nonsense", *(f"sg-0000000{n}" for n in range(1, 6))],
+        }
+    )
+    assert [message.split(" (got")[0] for message in messages] == [
+        f"{N3}.subnets.us-east-1a: is not a subnet id",
+        f"{N3}.subnets.us-east-1b: is not a subnet id",
+        f"{N6}.subnets.us-east-1b: is missing, while interface n3 has a subnet in us-east-1b",
+        f"{N6}.security_groups: has more than 5 security groups",
+        f"{N6}.security_groups[0]: is not a security group id",
+    ]
+
+
 @pytest.mark.parametrize(
     "edits",
     [
         {(*SECOND, "subnets"): "subnet-0000000c"},
+        {(*SECOND, "subnets"): {"us-east-1a": "subnet-0000000c", "us-east1-b": "subnet-0000000d"}},
         {(*SECOND, "name"): 5},
         {(*SECOND, "ipv6"): 1, (*SECOND, "ipv4"): "none"},
         {(*SECOND, "ipv4"): "dhcp", (*SECOND, "pod_ranges"): ["10.0.0.0/24"]},
@@ -254,7 +274,7 @@ def test_a_malformed_value_does_not_hide_the_faults_around_it(
         {("region",): "us-east-1", ("alarm_topic_arn",): "on-call"},
         {(*GROUP, "instance_types"): ["large"]},
     ],
-    ids=["subnets", "name", "ipv6", "ipv4", "card", "interface", "topic", "instance type"],
+    ids=["subnets", "zone", "name", "ipv6", "ipv4", "card", "interface", "topic", "instance type"],
 )
 def test_a_malformed_value_causes_no_second_fault(
     said: Callable[..., list[str]], edits: dict[Location, Any]

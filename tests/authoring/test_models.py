@@ -199,6 +199,11 @@ REFUSED: dict[str, tuple[dict[Location, Any], str]] = {
         f"{N3}.prefix_delegation: asks for address prefixes on a Multus interface (got True). Leave it out: a VPC "
         "supports prefix delegation for the VPC CNI's own interfaces, not for Multus with ipvlan.",
     ),
+    "prefix delegation of a whole group": (
+        {("node_groups", 0, "prefix_delegation"): True},
+        "node_groups[0].prefix_delegation: asks for address prefixes on a Multus interface (got True). Leave it out: a "
+        "VPC supports prefix delegation for the VPC CNI's own interfaces, not for Multus with ipvlan.",
+    ),
     "IPv4 prefixes": (
         {(*FIRST, "ipv4_prefixes"): 2},
         f"{N3}.ipv4_prefixes: asks for address prefixes on a Multus interface (got 2). Leave it out: a VPC "
@@ -207,6 +212,11 @@ REFUSED: dict[str, tuple[dict[Location, Any], str]] = {
     "macvlan as cni": (
         {(*FIRST, "cni"): "macvlan"},
         f"{N3}.cni: macvlan cannot work here (got 'macvlan'). Leave it out and use ipvlan or host-device: a VPC "
+        "does not forward frames of MAC addresses it did not give out.",
+    ),
+    "macvlan of a whole file": (
+        {("plugin",): "macvlan"},
+        "plugin: macvlan cannot work here (got 'macvlan'). Leave it out and use ipvlan or host-device: a VPC "
         "does not forward frames of MAC addresses it did not give out.",
     ),
     "macvlan as type": (

@@ -60,7 +60,8 @@ def test_a_broken_configuration_leaves_nothing_behind(
     assert application.main(app_for(broken)) == 2
     told = capsys.readouterr()
     assert told.out == ""
-    assert len(told.err.splitlines()) >= 2
+    assert told.err.splitlines()[0] == f"{broken}: 3 problems"
+    assert len(told.err.splitlines()) == 1 + 3
     assert "cluster" in told.err
     assert "security_groups[0]" in told.err
     assert list((tmp_path / "cdk.out").iterdir()) == []
