@@ -16,6 +16,7 @@ EniId = NewType("EniId", str)
 AttachmentId = NewType("AttachmentId", str)
 SubnetId = NewType("SubnetId", str)
 SecurityGroupId = NewType("SecurityGroupId", str)
+VpcId = NewType("VpcId", str)
 GroupName = NewType("GroupName", str)
 """The name of an Auto Scaling group."""
 LifecycleActionToken = NewType("LifecycleActionToken", str)
@@ -103,6 +104,8 @@ class Instance:
     """Every network interface on it, whoever made it: the primary, the VPC CNI's and ours."""
     group_name: GroupName | None = None
     """From the tag aws:autoscaling:groupName, which Auto Scaling sets and nobody else can."""
+    vpc_id: VpcId | None = None
+    """None once it is terminated."""
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,7 @@ from domain.model import (
     SecurityGroupId,
     Subnet,
     SubnetId,
+    VpcId,
 )
 from lambdas.aws.errors import is_denied, is_gone, translated
 
@@ -104,11 +105,16 @@ class Ec2:
             ]
 
     def find_subnets(
-        self, ids: Collection[SubnetId] = (), with_tags: Mapping[str, str] | None = None
+        self,
+        ids: Collection[SubnetId] = (),
+        with_tags: Mapping[str, str] | None = None,
+        vpc_id: VpcId | None = None,
     ) -> list[Subnet]:
-        """Return subnets by id or by tags; their CIDR reservations are another question."""
+        """Return subnets by id, or by tags in a VPC; their CIDR reservations are another question."""
         filters: list[FilterTypeDef] = (
-            [{"Name": "subnet-id", "Values": sorted(ids)}] if ids else _tag_filters(with_tags or {})
+            [{"Name": "subnet-id", "Values": sorted(ids)}]
+            if ids
+            else _tag_filters(with_tags or {}, vpc_id)
         )
         with translated():
             pages = self._client.get_paginator("describe_subnets").paginate(Filters=filters)
@@ -128,11 +134,13 @@ class Ec2:
             if not token:
                 return tuple(ipaddress.IPv4Network(cidr) for cidr in cidrs)
 
-    def find_security_groups(self, with_tags: Mapping[str, str]) -> tuple[SecurityGroupId, ...]:
-        """Return the ids of the security groups with these tags, in order."""
+    def find_security_groups(
+        self, with_tags: Mapping[str, str], vpc_id: VpcId | None = None
+    ) -> tuple[SecurityGroupId, ...]:
+        """Return the ids of a VPC's security groups with these tags, in order."""
         with translated():
             pages = self._client.get_paginator("describe_security_groups").paginate(
-                Filters=_tag_filters(with_tags)
+                Filters=_tag_filters(with_tags, vpc_id)
             )
             ids = sorted(raw["GroupId"] for page in pages for raw in page["SecurityGroups"])
         return tuple(SecurityGroupId(group_id) for group_id in ids)
@@ -229,8 +237,11 @@ def _chunks(values: Sequence[str]) -> Iterator[list[str]]:
         yield list(values[start : start + FILTER_VALUES])
 
 
-def _tag_filters(with_tags: Mapping[str, str]) -> list[FilterTypeDef]:
-    return [{"Name": f"tag:{key}", "Values": [value]} for key, value in sorted(with_tags.items())]
+def _tag_filters(with_tags: Mapping[str, str], vpc_id: VpcId | None) -> list[FilterTypeDef]:
+    filters: list[FilterTypeDef] = [
+        {"Name": f"tag:{key}", "Values": [value]} for key, value in sorted(with_tags.items())
+    ]
+    return [*filters, {"Name": "vpc-id", "Values": [vpc_id]}] if vpc_id else filters
 
 
 def _subnet(raw: Mapping[str, Any]) -> Subnet:
@@ -260,6 +271,7 @@ def _instance(raw: Mapping[str, Any]) -> Instance:
             for eni in raw.get("NetworkInterfaces", [])
         ),
         group_name=GroupName(own_tags[GROUP_TAG]) if GROUP_TAG in own_tags else None,
+        vpc_id=VpcId(raw["VpcId"]) if raw.get("VpcId") else None,
     )
 
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from ipaddress import IPv4Network
 
     from domain.config import InterfaceSpec, NodeGroup, SecurityGroupSelector, SubnetSelector
-    from domain.model import Instance, SecurityGroupId, Subnet, SubnetId
+    from domain.model import Instance, SecurityGroupId, Subnet, SubnetId, VpcId
     from lambdas.reconcile.ports import Clock, Ec2Port
 
 KEEP_FOR = timedelta(seconds=60)
@@ -32,7 +32,11 @@ class _Known:
 
 
 class Catalog:
-    """Settles the selectors of the configuration, with the answers kept for a minute."""
+    """Settles the selectors of the configuration, with the answers kept for a minute.
+
+    Tags select in the node's own VPC only: two clusters in two VPCs of one account have networks with the same tags, EC2
+    refuses a security group of another VPC than the subnet's, and a subnet of another VPC is never meant by a tag.
+    """
 
     def __init__(self, ec2: Ec2Port, clock: Clock) -> None:
         self._ec2 = ec2
@@ -49,7 +53,9 @@ class Catalog:
         """
         return tuple(
             Desired(
-                spec, self._subnet_of(spec, instance), self._security_groups(spec.security_groups)
+                spec,
+                self._subnet_of(spec, instance),
+                self._security_groups(spec.security_groups, instance.vpc_id),
             )
             for spec in group.interfaces
         )
@@ -75,24 +81,26 @@ class Catalog:
         if spec.subnets.by_zone is not None:
             return placement.named_for_zone(spec, spec.subnets.by_zone, zone)
         return placement.pick_in_zone(
-            spec, self._candidates(spec.subnets), zone, instance.instance_id
+            spec, self._candidates(spec.subnets, instance.vpc_id), zone, instance.instance_id
         )
 
-    def _candidates(self, selector: SubnetSelector) -> Sequence[Subnet]:
+    def _candidates(self, selector: SubnetSelector, vpc_id: VpcId | None) -> Sequence[Subnet]:
         if selector.ids:
             return self._named(selector.ids)
         wanted = dict(selector.tags or {})
-        key = ("subnet tags", tuple(sorted(wanted.items())))
-        return self._kept(key, lambda: self._ec2.find_subnets(with_tags=wanted))
+        key = ("subnet tags", vpc_id, tuple(sorted(wanted.items())))
+        return self._kept(key, lambda: self._ec2.find_subnets(with_tags=wanted, vpc_id=vpc_id))
 
-    def _security_groups(self, selector: SecurityGroupSelector) -> tuple[SecurityGroupId, ...]:
+    def _security_groups(
+        self, selector: SecurityGroupSelector, vpc_id: VpcId | None
+    ) -> tuple[SecurityGroupId, ...]:
         if selector.ids:
             return tuple(sorted(selector.ids))
         wanted = dict(selector.tags or {})
-        key = ("security group tags", tuple(sorted(wanted.items())))
-        found = self._kept(key, lambda: self._ec2.find_security_groups(wanted))
+        key = ("security group tags", vpc_id, tuple(sorted(wanted.items())))
+        found = self._kept(key, lambda: self._ec2.find_security_groups(wanted, vpc_id))
         if not found:
-            raise SpecRejected(f"no security group has the tags {wanted}")
+            raise SpecRejected(f"no security group has the tags {wanted} in {vpc_id or 'any VPC'}")
         return found
 
     def _kept(self, key: object, look_up: Callable[[], T]) -> T:

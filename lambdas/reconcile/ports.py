@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         SecurityGroupId,
         Subnet,
         SubnetId,
+        VpcId,
     )
     from domain.plan import Create
 
@@ -42,10 +43,15 @@ class Ec2Port(Protocol):
     ) -> Sequence[NetworkInterface]: ...
     def list_subnet_interfaces(self, subnet_id: SubnetId) -> Sequence[NetworkInterface]: ...
     def find_subnets(
-        self, ids: Collection[SubnetId] = (), with_tags: Mapping[str, str] | None = None
+        self,
+        ids: Collection[SubnetId] = (),
+        with_tags: Mapping[str, str] | None = None,
+        vpc_id: VpcId | None = None,
     ) -> Sequence[Subnet]: ...
     def list_reservations(self, subnet_id: SubnetId) -> tuple[IPv4Network, ...]: ...
-    def find_security_groups(self, with_tags: Mapping[str, str]) -> tuple[SecurityGroupId, ...]: ...
+    def find_security_groups(
+        self, with_tags: Mapping[str, str], vpc_id: VpcId | None = None
+    ) -> tuple[SecurityGroupId, ...]: ...
     def create(self, create: Create) -> EniId: ...
     def attach(
         self, eni_id: EniId, instance_id: InstanceId, device_index: int, network_card_index: int

@@ -30,6 +30,7 @@ from domain.model import (
     InstanceState,
     SecurityGroupId,
     SubnetId,
+    VpcId,
 )
 from domain.plan import Create
 
@@ -481,3 +482,13 @@ def test_the_reservations_of_a_subnet_are_listed(leg: Leg) -> None:
 def test_security_groups_are_found_by_tags(leg: Leg) -> None:
     assert leg.ec2.find_security_groups({"use": "multus"}) == (leg.security_group,)
     assert leg.ec2.find_security_groups({"use": "nothing"}) == ()
+
+
+def test_tags_select_in_one_vpc_only(leg: Leg) -> None:
+    elsewhere = VpcId("vpc-00000000000000000")
+    instance = leg.run_instance()
+    vpc_id = leg.ec2.describe_instances({instance})[instance].vpc_id
+    assert len(leg.ec2.find_subnets(with_tags={"use": "multus"}, vpc_id=vpc_id)) == 1
+    assert leg.ec2.find_security_groups({"use": "multus"}, vpc_id) == (leg.security_group,)
+    assert list(leg.ec2.find_subnets(with_tags={"use": "multus"}, vpc_id=elsewhere)) == []
+    assert leg.ec2.find_security_groups({"use": "multus"}, elsewhere) == ()

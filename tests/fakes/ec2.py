@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
     from datetime import datetime
 
+    from domain.model import VpcId
     from domain.plan import Create
     from tests.fakes.calls import PortCalls
     from tests.fakes.clock import FakeClock
@@ -82,6 +83,8 @@ class _World:
 
     subnets: dict[SubnetId, tuple[Subnet, Mapping[str, str]]] = field(default_factory=dict)
     security_groups: dict[SecurityGroupId, Mapping[str, str]] = field(default_factory=dict)
+    vpcs: dict[str, str | None] = field(default_factory=dict)
+    """By subnet and by security group; None where no test asks."""
     instances: dict[InstanceId, _Instance] = field(default_factory=dict)
     interfaces: dict[EniId, _Interface] = field(default_factory=dict)
     requests: dict[str, tuple[object, EniId]] = field(default_factory=dict)
@@ -112,6 +115,7 @@ class FakeEc2:
         *,
         reservations: Sequence[str] = (),
         with_tags: Mapping[str, str] | None = None,
+        vpc_id: str | None = None,
     ) -> None:
         """Add a subnet, IPv6-only when it has no CIDR."""
         subnet = Subnet(
@@ -121,13 +125,20 @@ class FakeEc2:
             tuple(IPv4Network(text) for text in reservations),
         )
         self._world.subnets[subnet.subnet_id] = (subnet, with_tags or {})
+        self._world.vpcs[subnet_id] = vpc_id
 
     def remove_subnet(self, subnet_id: str) -> None:
         """Delete a subnet, as somebody may do under us."""
         del self._world.subnets[SubnetId(subnet_id)]
 
-    def add_security_group(self, group_id: str, with_tags: Mapping[str, str] | None = None) -> None:
+    def add_security_group(
+        self,
+        group_id: str,
+        with_tags: Mapping[str, str] | None = None,
+        vpc_id: str | None = None,
+    ) -> None:
         """Add a security group."""
+        self._world.vpcs[group_id] = vpc_id
         self._world.security_groups[SecurityGroupId(group_id)] = with_tags or {}
 
     def launch(
@@ -267,14 +278,21 @@ class FakeEc2:
             return [eni for eni in self._visible() if eni.subnet_id == subnet_id]
 
     def find_subnets(
-        self, ids: Collection[SubnetId] = (), with_tags: Mapping[str, str] | None = None
+        self,
+        ids: Collection[SubnetId] = (),
+        with_tags: Mapping[str, str] | None = None,
+        vpc_id: VpcId | None = None,
     ) -> list[Subnet]:
         """Return the subnets that exist of these, or those with these tags."""
         with self.calls.made("find_subnets"):
             return [
                 replace(subnet, reservations=())
                 for subnet, own_tags in self._world.subnets.values()
-                if (subnet.subnet_id in ids if ids else _has(own_tags, with_tags or {}))
+                if (
+                    subnet.subnet_id in ids
+                    if ids
+                    else _has(own_tags, with_tags or {}) and self._is_in(subnet.subnet_id, vpc_id)
+                )
             ]
 
     def list_reservations(self, subnet_id: SubnetId) -> tuple[IPv4Network, ...]:
@@ -283,14 +301,19 @@ class FakeEc2:
             subnet, _ = self._world.subnets[subnet_id]
             return subnet.reservations
 
-    def find_security_groups(self, with_tags: Mapping[str, str]) -> tuple[SecurityGroupId, ...]:
+    def _is_in(self, resource_id: str, vpc_id: VpcId | None) -> bool:
+        return vpc_id in (None, self._world.vpcs[resource_id])
+
+    def find_security_groups(
+        self, with_tags: Mapping[str, str], vpc_id: VpcId | None = None
+    ) -> tuple[SecurityGroupId, ...]:
         """Return the security groups with these tags, in order."""
         with self.calls.made("find_security_groups"):
             return tuple(
                 sorted(
                     group_id
                     for group_id, own_tags in self._world.security_groups.items()
-                    if _has(own_tags, with_tags)
+                    if _has(own_tags, with_tags) and self._is_in(group_id, vpc_id)
                 )
             )
 

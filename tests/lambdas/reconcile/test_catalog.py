@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import TYPE_CHECKING
 
 import pytest
 
 from domain.config import SecurityGroupSelector, SubnetSelector
 from domain.errors import NoSubnetInZone, SpecRejected, Throttled
-from domain.model import SecurityGroupId, SubnetId
+from domain.model import SecurityGroupId, SubnetId, VpcId
 from lambdas.reconcile.catalog import KEEP_FOR
 
 if TYPE_CHECKING:
@@ -110,3 +111,27 @@ def test_subnets_come_with_their_reservations_and_without_those_that_are_gone(
     assert list(known) == ["subnet-r"]
     assert [str(net) for net in known[SubnetId("subnet-r")].reservations] == ["10.20.0.16/28"]
     assert world.catalog.subnets([]) == {}
+
+
+def test_tags_select_in_the_nodes_own_vpc_only(build: Builders, world: World) -> None:
+    """Two clusters in two VPCs whose networks carry the same tags."""
+    for vpc in ("vpc-ours", "vpc-theirs"):
+        for number in range(8):
+            world.ec2.add_subnet(
+                f"subnet-{vpc}-{number}",
+                "us-east-1a",
+                "10.30.0.0/24",
+                with_tags={"use": "n6"},
+                vpc_id=vpc,
+            )
+        world.ec2.add_security_group(f"sg-{vpc}", {"use": "n6"}, vpc_id=vpc)
+    spec = build.spec(
+        subnets=SubnetSelector(tags={"use": "n6"}),
+        security_groups=SecurityGroupSelector(tags={"use": "n6"}),
+    )
+    group = build.config([spec]).node_groups[0]
+    for vpc in ("vpc-ours", "vpc-theirs"):
+        instance = dataclasses.replace(build.instance(), vpc_id=VpcId(vpc))
+        (desired,) = world.catalog.desired(group, instance)
+        assert desired.subnet_id.startswith(f"subnet-{vpc}-")
+        assert desired.security_group_ids == (f"sg-{vpc}",)
