@@ -75,9 +75,9 @@ def test_an_account_and_partition_is_read_once() -> None:
         first = IAMBackend("aws", "210987654321")
         second = IAMBackend("aws", "210987654321")
         IAMBackend("aws-cn", "210987654321")
-    assert reads == ["210987654321", "210987654321"]
-    assert [each.arn for each in first.aws_managed_policies] == [
-        each.arn for each in second.aws_managed_policies
-    ]
-    first.aws_managed_policies[0].attachment_count = 7
-    assert second.aws_managed_policies[0].attachment_count == 0
+        assert reads == ["210987654321", "210987654321"]
+        assert [each.arn for each in first.aws_managed_policies] == [
+            each.arn for each in second.aws_managed_policies
+        ]
+        first.aws_managed_policies[0].attachment_count = 7
+        assert second.aws_managed_policies[0].attachment_count == 0
