@@ -148,6 +148,10 @@ class TerminationReconciler:
         return _Mended(plan, len(plan.deletions) - len(undeleted), (*faults, *undeleted))
 
     def _complete(self, item: Termination, mended: _Mended) -> Outcome:
+        """Answer the hook; one of a group taken out of the configuration is gone with it, or not ours to answer."""
+        if self._config.node_group_of(item.group_name) is None:
+            reason = f"group {item.group_name} is not in this stack's configuration"
+            return self._outcome(item, Result.IGNORED, reason, None, mended.deleted)
         ours = self._autoscaling.complete(
             item.group_name, self._hook_name, item.instance_id, item.token, LifecycleResult.CONTINUE
         )

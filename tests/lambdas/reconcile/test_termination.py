@@ -16,7 +16,7 @@ from domain.errors import (
     WrongState,
 )
 from domain.lifecycle import InstanceTerminated, LifecycleResult, Place
-from domain.model import EniStatus, InstanceId
+from domain.model import EniStatus, GroupName, InstanceId
 from domain.outcome import Result
 
 if TYPE_CHECKING:
@@ -278,3 +278,18 @@ def test_events_of_all_kinds_are_worked_together_each_by_its_own(world: World) -
     assert [outcome.transition for outcome in outcomes] == ["terminate", "terminate", "terminated"]
     assert world.enis(gone) == []
     assert len(world.enis(pooled)) == 2
+
+
+def test_a_message_of_a_group_taken_out_of_the_configuration_cleans_up_and_ends_there(
+    world: World,
+) -> None:
+    """Its hook goes with it and the role may not answer any more: a retry would only be denied again."""
+    (node,) = world.launch_and_serve()
+    world.ec2.detach(world.enis(node)[0].eni_id)
+    world.clock.wait(5)
+    world.scale_in(node)
+    leaving = dataclasses.replace(world.leaving(node), group_name=GroupName("former"))
+    world.calls.fail("complete", AccessDenied("may not complete"), times=1000)
+    (outcome,) = run(world, leaving)
+    assert (outcome.result, outcome.deleted) == (Result.IGNORED, 1)
+    assert outcome.reason == "group former is not in this stack's configuration"
