@@ -50,6 +50,8 @@ PATIENCE = timedelta(seconds=40)
 """How long a run stays with a node that makes no progress; then its message waits in the queue instead of in here."""
 LOST_AFTER = timedelta(seconds=20)
 """A network interface that is still not found so long after its create was answered is gone, not merely invisible."""
+MOST_REMEMBERED = 1_000
+"""Of how many nodes an execution environment remembers spent tokens. Forgetting one costs LOST_AFTER, nothing else."""
 SLACK = timedelta(milliseconds=250)
 """Nodes due within this are looked at together: one describe serves them all."""
 
@@ -132,6 +134,8 @@ class LaunchReconciler:
         self._pace = pacing.AttachPace()
         self._conflicts: dict[tuple[InstanceId, str], int] = {}
         self._taken: dict[SubnetId, set[str]] = {}
+        # Generations outlive a run where they can: EC2 repeats what a token once made, deleted or not.
+        self._spent: dict[tuple[InstanceId, datetime], dict[str, int]] = {}
 
     def run(self, launches: Sequence[Launch], deadline: datetime) -> list[Outcome]:
         """Return what came of each launch, in order.
@@ -141,6 +145,8 @@ class LaunchReconciler:
             deadline: when the run must have ended.
         """
         self._conflicts, self._taken = {}, {}
+        if len(self._spent) > MOST_REMEMBERED:
+            self._spent.clear()
         now = self._clock.now()
         nodes = {launch: self._begin(launch, now) for launch in launches}
         while working := [node for node in nodes.values() if node.outcome is None]:
@@ -264,6 +270,8 @@ class LaunchReconciler:
         )
         if fresh:
             node.instance = instances.get(instance_id)
+        if node.instance is not None:
+            node.lost = self._spent.setdefault((instance_id, node.instance.launched_at), node.lost)
         node.looks += 1
         if before != (node.instance, node.interfaces):
             node.progress_at = now
@@ -437,6 +445,9 @@ class LaunchReconciler:
             faults = [item.error for item in self._executor.carry_out(plan.work) if item.error]
             faults += (undeleted := self._executor.delete(plan.deletions))
             node.deleted += len(plan.deletions) - len(undeleted)
+            for eni in left:
+                if eni.eni_id in plan.deletions and (interface := eni.tags.get(tags.INTERFACE)):
+                    node.lost[interface] = node.lost.get(interface, 0) + 1
         except EniLifecycleError as error:
             faults = [error]
         for fault in faults:

@@ -380,3 +380,18 @@ def test_a_fleet_wide_drift_is_mended_as_far_as_the_time_goes_and_orphans_still_
     report = world.fleet.run(world.clock.now())
     assert (report.outcomes, report.deleted) == ((), 1)
     assert len(world.run_fleet().outcomes) == 5
+
+
+def test_an_adoption_that_fails_every_time_costs_every_run_the_same(
+    make_world: type[World],
+) -> None:
+    """What a failed run made and deleted is not waited for again when EC2 repeats the answer to its token."""
+    world = make_world(adopt_running=True)
+    world.launch(hooked=False, max_interfaces=2)
+    for _ in range(4):
+        started = world.clock.now()
+        (outcome,) = world.run_fleet().outcomes
+        assert outcome.error is not None
+        assert outcome.error.code == "attachment-limit-reached"
+        assert world.clock.now() - started < timedelta(seconds=10)
+        world.clock.wait(300)
