@@ -15,7 +15,7 @@ import authoring
 from cli.demo import platform, report
 from cli.demo.cdk import Cdk, CdkFailedError
 from cli.demo.faults import DemoFault, inject
-from cli.demo.promises import IN_SERVICE, Observer, broken_promises
+from cli.demo.promises import IN_SERVICE, Observer, broken_promises, left_behind
 from cli.demo.watch import Watch
 from cli.loading import load_or_exit
 from localaws.account import Account, Settings
@@ -47,7 +47,11 @@ def demo(
     ] = 4,
     interfaces: Annotated[
         int | None,
-        typer.Option(min=1, max=14, help="Interfaces per node, instead of the configuration's."),
+        typer.Option(
+            min=1,
+            max=platform.MAX_INTERFACES,
+            help="Interfaces per node, instead of the configuration's.",
+        ),
     ] = None,
     fault: Annotated[DemoFault | None, typer.Option(help="Something to let go wrong.")] = None,
     keep_running: Annotated[
@@ -62,7 +66,10 @@ def demo(
     load_or_exit(config)
     document = yaml.safe_load(config.read_text(encoding="utf-8"))
     if interfaces is not None:
-        platform.with_interfaces(document, interfaces)
+        for group in platform.with_interfaces(document, interfaces):
+            console.print(
+                f"{group} launches {platform.LARGEST_TYPE}: its types do not take {interfaces} Multus interfaces"
+            )
     # Short enough to watch: the reconciler comes every minute, a crashed run's message after one.
     document["reconcile"] = {**document.get("reconcile", {}), "interval_minutes": 1}
     document["hook"] = {"heartbeat_timeout_s": 180}
@@ -73,10 +80,10 @@ def demo(
                 nodes, fault, keep_running=keep_running
             )
         except CdkFailedError as failed:
-            console.print(f"[red]{failed}[/]", markup=True)
+            console.print(str(failed), style="red", markup=False)
             raise typer.Exit(1) from failed
     for line in faults:
-        console.print(f"[red]✗ {line}[/]")
+        console.print(f"✗ {line}", style="red", markup=False)
     if faults:
         raise typer.Exit(1)
     console.print("[green]✓ everything was as promised[/]")
@@ -106,13 +113,16 @@ class _Demo:
         faults = self._scale_out(wanted, fault, watch, made)
         seen, enis = observer.nodes(), observer.enis()
         self._console.print(report.enis_by_node(seen, enis))
-        faults += broken_promises(config, seen, enis)
+        faults += broken_promises(config, seen, enis) + left_behind(seen, enis)
+        figures = report.figures(
+            list(watch.traces.values()),
+            self._account.calls.where(report.is_launch_call),
+            self._account.functions.metrics(),
+        )
         if keep_running:
             self._wait_for_a_person(made)
         faults += self._scale_in(made, watch, observer)
-        launch_calls = self._account.calls.where(report.is_launch_call)
-        blobs = self._account.functions.metrics()
-        self._console.print(report.figures(watch.traces.values(), launch_calls, blobs))
+        self._console.print(figures)
         return faults
 
     def _deploy(self) -> tuple[Config, platform.Platform]:
@@ -141,18 +151,22 @@ class _Demo:
             self._console.print(f"[yellow]fault: {fault.story}[/]")
         self._console.print(f"[bold]scale out[/] to {sum(wanted.values())} nodes")
         self._set_desired(wanted)
-        if injection is not None and not injection.heals_itself:
+        if injection is not None and injection.undo is not None:
             watch.until(
-                lambda _: any(trace.gone_s for trace in watch.traces.values()), LOSSES_WITHIN_S
+                lambda _: injection.happened() and any(t.gone_s for t in watch.traces.values()),
+                LOSSES_WITHIN_S,
             )
             self._console.print("[yellow]addresses come free[/]")
             injection.undo()
         total = sum(wanted.values())
-        if watch.until(
+        faults = []
+        if not watch.until(
             lambda nodes: _in_service(nodes) == total == len(nodes), IN_SERVICE_WITHIN_S
         ):
-            return []
-        return [f"not every node came into service within {IN_SERVICE_WITHIN_S} s"]
+            faults.append(f"not every node came into service within {IN_SERVICE_WITHIN_S} s")
+        if injection is not None and not injection.happened():
+            faults.append("the fault never showed its effect")
+        return faults
 
     def _scale_in(self, made: platform.Platform, watch: Watch, observer: Observer) -> list[str]:
         self._console.print("[bold]scale in[/] to none")

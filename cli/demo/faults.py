@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
+from domain.errors import SubnetExhausted
 from localaws.faults import Fault, FaultKind
 
 if TYPE_CHECKING:
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
 
     from localaws.account import Account
     from localaws.events.envelope import Event
+    from localaws.faults import InjectedFault
 
 LAUNCH = "EC2 Instance-launch Lifecycle Action"
 
@@ -51,10 +53,10 @@ _STORIES = {
 class Injection:
     """A fault at work."""
 
-    undo: Callable[[], None]
-    """Ends what would go on for ever; called once the effect was seen."""
-    heals_itself: bool = True
-    """Whether every node comes into service without `undo`."""
+    happened: Callable[[], bool]
+    """Whether it did go wrong; if it never does, a run has shown nothing."""
+    undo: Callable[[], None] | None = None
+    """Ends what would go on for ever, to be called once it has happened; None: every node comes into service anyway."""
 
 
 def inject(fault: DemoFault, account: Account, subnets: Mapping[str, str]) -> Injection:
@@ -66,31 +68,37 @@ def inject(fault: DemoFault, account: Account, subnets: Mapping[str, str]) -> In
         subnets: the Multus subnets by id, with their zones.
     """
     if fault is DemoFault.THROTTLE:
-        for action in ("CreateNetworkInterface", "AttachNetworkInterface"):
-            _every_second(account, action)
-    elif fault is DemoFault.DUPLICATE:
+        actions = ("CreateNetworkInterface", "AttachNetworkInterface")
+        throttles = [_every_second(account, action) for action in actions]
+        return Injection(lambda: all(throttle.fired for throttle in throttles))
+    if fault is DemoFault.DUPLICATE:
         account.events.duplicate(_is_lifecycle, times=None)
-    elif fault is DemoFault.LOST_EVENT:
-        account.events.lose(lambda event: event["detail-type"] == LAUNCH, times=1)
-    elif fault is DemoFault.CRASH:
-        account.faults.inject(Fault("CreateNetworkInterface", FaultKind.CRASH_AFTER))
-    else:
-        fillers = _fill(account, next(iter(subnets)))
-        return Injection(lambda: _empty(account, fillers), heals_itself=False)
-    return Injection(account.faults.clear)
+        return Injection(lambda: any(_is_lifecycle(event) for event in account.events.emitted))
+    if fault is DemoFault.LOST_EVENT:
+        lost = account.events.lose(lambda event: event["detail-type"] == LAUNCH, times=1)
+        return Injection(lambda: lost.times == 0)
+    if fault is DemoFault.CRASH:
+        crash = account.faults.inject(Fault("CreateNetworkInterface", FaultKind.CRASH_AFTER))
+        return Injection(lambda: bool(crash.fired))
+    fillers = _fill(account, next(iter(subnets)))
+    return Injection(lambda: _was_abandoned(account), lambda: _empty(account, fillers))
+
+
+def _was_abandoned(account: Account) -> bool:
+    return any(blob.get("reason") == SubnetExhausted.code for blob in account.functions.metrics())
 
 
 def _is_lifecycle(event: Event) -> bool:
     return str(event["detail-type"]).endswith("Lifecycle Action")
 
 
-def _every_second(account: Account, action: str) -> None:
+def _every_second(account: Account, action: str) -> InjectedFault:
     counted = iter(range(1_000_000))
 
     def is_second(_params: Mapping[str, Any]) -> bool:
         return next(counted) % 2 == 0
 
-    account.faults.inject(Fault(action, FaultKind.THROTTLE, times=None, when=is_second))
+    return account.faults.inject(Fault(action, FaultKind.THROTTLE, times=None, when=is_second))
 
 
 def _fill(account: Account, subnet_id: str) -> list[str]:

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from authoring.instance_types import known_types
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
@@ -17,6 +19,11 @@ if TYPE_CHECKING:
 
 VPC = ipaddress.IPv4Network("10.0.0.0/16")
 MAX_NODES = 1000
+USUAL_TYPE = "m5.4xlarge"
+"""What a group launches whose configuration names no type."""
+LARGEST_TYPE = "m5.24xlarge"
+"""Takes 15 network interfaces on one card: the primary one and MAX_INTERFACES."""
+MAX_INTERFACES = 14
 
 
 @dataclass
@@ -40,20 +47,28 @@ class Platform:
         path.write_text(yaml.safe_dump(self.document, sort_keys=False), encoding="utf-8")
 
 
-def with_interfaces(document: dict[str, Any], count: int) -> None:
-    """Give every node group of a configuration so many interfaces: the first ones, or more like the last."""
+def with_interfaces(document: dict[str, Any], count: int) -> list[str]:
+    """Give every node group of a configuration so many interfaces: the first ones, or more like the last.
+
+    A group whose instance types take fewer launches a larger type instead; the names of such groups are returned.
+    """
+    enlarged = []
     for group in document["node_groups"]:
         wanted = group["interfaces"][:count]
         pattern = {
             key: value
             for key, value in wanted[-1].items()
-            if key not in ("device_index", "ipv6", "pod_ranges")
+            if key not in ("device_index", "network_card", "ipv4", "ipv6", "pod_ranges")
         }
-        pattern = {key: value for key, value in pattern.items() if key != "ipv4"}
         wanted += [
             {**pattern, "name": f"extra{number}"} for number in range(1, count - len(wanted) + 1)
         ]
         group["interfaces"] = wanted
+        types = group.get("instance_types") or [USUAL_TYPE]
+        if any(known_types()[name].interfaces_by_card[0] < count + 1 for name in types):
+            group["instance_types"] = [LARGEST_TYPE]
+            enlarged.append(str(group["name"]))
+    return enlarged
 
 
 def build(account: Account, document: dict[str, Any]) -> Platform:
@@ -63,6 +78,8 @@ def build(account: Account, document: dict[str, Any]) -> Platform:
         account: where.
         document: a valid configuration, as YAML reads it; it is changed in place.
     """
+    for elsewhere in ("account", "region", "alarm_topic_arn"):
+        document.pop(elsewhere, None)
     network = _Network(account.client("ec2"))
     zones = sorted({zone for spec in _interfaces(document) for zone in _zones(spec)}) or [
         "us-east-1a",
@@ -73,7 +90,7 @@ def build(account: Account, document: dict[str, Any]) -> Platform:
         _rewrite_security_groups(spec, network)
     groups = tuple(group["auto_scaling_group"] for group in document["node_groups"])
     for group in document["node_groups"]:
-        types = group.get("instance_types") or ["m5.4xlarge"]
+        types = group.get("instance_types") or [USUAL_TYPE]
         _make_group(account, network, group["auto_scaling_group"], types[0], zones)
     return Platform(document, groups, tuple(zones), network.multus_subnets)
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import ipaddress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from domain import tags
+from domain.config import Ipv4Mode
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -107,6 +109,16 @@ def broken_promises(
     return faults
 
 
+def left_behind(nodes: Iterable[NodeView], enis: Iterable[EniView]) -> list[str]:
+    """Return, for a person, every network interface whose node is not there any more."""
+    present = {node.instance_id for node in nodes}
+    return [
+        f"{eni.eni_id} is left of {eni.instance_id or 'no node'}, which is gone"
+        for eni in enis
+        if eni.instance_id not in present
+    ]
+
+
 def _of_node(node: NodeView, specs: Sequence[InterfaceSpec], own: Sequence[EniView]) -> list[str]:
     promised = sorted(spec.name for spec in specs)
     present = sorted(eni.tags.get(tags.INTERFACE, "?") for eni in own)
@@ -128,13 +140,42 @@ def _of_eni(node: NodeView, spec: InterfaceSpec, eni: EniView) -> list[str]:
         "is attached to its node": eni.is_attached
         and attachment.get("InstanceId") == node.instance_id,
         "is in the node's zone": eni.raw["AvailabilityZone"] == node.zone,
+        "is in its subnet": _is_in_its_subnet(node, spec, eni),
+        "has its security groups": _has_its_security_groups(spec, eni),
         f"has {tags.NO_MANAGE}=true": eni.tags.get(tags.NO_MANAGE) == tags.NO_MANAGE_VALUE,
+        "has its configured tags": spec.tags.items() <= eni.tags.items(),
         "has DeleteOnTermination": attachment.get("DeleteOnTermination") is True,
         f"has source/dest check {spec.source_dest_check}": eni.raw["SourceDestCheck"]
         == spec.source_dest_check,
+        "has its IPv4 address": _has_its_address(spec, eni),
         f"has {spec.ipv6_count} IPv6 addresses": len(eni.raw.get("Ipv6Addresses", []))
         == spec.ipv6_count,
         "has its device index": not spec.device_index_fixed
         or attachment.get("DeviceIndex") == spec.device_index,
     }
     return [f"not true that it {promise}" for promise, true in held.items() if not true]
+
+
+def _is_in_its_subnet(node: NodeView, spec: InterfaceSpec, eni: EniView) -> bool:
+    """Return whether it is in a subnet that is named; which subnets have some tags is not known here."""
+    named = spec.subnets
+    if named.by_zone is not None:
+        return bool(named.by_zone.get(node.zone) == eni.raw["SubnetId"])
+    return not named.ids or eni.raw["SubnetId"] in named.ids
+
+
+def _has_its_security_groups(spec: InterfaceSpec, eni: EniView) -> bool:
+    """Return whether it has the groups that are named, or some when they are selected by tag."""
+    present = {group["GroupId"] for group in eni.raw.get("Groups", [])}
+    return present == set(spec.security_groups.ids) if spec.security_groups.ids else bool(present)
+
+
+def _has_its_address(spec: InterfaceSpec, eni: EniView) -> bool:
+    """Return whether it has one IPv4 address, outside the ranges kept for pods; none on an IPv6-only interface."""
+    present = [item["PrivateIpAddress"] for item in eni.raw.get("PrivateIpAddresses", [])]
+    if spec.ipv4 is Ipv4Mode.NONE:
+        return not present
+    pods = [ipaddress.IPv4Network(text) for text in spec.pod_ranges]
+    return len(present) == 1 and not any(
+        ipaddress.IPv4Address(address) in network for address in present for network in pods
+    )

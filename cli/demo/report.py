@@ -6,9 +6,12 @@ from collections import Counter
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
+from rich.console import Group
 from rich.table import Table
+from rich.text import Text
 
 from domain import tags
+from localaws.calls import OK
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -18,50 +21,42 @@ if TYPE_CHECKING:
     from localaws.calls import Call
 
 
-def enis_by_node(nodes: Sequence[NodeView], enis: Sequence[EniView]) -> Table:
-    """Return a table of node and interface with everything that matters of the ENI."""
-    table = Table(
-        title="\nNode × interface",
-        title_justify="left",
-        box=None,
-        pad_edge=False,
-        header_style="bold",
-    )
-    for column in (
-        "node",
-        "interface",
-        "ENI",
-        "subnet, zone",
-        "addresses",
-        "index",
-        "what matters",
-    ):
-        table.add_column(column, overflow="fold")
+def enis_by_node(nodes: Sequence[NodeView], enis: Sequence[EniView]) -> Group:
+    """Return, node by node, a table of its interfaces with everything that matters of each ENI."""
+    parts: list[Text | Table] = []
     for node in sorted(nodes, key=lambda item: (item.group, item.instance_id)):
         own = sorted(
             (eni for eni in enis if eni.instance_id == node.instance_id),
             key=lambda eni: eni.attachment.get("DeviceIndex", 0),
         )
+        table = Table(
+            box=None,
+            pad_edge=False,
+            padding=(0, 1, 0, 0),
+            show_header=not parts,
+            header_style="dim",
+        )
+        for heading, width in _COLUMNS.items():
+            table.add_column(heading, width=width, overflow="fold")
         for eni in own:
-            table.add_row(
-                f"{node.instance_id}\n{node.group}" if eni is own[0] else "", *_cells(eni)
-            )
-    return table
+            table.add_row(*_cells(eni))
+        parts += [Text(f"\n{node.instance_id}  {node.group}  {node.zone}", "bold"), table]
+    return Group(*parts)
+
+
+_COLUMNS = {"interface": 15, "ENI, subnet": 24, "addresses": 22, "what matters": 15}
+"""Column widths in which names, ids and most addresses stay whole; with the gaps they fill a terminal of 80."""
 
 
 def _cells(eni: EniView) -> tuple[str, ...]:
     attachment = eni.attachment
     card = attachment.get("NetworkCardIndex", 0)
-    index = str(attachment.get("DeviceIndex", "-"))
-    with_node = (
-        "deleted with the node" if attachment.get("DeleteOnTermination") else "OUTLIVES THE NODE"
-    )
+    index = f"index {attachment.get('DeviceIndex', '-')}{f' card {card}' if card else ''}"
+    with_node = "goes with node" if attachment.get("DeleteOnTermination") else "OUTLIVES NODE"
     return (
-        eni.tags.get(tags.INTERFACE, "?"),
-        eni.eni_id,
-        f"{eni.raw['SubnetId']}\n{eni.raw['AvailabilityZone']}",
+        f"{eni.tags.get(tags.INTERFACE, '?')}\n{index}",
+        f"{eni.eni_id}\n{eni.raw['SubnetId']}\n{eni.raw['AvailabilityZone']}",
         "\n".join(_addresses(eni.raw)),
-        f"{index}\ncard {card}" if card else index,
         f"no_manage={eni.tags.get(tags.NO_MANAGE, 'MISSING')}\n{with_node}",
     )
 
@@ -94,10 +89,13 @@ def figures(
         table.add_row("API calls per node to launch it", f"{len(calls) / len(took):.1f}")
     if hooks:
         table.add_row(
-            "hook opened to CONTINUE", f"median {median(hooks):.1f} s, slowest {max(hooks):.1f} s"
+            "hook opened to CONTINUE",
+            f"median {median(hooks):.1f} s, slowest {max(hooks):.1f} s (± 1 s, as events tell the time)",
         )
+    refused = Counter(call.action for call in calls if call.outcome != OK)
     for action, number in Counter(call.action for call in calls).most_common():
-        table.add_row(f"  {action}", str(number))
+        failed = f", {refused[action]} of them refused or unanswered" if refused[action] else ""
+        table.add_row(f"  {action}", f"{number}{failed}")
     table.add_row("throttled answers", str(sum(call.throttled for call in calls)))
     for reason, number in _abandons(blobs).items():
         table.add_row(f"launches abandoned: {reason}", str(number))

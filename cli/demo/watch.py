@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 LOOK_EVERY_S = 0.2
 ROWS = 24
 """More nodes than this are counted instead of listed."""
+_COLUMNS = {"node": 19, "zone": 10, "state": 19, "ENIs": 5, "launch": 7}
+"""Column widths in which ids and states stay whole; a terminal of 80 leaves 15 for the group."""
 
 
 @dataclass
@@ -85,7 +87,7 @@ class Watch:
         present = {node.instance_id for node in nodes}
         for trace in self.traces.values():
             if trace.node.instance_id not in present and trace.gone_s is None:
-                trace.gone_s = now_s
+                trace.gone_s, trace.attached = now_s, 0
                 self._say(trace, "gone", now_s)
         return nodes
 
@@ -105,13 +107,14 @@ class Watch:
             age_s = now_s - self._since_s
             self._console.print(
                 f"  {trace.node.group:<22} {trace.node.instance_id}  {trace.node.zone}  {age_s:5.1f} s  "
-                f"{state:<17} {trace.attached}/{self._promised[trace.node.group]} interfaces"
+                f"{state:<19} {trace.attached}/{self._promised[trace.node.group]} interfaces"
             )
 
     def _table(self, now_s: float) -> Table:
-        table = Table(box=None, pad_edge=False, header_style="bold")
-        for column in ("node group", "node", "zone", "state", "interfaces", "since launch"):
-            table.add_column(column)
+        table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold")
+        table.add_column("node group", no_wrap=True)
+        for column, width in _COLUMNS.items():
+            table.add_column(column, width=width)
         shown = sorted(
             self.traces.values(), key=lambda trace: (trace.node.group, trace.first_seen_s)
         )
