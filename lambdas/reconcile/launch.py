@@ -50,6 +50,8 @@ PATIENCE = timedelta(seconds=40)
 """How long a run stays with a node that makes no progress; then its message waits in the queue instead of in here."""
 LOST_AFTER = timedelta(seconds=20)
 """A network interface that is still not found so long after its create was answered is gone, not merely invisible."""
+LOOKS_TO_BE_UNKNOWN = 2
+"""One look that does not show an old instance may be a miss: EC2 is eventually consistent."""
 MOST_REMEMBERED = 1_000
 """Of how many nodes an execution environment remembers spent tokens. Forgetting one costs LOST_AFTER, nothing else."""
 SLACK = timedelta(milliseconds=250)
@@ -287,6 +289,8 @@ class LaunchReconciler:
             return NodePlan(str(node.failure), failure=node.failure)
         open_for = decide.hook_open_for(launch.opened_at, self._clock.now())
         unseen = decide.plan_unseen(launch.instance_id, node.instance, open_for)
+        if node.instance is None and node.looks < LOOKS_TO_BE_UNKNOWN:
+            unseen = None
         if node.instance is None or unseen is not None:
             return unseen or NodePlan("not visible yet", waiting=True)
         group = self._group_of(node)

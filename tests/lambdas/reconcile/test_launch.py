@@ -771,3 +771,15 @@ def test_a_message_of_a_group_taken_out_of_the_configuration_ends_there(world: W
     assert outcome.result is Result.IGNORED
     assert world.calls.total == before
     assert outcome.reason == "group former is not in this stack's configuration"
+
+
+def test_one_look_that_shows_no_instance_abandons_no_old_launch(world: World) -> None:
+    """DescribeInstances is eventually consistent: a single miss is no proof, however long the hook is open."""
+    node = world.launch()
+    launch = world.launching(node)
+    world.clock.wait(INVISIBLE_FOR.total_seconds())
+    world.ec2.forget(node)
+    world.clock.after(0.4, lambda: world.ec2.launch(node, launch.group_name, "subnet-nodes"))
+    (outcome,) = world.run_launches(launch)
+    assert outcome.result is Result.CONTINUED
+    assert world.action(node).results == [CONTINUE]
