@@ -112,7 +112,8 @@ class Watch:
 
     def _table(self, now_s: float) -> Table:
         table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold")
-        table.add_column("node group", no_wrap=True)
+        left = max(1, self._console.width - sum(width + 1 for width in _COLUMNS.values()))
+        table.add_column("node group", no_wrap=True, max_width=left)
         for column, width in _COLUMNS.items():
             table.add_column(column, width=width)
         shown = sorted(
