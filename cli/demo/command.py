@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import sys
 import threading
 from pathlib import Path
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parents[2]
 BUILD = ROOT / "build" / "demo"
+"""Each run has a folder of its own in it, for several may go on at once; it stays when the tool fails, for its logs."""
 IN_SERVICE_WITHIN_S = 240
 GONE_WITHIN_S = 120
 LOSSES_WITHIN_S = 60
@@ -99,6 +102,7 @@ class _Demo:
         self._account = account
         self._endpoint = endpoint
         self._document = document
+        self._folder = BUILD / str(os.getpid())
 
     def run(self, nodes: int, fault: DemoFault | None, *, keep_running: bool) -> list[str]:
         """Play the whole thing and return what was not as promised.
@@ -123,6 +127,7 @@ class _Demo:
             self._wait_for_a_person(made)
         faults += self._scale_in(made, watch, observer)
         self._console.print(figures)
+        shutil.rmtree(self._folder)
         return faults
 
     def _deploy(self) -> tuple[Config, platform.Platform]:
@@ -130,7 +135,7 @@ class _Demo:
             "A platform team's account: VPC, subnets, Auto Scaling groups ..."
         ):
             made = platform.build(self._account, self._document)
-            path = BUILD / "config.yaml"
+            path = self._folder / "config.yaml"
             made.write(path)
         config = authoring.resolve(load_or_exit(path))
         cdk = Cdk(ROOT, self._endpoint.environ(), path)
