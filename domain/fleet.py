@@ -21,8 +21,6 @@ if TYPE_CHECKING:
 
 TAKE_OVER_AFTER = timedelta(seconds=60)
 """A hook's event reaches its queue within seconds when it comes at all."""
-HOLD_LIMIT = 4
-"""How many heartbeat time-outs a launch is held that no run can finish, before its DefaultResult decides."""
 
 LAUNCH_WAIT = frozenset({"Pending:Wait", "Warmed:Pending:Wait"})
 TERMINATE_WAIT = frozenset({"Terminating:Wait", "Warmed:Terminating:Wait"})
@@ -53,20 +51,9 @@ def about_waiting(waited: timedelta, *, backlog: bool, heartbeat_timeout_s: int)
     overdue = waited.total_seconds() >= heartbeat_timeout_s
     if waited >= TAKE_OVER_AFTER and (overdue or not backlog):
         return WaitingAction.TAKE_OVER
-    if needs_heartbeat(waited, heartbeat_timeout_s):
+    if pacing.needs_heartbeat(waited.total_seconds(), heartbeat_timeout_s):
         return WaitingAction.HEARTBEAT
     return WaitingAction.LEAVE
-
-
-def needs_heartbeat(waited: timedelta, heartbeat_timeout_s: int) -> bool:
-    """Return whether a launch that stays unfinished for now has its hook's timer restarted."""
-    due = pacing.heartbeat_due(waited.total_seconds(), heartbeat_timeout_s)
-    return due and worth_holding(waited, heartbeat_timeout_s)
-
-
-def worth_holding(waited: timedelta, heartbeat_timeout_s: int) -> bool:
-    """Return whether a launch that could not be finished here is held until the next run."""
-    return waited.total_seconds() < HOLD_LIMIT * heartbeat_timeout_s
 
 
 def plan_repair(node: Node) -> NodePlan:

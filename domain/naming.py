@@ -13,6 +13,11 @@ if TYPE_CHECKING:
 METRICS_NAMESPACE = "MultusEni"
 SERVICE = "multus-eni"
 
+EVENT_SOURCE = "multus-eni"
+"""The source of the events that this product puts on the account's default event bus."""
+LAUNCH_ABANDONED = "Multus ENI Launch Abandoned"
+"""The detail-type of the one event it puts there."""
+
 LAUNCH_HANDLER = "lambdas.handlers.launch.lambda_handler"
 TERMINATE_HANDLER = "lambdas.handlers.terminate.lambda_handler"
 RECONCILE_HANDLER = "lambdas.handlers.reconcile.lambda_handler"

@@ -54,12 +54,16 @@ def retry_delay_s(receive_count: int, *, base_s: int = 5, ceiling_s: int = 60) -
     return int(min(base_s * 2 ** min(max(receive_count - 1, 0), 10), ceiling_s))
 
 
-def heartbeat_due(open_for_s: float, heartbeat_timeout_s: float) -> bool:
-    """Return whether a hook that stays open needs its timer restarted.
+HOLD_LIMIT = 4
+"""How many heartbeat time-outs a launch is held that no run can finish, before its DefaultResult decides."""
+
+
+def needs_heartbeat(open_for_s: float, heartbeat_timeout_s: float) -> bool:
+    """Return whether a hook that stays open for now has its timer restarted.
 
     The timer's last restart is not to be read from any API, so from a third of the first time-out on every run that
-    leaves the hook open restarts it. Not from half: the next reconcile run comes an interval (at most half of a
-    time-out) later, give or take the minute that is EventBridge Scheduler's precision. RecordLifecycleActionHeartbeat cannot go past 100 time-outs or 48 hours (Auto
-    Scaling API reference).
+    leaves the hook open restarts it. Not from half: the next reconcile run comes an interval (at most half of a time-out)
+    later, give or take the minute that is EventBridge Scheduler's precision. Auto Scaling would allow 100 time-outs or 48
+    hours (RecordLifecycleActionHeartbeat, Auto Scaling API reference); nobody waits so long for a node.
     """
-    return open_for_s >= heartbeat_timeout_s / 3
+    return heartbeat_timeout_s / 3 <= open_for_s < HOLD_LIMIT * heartbeat_timeout_s

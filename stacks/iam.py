@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from aws_cdk import Acknowledgment, ArnFormat, Stack, Validations
 from aws_cdk import aws_iam as iam
 
-from domain import tags
+from domain import naming, tags
 from domain.errors import ConfigInvalid, Problem
 
 if TYPE_CHECKING:
@@ -77,6 +77,7 @@ class Permissions:
                 *self._attach(),
                 self._change_owned(),
                 self._answer_hooks(_COMPLETE, _HEARTBEAT),
+                self._announce(),
             ]
         )
 
@@ -101,7 +102,25 @@ class Permissions:
                 *self._attach(),
                 self._change_owned(),
                 self._answer_hooks(_COMPLETE, _HEARTBEAT),
+                self._announce(),
             ]
+        )
+
+    def _announce(self) -> iam.PolicyStatement:
+        """Allow telling the default event bus of abandoned launches, under our own name and nothing else."""
+        bus = self._stack.format_arn(
+            service="events", resource="event-bus", resource_name="default"
+        )
+        return iam.PolicyStatement(
+            sid="AnnounceAbandons",
+            actions=["events:PutEvents"],
+            resources=[bus],
+            conditions={
+                "StringEquals": {
+                    "events:source": naming.EVENT_SOURCE,
+                    "events:detail-type": naming.LAUNCH_ABANDONED,
+                }
+            },
         )
 
     def _describe(self, *actions: str) -> iam.PolicyStatement:

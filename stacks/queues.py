@@ -7,7 +7,7 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
-from domain import fleet, pacing
+from domain import pacing
 
 VISIBILITY_FACTOR = 6
 """Lambda's developer guide, "Using Lambda with Amazon SQS": visibility at least six times the function's timeout."""
@@ -39,7 +39,7 @@ def max_receive_count(*, heartbeat_timeout_s: int) -> int:
     Dead letters are for messages that nothing can be done about any more, so the receives have to outlast the heartbeat
     time-outs for which the reconciler holds a launch open.
     """
-    held_s = fleet.HOLD_LIMIT * heartbeat_timeout_s
+    held_s = pacing.HOLD_LIMIT * heartbeat_timeout_s
     receives, elapsed_s = 1, 0
     while elapsed_s < held_s:
         elapsed_s += pacing.retry_delay_s(receives)

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from mypy_boto3_autoscaling import AutoScalingClient
     from mypy_boto3_ec2 import EC2Client
+    from mypy_boto3_events import EventBridgeClient
     from mypy_boto3_sqs import SQSClient
 
 MAX_CONNECTIONS = 32
@@ -80,4 +81,9 @@ class Clients:
     def sqs(self) -> SQSClient:
         """Return a client that most runs never need: made on demand, for the sake of the cold start."""
         client: SQSClient = self._session.client("sqs", config=_CONFIG)
+        return client
+
+    def events(self) -> EventBridgeClient:
+        """Return another of which the same is true."""
+        client: EventBridgeClient = self._session.client("events", config=_CONFIG)
         return client

@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from domain import fleet as decide
-from domain import tags
+from domain import pacing, tags
 from domain.errors import EniLifecycleError
 from domain.fleet import WaitingAction
 from domain.launch import Node
@@ -164,7 +164,7 @@ class FleetReconciler:
             if action is WaitingAction.TAKE_OVER:
                 lost.append(launch)
             # A launch to take over is held too: it may be a while, or another run, before its turn comes.
-            if decide.needs_heartbeat(waited, heartbeat_timeout_s):
+            if pacing.needs_heartbeat(waited.total_seconds(), heartbeat_timeout_s):
                 held.append(launch)
         heartbeats = 0 if self._bounds.dry_run else self._launches.hold(held)
         return self._take_over(lost, deadline), heartbeats

@@ -20,7 +20,6 @@ from domain.errors import (
     Permanent,
     TokenSpent,
 )
-from domain.fleet import needs_heartbeat
 from domain.lifecycle import LifecycleResult
 from domain.model import InstanceState
 from domain.outcome import Outcome, Result
@@ -504,7 +503,7 @@ class LaunchReconciler:
         error = node.error or DeadlineExceeded("the run ended before every interface was attached")
         open_for = decide.hook_open_for(launch.opened_at, self._clock.now())
         node.outcome = self._outcome(node, Result.RETRY, str(error), error)
-        if needs_heartbeat(open_for, self._heartbeat_timeout_s):
+        if pacing.needs_heartbeat(open_for.total_seconds(), self._heartbeat_timeout_s):
             try:
                 self._heartbeat(launch)
             except EniLifecycleError as fault:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from aws_lambda_powertools.logging import Logger
 from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit, single_metric
 
 from domain import naming
+from domain.errors import EniLifecycleError
 from domain.outcome import Result
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from domain.outcome import Outcome
     from lambdas.aws.session import CallCount
@@ -21,11 +22,24 @@ _WARNINGS = frozenset({Result.RETRY, Result.REJECTED, Result.REPORTED})
 _ERRORS = frozenset({Result.ABANDONED, Result.FAILED})
 
 
+class Bus(Protocol):
+    """Where an abandoned launch is announced."""
+
+    def put(self, detail_type: str, detail: Mapping[str, object]) -> None:
+        """Put one event there.
+
+        Raises:
+            EniLifecycleError: it was not taken.
+        """
+        ...
+
+
 class Reporter:
     """Writes what happened where a person and an alarm will find it."""
 
-    def __init__(self, owner: str) -> None:
+    def __init__(self, owner: str, bus: Bus) -> None:
         self._owner = owner
+        self._bus = bus
         self._logger = Logger(service=naming.SERVICE)
         self._metrics = EphemeralMetrics(namespace=naming.METRICS_NAMESPACE, service=naming.SERVICE)
         self._metrics.set_default_dimensions(owner=owner)
@@ -35,10 +49,13 @@ class Reporter:
         for outcome in outcomes:
             self._record(outcome)
             self._measure(outcome)
+            if outcome.result is Result.ABANDONED:
+                self._announce(outcome)
         if outcomes:
             self._add("ApiCalls", MetricUnit.Count, calls.calls)
             self._add("ThrottledCalls", MetricUnit.Count, calls.throttled)
             self._add("ApiCallsPerNode", MetricUnit.Count, calls.calls / len(outcomes))
+            self._add("ThrottledCallsPerNode", MetricUnit.Count, calls.throttled / len(outcomes))
         self._metrics.flush_metrics()
 
     def fleet(self, report: Report, calls: CallCount) -> None:
@@ -79,6 +96,15 @@ class Reporter:
             write = self._logger.warning
         write(message, extra=outcome.to_log(), exc_info=cause)
         self._logger.set_correlation_id(None)
+
+    def _announce(self, outcome: Outcome) -> None:
+        """Tell the account's event bus; the launch is given up whether anybody hears of it or not."""
+        try:
+            self._bus.put(naming.LAUNCH_ABANDONED, {"owner": self._owner, **outcome.to_log()})
+        except EniLifecycleError as error:
+            self._logger.warning(
+                "the abandoned launch was not announced", extra={"error": str(error)}
+            )
 
     def _measure(self, outcome: Outcome) -> None:
         if outcome.hook_to_continue_s is not None:

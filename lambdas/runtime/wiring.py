@@ -18,6 +18,7 @@ from domain.config import from_json
 from domain.environment import from_environ
 from lambdas.aws.autoscaling import AutoScaling
 from lambdas.aws.ec2 import Ec2
+from lambdas.aws.events import EventBus
 from lambdas.aws.queue import Queue
 from lambdas.aws.session import MAX_CONNECTIONS, Clients
 from lambdas.reconcile.catalog import Catalog
@@ -61,7 +62,7 @@ class Runtime:
     @cached_property
     def reporter(self) -> Reporter:
         """Return the logger and the metrics."""
-        return Reporter(self.environment.owner)
+        return Reporter(self.environment.owner, EventBus(self.clients.events))
 
     @cached_property
     def ec2(self) -> Ec2:

@@ -243,6 +243,18 @@ def _put_metric_data(_scope: Scope, params: Params) -> Iterator[Check]:
     yield Check("cloudwatch:PutMetricData", "*", {"cloudwatch:namespace": (params["Namespace"],)})
 
 
+def _put_events(scope: Scope, params: Params) -> Iterator[Check]:
+    """Check the bus of each entry, with its source and detail-type as context (Service Authorization Reference)."""
+    for entry in params["Entries"]:
+        bus = entry.get("EventBusName", "default")
+        arn = bus if bus.startswith("arn:") else scope.arn("events", f"event-bus/{bus}")
+        context: Context = {
+            "events:source": (entry.get("Source", ""),),
+            "events:detail-type": (entry.get("DetailType", ""),),
+        }
+        yield Check("events:PutEvents", arn, context)
+
+
 def _invoke(scope: Scope, params: Params) -> Iterator[Check]:
     name: str = params["FunctionName"]
     qualifier = f":{params['Qualifier']}" if params.get("Qualifier") else ""
@@ -285,6 +297,7 @@ EXPANSIONS: dict[tuple[str, str], Expansion] = {
     ("logs", "CreateLogStream"): _on_log_stream("CreateLogStream"),
     ("logs", "PutLogEvents"): _on_log_stream("PutLogEvents"),
     ("cloudwatch", "PutMetricData"): _put_metric_data,
+    ("events", "PutEvents"): _put_events,
     ("lambda", "Invoke"): _invoke,
     ("sts", "GetCallerIdentity"): _needs_nothing,
     ("xray", "PutTraceSegments"): _on_nothing("xray:PutTraceSegments"),

@@ -25,6 +25,8 @@ MODELLED_KEYS = frozenset(
         "aws:requesttag",
         "aws:resourcetag",
         "cloudwatch:namespace",
+        "events:detail-type",
+        "events:source",
         "ec2:availabilityzone",
         "ec2:createaction",
         "ec2:instanceid",

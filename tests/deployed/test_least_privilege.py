@@ -31,6 +31,7 @@ def test_no_call_is_denied_and_no_grant_is_unused(deployed: Deployed) -> None:
     _lose_an_event(deployed)
     _drift(deployed)
     _abandon(deployed)
+    _abandon_a_launch_whose_event_was_lost(deployed)
     _terminate(deployed)
     _orphan(deployed)
 
@@ -110,22 +111,22 @@ def _drift(deployed: Deployed) -> None:
 def _abandon(deployed: Deployed) -> None:
     """One interface of a launching node finds its subnet full while the other waits for the instance to run."""
     deployed.account.settings.launch_s = 8
-    deployed.account.faults.inject(
-        Fault(
-            "CreateNetworkInterface",
-            FaultKind.ERROR,
-            when=lambda params: "interface oam" in params["Description"],
-            code="InsufficientFreeAddressesInSubnet",
-            message="The specified subnet does not have enough free addresses to satisfy the request.",
-            status=400,
-        )
-    )
+    deployed.account.faults.inject(_no_address_for("oam"))
     deployed.desire(CONTROL, 4)
     deployed.until(
         lambda: _made(deployed, "DeleteNetworkInterface", naming.LAUNCH_HANDLER), within_s=60
     )
     deployed.account.settings.launch_s = 1
     deployed.until(lambda: len(deployed.nodes()) == 7, within_s=120)
+
+
+def _abandon_a_launch_whose_event_was_lost(deployed: Deployed) -> None:
+    deployed.account.faults.clear()
+    deployed.account.faults.inject(_no_address_for("oam"))
+    deployed.account.events.lose(_is_launch)
+    deployed.desire(CONTROL, 5)
+    deployed.until(lambda: _made(deployed, "PutEvents", naming.RECONCILE_HANDLER), within_s=900)
+    deployed.until(lambda: len(deployed.nodes()) == 8, within_s=120)
     assert deployed.broken_promises() == []
 
 
@@ -150,7 +151,7 @@ def _terminate(deployed: Deployed) -> None:
     deployed.account.client("autoscaling").terminate_instance_in_auto_scaling_group(
         InstanceId=attached.instance_id, ShouldDecrementDesiredCapacity=True
     )
-    deployed.until(lambda: len(deployed.observer.nodes()) == 6, within_s=60)
+    deployed.until(lambda: attached.instance_id not in _ids(deployed), within_s=60)
     deployed.clock.advance(5)
     assert {attached.eni_id, loose.eni_id}.isdisjoint(eni.eni_id for eni in deployed.enis())
 
@@ -167,6 +168,21 @@ def _orphan(deployed: Deployed) -> None:
     )
     deployed.until(
         lambda: eni.eni_id not in {left.eni_id for left in deployed.enis()}, within_s=1800
+    )
+
+
+def _ids(deployed: Deployed) -> set[str]:
+    return {node.instance_id for node in deployed.observer.nodes()}
+
+
+def _no_address_for(interface: str) -> Fault:
+    return Fault(
+        "CreateNetworkInterface",
+        FaultKind.ERROR,
+        when=lambda params: f"interface {interface} of" in params["Description"],
+        code="InsufficientFreeAddressesInSubnet",
+        message="The specified subnet does not have enough free addresses to satisfy the request.",
+        status=400,
     )
 
 

@@ -12,14 +12,12 @@ from hypothesis import strategies as st
 
 from domain import tags
 from domain.fleet import (
-    HOLD_LIMIT,
     TAKE_OVER_AFTER,
     WaitingAction,
     about_waiting,
     find_orphans,
     missing,
     plan_repair,
-    worth_holding,
 )
 from domain.model import AttachmentStatus, EniStatus, InstanceId, InstanceState, SecurityGroupId
 from domain.plan import AddTags, SetDeleteOnTermination, SetSecurityGroups, SetSourceDestCheck
@@ -63,11 +61,6 @@ def test_a_short_hook_is_prolonged_before_it_is_taken_over() -> None:
     waited = TAKE_OVER_AFTER - timedelta(seconds=1)
     action = about_waiting(waited, backlog=False, heartbeat_timeout_s=60)
     assert action is WaitingAction.HEARTBEAT
-
-
-def test_a_launch_that_nobody_can_finish_is_not_held_for_ever() -> None:
-    assert worth_holding(timedelta(seconds=600 * HOLD_LIMIT - 1), 600)
-    assert not worth_holding(timedelta(seconds=600 * HOLD_LIMIT), 600)
 
 
 # Drift.

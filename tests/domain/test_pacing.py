@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.pacing import AttachPace, heartbeat_due, retry_delay_s
+from domain.pacing import HOLD_LIMIT, AttachPace, needs_heartbeat, retry_delay_s
 
 
 @pytest.mark.parametrize(
@@ -62,9 +62,16 @@ def test_an_unfinished_message_comes_back_ever_later() -> None:
 
 
 @pytest.mark.parametrize(
-    ("open_for_s", "due"), [(0, False), (199.9, False), (200, True), (100_000, True)]
+    ("open_for_s", "due"),
+    [
+        (0, False),
+        (199.9, False),
+        (200, True),
+        (600 * HOLD_LIMIT - 1, True),
+        (600 * HOLD_LIMIT, False),
+    ],
 )
-def test_a_timer_is_restarted_from_a_third_of_the_first_time_out_on(
+def test_a_timer_is_restarted_from_a_third_of_the_first_time_out_on_but_not_for_ever(
     open_for_s: float, due: bool
 ) -> None:
-    assert heartbeat_due(open_for_s, 600) is due
+    assert needs_heartbeat(open_for_s, 600) is due

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain import fleet, pacing
+from domain import pacing
 from stacks.queues import max_receive_count, visibility_timeout_s
 
 pytestmark = [pytest.mark.infra, pytest.mark.subprocesses("node")]
@@ -37,7 +37,7 @@ def test_a_silent_runs_message_returns_after(
 def test_retries_outlast_the_time_for_which_a_launch_is_held(heartbeat_timeout_s: int) -> None:
     receives = max_receive_count(heartbeat_timeout_s=heartbeat_timeout_s)
     lasts_s = sum(pacing.retry_delay_s(n) for n in range(1, receives))
-    assert lasts_s >= fleet.HOLD_LIMIT * heartbeat_timeout_s
+    assert lasts_s >= pacing.HOLD_LIMIT * heartbeat_timeout_s
 
 
 @given(heartbeat_timeout_s=heartbeats)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from domain.errors import InvariantBroken, SubnetExhausted, Throttled
+from domain.errors import EniLifecycleError, InvariantBroken, SubnetExhausted, Throttled
 from domain.fleet import Orphans
 from domain.model import EniId
 from domain.outcome import Outcome, Result
@@ -15,7 +15,7 @@ from lambdas.reconcile.fleet import Report
 from lambdas.runtime.reporting import Reporter
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     Written = Callable[[], list[dict[str, Any]]]
 
@@ -52,9 +52,43 @@ def dimensions(blob: dict[str, Any]) -> list[list[str]]:
     return [sorted(each) for each in found]
 
 
-def a_reporter() -> Reporter:
+class Heard:
+    """A bus that keeps what was put there, or takes nothing."""
+
+    def __init__(self, fault: EniLifecycleError | None = None) -> None:
+        self.events: list[tuple[str, Mapping[str, object]]] = []
+        self._fault = fault
+
+    def put(self, detail_type: str, detail: Mapping[str, object]) -> None:
+        if self._fault is not None:
+            raise self._fault
+        self.events.append((detail_type, detail))
+
+
+def a_reporter(bus: Heard | None = None) -> Reporter:
     """Make the reporter inside the test: its logger holds on to the standard output of that moment."""
-    return Reporter("MultusEni-example")
+    return Reporter("MultusEni-example", bus or Heard())
+
+
+def test_only_an_abandoned_launch_is_announced_with_its_reason() -> None:
+    bus = Heard()
+    abandoned = Outcome(Result.ABANDONED, "full", instance_id="i-2", error=SubnetExhausted("full"))
+    a_reporter(bus).outcomes([CONTINUED, abandoned], CallCount())
+    ((detail_type, detail),) = bus.events
+    assert detail_type == "Multus ENI Launch Abandoned"
+    assert detail["owner"] == "MultusEni-example"
+    assert (detail["instance_id"], detail["error_code"]) == ("i-2", "subnet-exhausted")
+
+
+def test_an_announcement_that_fails_is_told_and_changes_nothing(written: Written) -> None:
+    abandoned = Outcome(Result.ABANDONED, "full", error=SubnetExhausted("full"))
+    a_reporter(Heard(Throttled("slow down"))).outcomes([abandoned], CallCount())
+    lines = written()
+    assert [line["message"] for line in records(lines)] == [
+        "abandoned",
+        "the abandoned launch was not announced",
+    ]
+    assert metric(lines, "LaunchAbandoned") == [1]
 
 
 def test_an_outcome_is_one_record_with_the_token_as_its_correlation(written: Written) -> None:

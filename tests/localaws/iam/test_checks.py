@@ -59,6 +59,7 @@ SAMPLES: dict[tuple[str, str], dict[str, Any]] = {
     ("logs", "CreateLogStream"): {"logGroupName": "/aws/lambda/f", "logStreamName": "s"},
     ("logs", "PutLogEvents"): {"logGroupName": "/aws/lambda/f", "logStreamName": "s"},
     ("cloudwatch", "PutMetricData"): {"Namespace": "N"},
+    ("events", "PutEvents"): {"Entries": [{"Source": "s", "DetailType": "t", "Detail": "{}"}]},
     ("lambda", "Invoke"): {"FunctionName": "f"},
     ("sts", "GetCallerIdentity"): {},
     ("xray", "PutTraceSegments"): {},
