@@ -20,6 +20,7 @@ from authoring.shapes import (
     RegionName,
     RetentionDays,
     SecurityGroupIdText,
+    SoughtTagValue,
     StackName,
     SubnetIdText,
     TagKey,
@@ -38,7 +39,7 @@ class _Written(BaseModel):
 class ByTags(_Written):
     """Resources that carry all of these tags."""
 
-    tags: dict[TagKey, TagValue] = Field(min_length=1)
+    tags: dict[TagKey, SoughtTagValue] = Field(min_length=1)
 
 
 class Hook(_Written):

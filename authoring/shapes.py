@@ -269,6 +269,21 @@ def _tag_value(value: str) -> str:
     return value
 
 
+def _sought_value(value: str) -> str:
+    if set(value) & set("*?"):
+        raise refusal(
+            "has a wildcard, which EC2 would follow and IAM would take to the letter",
+            "Write the whole value of the tag.",
+        )
+    return _tag_value(value)
+
+
+SoughtTagValue = Annotated[
+    str,
+    AfterValidator(_sought_value),
+    Field(json_schema_extra={"maxLength": tags.MAX_VALUE_LENGTH, "pattern": "^[^*?]*$"}),
+]
+"""A value to select by: EC2's filters know the wildcards * and ?, a StringEquals in a policy does not."""
 TagKey = Annotated[str, AfterValidator(_tag_key)]
 """A key to select by: any prefix will do."""
 OwnTagKey = Annotated[str, AfterValidator(_own_tag_key)]

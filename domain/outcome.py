@@ -68,7 +68,7 @@ class Outcome:
             "transition": self.transition,
             "interfaces_attached": self.attached,
             "interfaces_deleted": self.deleted,
-            "hook_to_continue_s": self.hook_to_continue_s,
+            "hook_to_continue_s": _rounded(self.hook_to_continue_s),
             "rounds": self.rounds,
         }
         if self.error is not None:
@@ -80,3 +80,8 @@ class Outcome:
             if notes := getattr(self.error, "__notes__", None):
                 fields["notes"] = list(notes)
         return {key: value for key, value in fields.items() if value not in ("", None)}
+
+
+def _rounded(seconds: float | None) -> float | None:
+    """Return milliseconds and no more: an event's time is known to the second only."""
+    return None if seconds is None else round(seconds, 3)

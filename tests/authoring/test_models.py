@@ -232,6 +232,11 @@ REFUSED: dict[str, tuple[dict[Location, Any], str]] = {
         {("tags",): {"a": "v" * 257}},
         f"tags.a: is a tag value of 257 characters (got '{'v' * 257}'). Tag values have at most 256 characters.",
     ),
+    "wildcard in a selector": (
+        {(*FIRST, "subnets"): {"tags": {"network": "n3-*"}}},
+        f"{N3}.subnets.tags.network: has a wildcard, which EC2 would follow and IAM would take to the letter (got "
+        "'n3-*'). Write the whole value of the tag.",
+    ),
     "tag key too long": (
         {("tags",): {"k" * 129: "v"}},
         f"tags.{'k' * 129}: is a tag key of 129 characters (got '{'k' * 129}'). Tag keys have 1 to 128 characters.",
