@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import resource
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
 REPOSITORY = Path(__file__).resolve().parents[1]
-RUNS = 15
+RUNS = 30
 RATIO = 1.12
 LINES = 25
 """How many of the slowest imports are shown."""
@@ -82,16 +83,17 @@ def cpu_s(program: Program) -> float:
     return (after.ru_utime - before.ru_utime) + (after.ru_stime - before.ru_stime)
 
 
-def least_cpu_s(programs: Sequence[Program], runs: int) -> list[float]:
-    """Return the least CPU time of each program.
+def typical_cpu_s(programs: Sequence[Program], runs: int) -> list[float]:
+    """Return the median CPU time of each program, run in turns.
 
-    The least, because whatever else the machine does only adds; in turns, because a machine's speed drifts.
+    In turns, because a machine's speed drifts; the median, because in a drift the least of each program comes from
+    another moment, and their ratio says more about the moments than about the programs.
     """
     seen: list[list[float]] = [[] for _ in programs]
     for _ in range(runs):
         for place, program in enumerate(programs):
             seen[place].append(cpu_s(program))
-    return [min(each) for each in seen]
+    return [statistics.median(each) for each in seen]
 
 
 def function(directory: Path) -> Program:
@@ -151,7 +153,7 @@ def figures(runs: int = RUNS) -> Iterator[Figure]:
         for place in places:
             place.mkdir()
         cached, bare, least = function(places[0]), function(places[1]), floor(places[2])
-        times_s = least_cpu_s([cached, without_bytecode(bare), least], runs)
+        times_s = typical_cpu_s([cached, without_bytecode(bare), least], runs)
     cached_ms, bare_ms, floor_ms = (1000 * seconds for seconds in times_s)
     yield at_most("code compiled before", cached_ms, floor_ms, "ms CPU", RATIO)
     yield Figure("code compiled at the start", bare_ms, floor_ms, "ms CPU")

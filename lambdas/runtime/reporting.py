@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from aws_lambda_powertools.logging import Logger
 from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit, single_metric
@@ -13,25 +13,26 @@ from domain.outcome import Result
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from typing import Protocol
 
     from domain.outcome import Outcome
     from lambdas.aws.session import CallCount
     from lambdas.reconcile.fleet import Report
 
+    class Bus(Protocol):
+        """Where an abandoned launch is announced."""
+
+        def put(self, detail_type: str, detail: Mapping[str, object]) -> None:
+            """Put one event there.
+
+            Raises:
+                EniLifecycleError: it was not taken.
+            """
+            ...
+
+
 _WARNINGS = frozenset({Result.RETRY, Result.REJECTED, Result.REPORTED})
 _ERRORS = frozenset({Result.ABANDONED, Result.FAILED})
-
-
-class Bus(Protocol):
-    """Where an abandoned launch is announced."""
-
-    def put(self, detail_type: str, detail: Mapping[str, object]) -> None:
-        """Put one event there.
-
-        Raises:
-            EniLifecycleError: it was not taken.
-        """
-        ...
 
 
 class Reporter:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache, cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from domain import naming
 from domain.config import from_json
@@ -30,6 +30,7 @@ from lambdas.runtime.workers import ThreadWorkers
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from typing import Protocol
 
     from domain.config import Config
     from domain.environment import FunctionEnvironment
@@ -37,16 +38,16 @@ if TYPE_CHECKING:
     from lambdas.reconcile.ports import Clock, Workers
     from lambdas.reconcile.termination import TerminationReconciler
 
+    class LambdaContext(Protocol):
+        """What is used of the context object that Lambda passes."""
+
+        def get_remaining_time_in_millis(self) -> int:
+            """Return the milliseconds until Lambda ends the invocation."""
+            ...
+
+
 RESERVE = timedelta(seconds=15)
 """Kept of the function's time for what a run still has to do when it stops looking: answer, heartbeat, report."""
-
-
-class LambdaContext(Protocol):
-    """What is used of the context object that Lambda passes."""
-
-    def get_remaining_time_in_millis(self) -> int:
-        """Return the milliseconds until Lambda ends the invocation."""
-        ...
 
 
 @dataclass(frozen=True)
