@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
     from localaws.clock import Clock
 
+_ONE_AT_A_TIME = threading.Lock()
+
 ACCOUNT_ID = "123456789012"
 
 
@@ -127,8 +129,15 @@ class Account:
 
     @contextmanager
     def active(self) -> Iterator[Account]:
-        """Make this account what moto's classes behave like; undone at the end."""
+        """Make this account what moto's classes behave like; undone at the end.
+
+        Raises:
+            RuntimeError: an account is active already. Moto's backends are the process's, so there can be one.
+        """
+        if not _ONE_AT_A_TIME.acquire(blocking=False):
+            raise RuntimeError("another account is active in this process")
         with ExitStack() as stack:
+            stack.callback(_ONE_AT_A_TIME.release)
             stack.enter_context(applied(self.patches()))
             stack.callback(self.functions.close)
             yield self

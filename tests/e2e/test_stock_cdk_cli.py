@@ -85,20 +85,20 @@ class Cli:
         )
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture
 def account() -> Iterator[Account]:
     clock = SystemClock()
     yield Account(clock)
     clock.stop()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture
 def endpoint(account: Account) -> Iterator[Endpoint]:
     with serve(account) as endpoint:
         yield endpoint
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture
 def cli(tmp_path_factory: pytest.TempPathFactory, endpoint: Endpoint) -> Cli:
     folder = tmp_path_factory.mktemp("app")
     (folder / "worker").mkdir()
