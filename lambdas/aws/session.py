@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import boto3
 from botocore.config import Config
@@ -31,8 +30,7 @@ _CONFIG = Config(
 )
 
 
-@dataclass(frozen=True)
-class CallCount:
+class CallCount(NamedTuple):
     """How many requests went out and how many came back throttled."""
 
     calls: int = 0

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import timedelta
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from domain import placement
 from domain.errors import SpecRejected
@@ -25,8 +25,7 @@ KEEP_FOR = timedelta(seconds=60)
 T = TypeVar("T")
 
 
-@dataclass(frozen=True)
-class _Known:
+class _Known(NamedTuple):
     value: object
     at: datetime
 

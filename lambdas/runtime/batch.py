@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from domain import pacing
 from domain.errors import EniLifecycleError, EventRejected
@@ -18,8 +17,7 @@ if TYPE_CHECKING:
     from lambdas.aws.queue import Queue
 
 
-@dataclass(frozen=True)
-class Record:
+class Record(NamedTuple):
     """One message of the batch, parsed."""
 
     message_id: str
