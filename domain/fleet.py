@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from domain import pacing, tags
 from domain.launch import plan_launch
-from domain.model import EniStatus
+from domain.model import EniStatus, InstanceId
 from domain.plan import AddTags, InterfaceWork, NodePlan
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from domain.launch import Node
-    from domain.model import EniId, Instance, InstanceId, NetworkInterface
+    from domain.model import EniId, Instance, NetworkInterface
 
 TAKE_OVER_AFTER = timedelta(seconds=60)
 """A hook's event reaches its queue within seconds when it comes at all."""
@@ -162,7 +162,7 @@ def _why_keep(
         return "its tags do not say when it was made"
     if now - created < min_age:
         return "it is younger than the minimum age"
-    instance = next((known for key, known in instances.items() if key == instance_id), None)
+    instance = instances.get(InstanceId(instance_id))
     if instance is None or instance.state.is_gone or (instance_id, interface) in attached:
         return ""
     return f"its instance {instance_id} is {instance.state.value} and may get it yet"

@@ -20,6 +20,7 @@ from moto import mock_aws
 import authoring
 from cli.demo import platform
 from cli.demo.promises import Observer, broken_promises
+from cli.rehearsal import SerialWorkers
 from domain import naming
 from lambdas.handlers import launch, reconcile, terminate
 from lambdas.runtime import wiring
@@ -29,7 +30,6 @@ from localaws.clock import VirtualClock
 from stacks.assets import stage
 from stacks.eni_lifecycle_stack import EniLifecycleStack
 from stacks.settings import settings_of
-from tests.fakes.workers import SerialWorkers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping

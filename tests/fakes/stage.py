@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import boto3
 from botocore.config import Config as ClientConfig
 
+from cli.rehearsal import SerialWorkers
 from domain import naming, tags
 from domain.config import Config, NodeGroup, SecurityGroupSelector, SubnetSelector
 from domain.environment import FunctionEnvironment
@@ -19,7 +20,6 @@ from lambdas.handlers import launch, reconcile, terminate
 from lambdas.runtime.wiring import Runtime
 from tests.fakes.builders import GROUP, NODE_GROUP, OWNER, ZONE, Builders
 from tests.fakes.clock import FakeClock
-from tests.fakes.workers import SerialWorkers
 
 if TYPE_CHECKING:
     from domain.model import NetworkInterface

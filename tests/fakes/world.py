@@ -6,6 +6,7 @@ import itertools
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from cli.rehearsal import SerialWorkers
 from domain import naming, tags
 from domain.lifecycle import Place, Transition
 from domain.model import AttachmentStatus, GroupName, InstanceId
@@ -20,7 +21,6 @@ from tests.fakes.calls import PortCalls
 from tests.fakes.clock import FakeClock
 from tests.fakes.ec2 import FakeEc2, Pace
 from tests.fakes.queue import FakeQueue
-from tests.fakes.workers import SerialWorkers
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from cli.rehearsal import SerialWorkers
 from domain.errors import EnvironmentInvalid
 from lambdas.runtime import wiring
 from lambdas.runtime.wiring import RESERVE, build
 from tests.fakes.clock import FakeClock
-from tests.fakes.workers import SerialWorkers
 
 if TYPE_CHECKING:
     from pathlib import Path
