@@ -6,7 +6,9 @@ cold start, and that function asks for neither.
 
 from __future__ import annotations
 
+import gc
 import os
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache, cached_property
@@ -29,7 +31,7 @@ from lambdas.runtime.reporting import Reporter
 from lambdas.runtime.workers import ThreadWorkers
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from typing import Protocol
 
     from domain.config import Config
@@ -170,7 +172,25 @@ def build(environ: Mapping[str, str], clock: Clock, workers: Workers) -> Runtime
     return Runtime(environment, from_json(text), Clients(), clock, workers)
 
 
+@contextmanager
+def no_collection() -> Iterator[None]:
+    """Keep Python from looking for cyclic garbage meanwhile, and from ever looking at what was made meanwhile.
+
+    A client is made from its service's description, some hundred thousand objects that stay. The collector walks them
+    all again and again while they grow, which takes more time than all of our own code (docs/benchmarks.md).
+    """
+    collected = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collected:
+            gc.freeze()
+            gc.enable()
+
+
 @cache
 def runtime() -> Runtime:
     """Return this execution environment's runtime; made by the first invocation, kept for the next."""
-    return build(os.environ, SystemClock(), ThreadWorkers(MAX_CONNECTIONS))
+    with no_collection():
+        return build(os.environ, SystemClock(), ThreadWorkers(MAX_CONNECTIONS))

@@ -19,6 +19,13 @@ def test_the_fewest_calls_are_the_pages(fleet: int, interfaces: int, expected: i
     assert reconcile.fewest_calls(fleet, interfaces) == expected
 
 
+def test_a_moment_in_which_the_machine_was_busy_does_not_count() -> None:
+    assert reconcile.typical([(1.2, 1.0), (9.0, 1.0), (1.1, 1.0), (2.2, 2.1), (1.3, 1.0)]) == (
+        1.2,
+        1.0,
+    )
+
+
 def test_a_run_over_a_fleet_in_which_all_is_well_reads_each_page_once() -> None:
     settings = Settings(visibility_s=0.0, throttling=False)
     document = nodes.document([reconcile.SHAPE])

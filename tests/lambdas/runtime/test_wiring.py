@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,7 @@ from lambdas.runtime.wiring import RESERVE, build
 from tests.fakes.clock import FakeClock
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from domain.environment import FunctionEnvironment
@@ -78,6 +80,39 @@ def test_a_missing_environment_is_one_line_with_every_variable(
     assert all(f"{variable} is not set" in message for variable in environment.to_environ())
 
 
+@pytest.fixture
+def collector() -> Iterator[None]:
+    """Give back what a test keeps from the collector."""
+    yield
+    gc.enable()
+    gc.unfreeze()
+
+
+@pytest.mark.usefixtures("collector")
+def test_nothing_is_collected_while_the_runtime_is_made_nor_is_it_ever_walked_again() -> None:
+    with wiring.no_collection():
+        assert not gc.isenabled()
+        made = [[] for _ in range(1000)]
+    assert gc.isenabled()
+    assert gc.get_freeze_count() >= len(made)
+
+
+@pytest.mark.usefixtures("collector")
+def test_garbage_is_collected_again_after_a_runtime_that_could_not_be_made() -> None:
+    with pytest.raises(ValueError, match="no region"), wiring.no_collection():
+        raise ValueError("no region")
+    assert gc.isenabled()
+
+
+@pytest.mark.usefixtures("collector")
+def test_a_collector_that_was_off_before_stays_off() -> None:
+    gc.disable()
+    with wiring.no_collection():
+        pass
+    assert not gc.isenabled()
+
+
+@pytest.mark.usefixtures("collector")
 def test_a_function_makes_its_runtime_at_its_first_invocation_and_keeps_it(
     environment: FunctionEnvironment, task_root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
