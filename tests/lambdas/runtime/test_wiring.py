@@ -92,7 +92,7 @@ def collector() -> Iterator[None]:
 def test_nothing_is_collected_while_the_runtime_is_made_nor_is_it_ever_walked_again() -> None:
     with wiring.no_collection():
         assert not gc.isenabled()
-        made = [[] for _ in range(1000)]
+        made: list[list[str]] = [[] for _ in range(1000)]
     assert gc.isenabled()
     assert gc.get_freeze_count() >= len(made)
 
