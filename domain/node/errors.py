@@ -1,0 +1,207 @@
+"""What can be wrong on a node. Every failure has a stable code, an exit code by class, and a remedy."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from domain.errors import EniLifecycleError
+
+
+class NodeError(EniLifecycleError):
+    """A failure on a node, said in one line.
+
+    Attributes:
+        exit_code: the exit code of the command, one per class of failure.
+        value: what was found, as a person would write it.
+        remedy: what a person does about it.
+    """
+
+    code: ClassVar[str] = "node-error"
+    exit_code: ClassVar[int] = 1
+
+    def __init__(self, message: str, *, value: str = "", remedy: str = "") -> None:
+        super().__init__(message)
+        self.value = value
+        self.remedy = remedy
+
+    def line(self) -> str:
+        """Return code, message, value and remedy in one line."""
+        found = f" (found: {self.value})" if self.value else ""
+        remedy = f" {self.remedy}" if self.remedy else ""
+        return " ".join(f"{self.code}: {self}{found}.{remedy}".split())
+
+
+class ConfigurationError(NodeError):
+    """The configuration cannot be used on this node."""
+
+    exit_code = 2
+
+
+class ConfigurationMissing(ConfigurationError):
+    """There is no configuration where one was expected."""
+
+    code = "configuration-missing"
+
+
+class ConfigurationForeign(ConfigurationError):
+    """The configuration is another version's, another stack's, or knows nothing of this node group."""
+
+    code = "configuration-foreign"
+
+
+class InstanceTypeUnknown(ConfigurationError):
+    """The node's instance type is none of those that the node group was checked for."""
+
+    code = "instance-type-unknown"
+
+
+class MetadataError(NodeError):
+    """The instance metadata service does not answer as it must."""
+
+    exit_code = 3
+
+
+class MetadataUnreachable(MetadataError):
+    """Nothing answers at the metadata service's address."""
+
+    code = "metadata-unreachable"
+    retryable = True
+
+
+class MetadataTokenRefused(MetadataError):
+    """The metadata service gives no token, or refuses the one it gave."""
+
+    code = "metadata-token-refused"
+
+
+class MetadataIncomplete(MetadataError):
+    """An attribute that every instance has is not there."""
+
+    code = "metadata-incomplete"
+    retryable = True
+
+
+class InterfaceError(NodeError):
+    """The node does not have the network interfaces that its group promises."""
+
+    exit_code = 4
+
+
+class InterfaceMissing(InterfaceError):
+    """Interfaces were not there when the time was up."""
+
+    code = "interface-missing"
+    retryable = True
+
+
+class InterfaceAmbiguous(InterfaceError):
+    """Two network interfaces could both be the promised one."""
+
+    code = "interface-ambiguous"
+
+
+class DeviceError(NodeError):
+    """A PCI device cannot be given the driver it should have."""
+
+    exit_code = 5
+
+
+class DeviceRefused(DeviceError):
+    """The device must not be touched: the primary interface, the default route's, or not confirmed as ours."""
+
+    code = "device-refused"
+
+
+class DeviceBusy(DeviceError):
+    """Somebody holds the device: a process, or a pod's network namespace."""
+
+    code = "device-busy"
+
+
+class ModuleMissing(DeviceError):
+    """A kernel module is not there, or does not load."""
+
+    code = "module-missing"
+
+
+class IommuMissing(DeviceError):
+    """vfio-pci needs an IOMMU, or consent to go without one, and has neither."""
+
+    code = "iommu-missing"
+
+
+class WriteCombiningMissing(DeviceError):
+    """The driver as loaded maps the device's memory without write combining, which was asked for."""
+
+    code = "write-combining-missing"
+
+
+class BindFailed(DeviceError):
+    """The kernel did not give the device the driver it was asked for."""
+
+    code = "bind-failed"
+
+
+class HugePagesShort(NodeError):
+    """The kernel has or grants fewer huge pages than were asked for."""
+
+    code = "huge-pages-short"
+    exit_code = 6
+
+
+class NetworkError(NodeError):
+    """A link does not become what it should be."""
+
+    exit_code = 7
+
+
+class LinkNotRenamed(NetworkError):
+    """A link keeps its name: another one has the name, or the kernel refused."""
+
+    code = "link-not-renamed"
+
+
+class LinkNotConfigured(NetworkError):
+    """systemd-networkd did not bring a link to what its file says in time."""
+
+    code = "link-not-configured"
+    retryable = True
+
+
+class ToolError(NodeError):
+    """A program that the node needs is missing, too old, or failed."""
+
+    exit_code = 8
+
+
+class PluginMissing(ToolError):
+    """A CNI plugin that the configuration uses is not installed."""
+
+    code = "plugin-missing"
+
+
+class PluginTooOld(ToolError):
+    """A CNI plugin lacks what the configuration uses."""
+
+    code = "plugin-too-old"
+
+
+class ToolFailed(ToolError):
+    """A program ended with an error."""
+
+    code = "tool-failed"
+
+
+class NotPermitted(NodeError):
+    """The command does not run as root."""
+
+    code = "not-permitted"
+    exit_code = 9
+
+
+class RunUnderWay(NodeError):
+    """Another run holds the lock."""
+
+    code = "run-under-way"
+    exit_code = 10
+    retryable = True

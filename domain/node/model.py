@@ -1,0 +1,129 @@
+"""What is observed on a node, in the field's own words: ENIs in the metadata service, links, PCI devices, memory."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
+
+
+@dataclass(frozen=True)
+class Eni:
+    """A network interface as the instance metadata service shows it below network/interfaces/macs/<mac>."""
+
+    mac: str
+    """Lower case, with colons."""
+    eni_id: str
+    device_index: int
+    network_card_index: int
+    subnet_id: str
+    security_group_ids: tuple[str, ...]
+    ipv4_subnet: IPv4Network | None
+    ipv4_addresses: tuple[IPv4Address, ...]
+    """The primary one first."""
+    ipv6_subnets: tuple[IPv6Network, ...]
+    ipv6_addresses: tuple[IPv6Address, ...]
+
+
+@dataclass(frozen=True)
+class Instance:
+    """The node as its metadata service shows it."""
+
+    instance_id: str
+    instance_type: str
+    availability_zone: str
+    region: str
+    primary_mac: str
+    enis: tuple[Eni, ...]
+    """Every network interface whose attributes are all there; the primary one included."""
+
+
+@dataclass(frozen=True)
+class Link:
+    """A Linux network device of this namespace."""
+
+    name: str
+    index: int
+    mac: str
+    """The permanent address where the driver tells it, else the current one."""
+    up: bool
+    mtu: int
+    pci_address: str | None
+    """None for a device that is not on the PCI bus."""
+    carrier: bool = False
+
+
+@dataclass(frozen=True)
+class IommuGroup:
+    """The devices that an IOMMU cannot tell apart."""
+
+    number: int
+    is_noiommu: bool
+    """A group that vfio made up for a device without an IOMMU (its name reads `vfio-noiommu`)."""
+    members: tuple[str, ...]
+    """PCI addresses."""
+
+
+@dataclass(frozen=True)
+class PciDevice:
+    """A device on the PCI bus, as sysfs shows it."""
+
+    address: str
+    """With domain, e.g. `0000:00:06.0`."""
+    vendor: str
+    """Four hexadecimal digits, e.g. `1d0f`."""
+    device: str
+    driver: str | None
+    driver_override: str | None
+    numa_node: int | None
+    """None when the kernel says -1: the machine has one node, or does not tell."""
+    link_names: tuple[str, ...]
+    """Its links in this network namespace: none under a DPDK driver, and none while a pod has the link."""
+    iommu_group: IommuGroup | None
+
+
+@dataclass(frozen=True)
+class HugePagePool:
+    """The huge pages of one size on one NUMA node."""
+
+    numa_node: int
+    size_kib: int
+    total: int
+    free: int
+
+
+@dataclass(frozen=True)
+class NumaMemory:
+    """The memory of one NUMA node."""
+
+    numa_node: int
+    free_kib: int
+
+
+@dataclass(frozen=True)
+class Drivers:
+    """What the kernel has of DPDK's drivers."""
+
+    loaded: frozenset[str]
+    """Names of drivers registered on the PCI bus."""
+    loadable: frozenset[str]
+    """Names of modules that modprobe would find for this kernel."""
+    noiommu_supported: bool | None
+    """Whether vfio has the parameter enable_unsafe_noiommu_mode; None while vfio is not loaded."""
+    noiommu_enabled: bool
+    igb_uio_write_combining: bool
+    """The module's parameter wc_activate."""
+
+
+@dataclass(frozen=True)
+class Device:
+    """A promised interface, found: which ENI it is, where it sits, and its link if it has one here."""
+
+    interface: str
+    """Its name in the configuration."""
+    eni: Eni
+    pci_address: str
+    link: Link | None
+    """None while a DPDK driver or a pod has the device."""
