@@ -69,10 +69,9 @@ class Files:
         # The same name every time: a run that was killed leaves at most one, which the next one uses.
         fresh = path.with_name(f".{path.name}.fresh")
         descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        try:
-            os.write(descriptor, change.text.encode("utf-8", errors="surrogateescape"))
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(change.text.encode("utf-8", errors="surrogateescape"))
+            file.flush()
             os.fchmod(descriptor, change.mode)
             os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
         fresh.replace(path)

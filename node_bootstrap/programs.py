@@ -36,8 +36,7 @@ class Programs:
                 list(argv),
                 env={**os.environ, "PATH": SYSTEM_PATH, "LC_ALL": "C", **(environ or {})},
                 stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
+                capture_output=True,
                 timeout=timeout_s,
                 check=False,
             )
