@@ -14,15 +14,25 @@ class NodeError(EniLifecycleError):
         exit_code: the exit code of the command, one per class of failure.
         value: what was found, as a person would write it.
         remedy: what a person does about it.
+        interfaces: names of the promised interfaces that the failure keeps from being ready; empty when it is the
+            whole node. A group that says `continue` goes on without these.
     """
 
     code: ClassVar[str] = "node-error"
     exit_code: ClassVar[int] = 1
 
-    def __init__(self, message: str, *, value: str = "", remedy: str = "") -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        value: str = "",
+        remedy: str = "",
+        interfaces: tuple[str, ...] = (),
+    ) -> None:
         super().__init__(message)
         self.value = value
         self.remedy = remedy
+        self.interfaces = interfaces
 
     def line(self) -> str:
         """Return code, message, value and remedy in one line."""
