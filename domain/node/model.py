@@ -6,7 +6,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
+    from ipaddress import (
+        IPv4Address,
+        IPv4Interface,
+        IPv4Network,
+        IPv6Address,
+        IPv6Interface,
+        IPv6Network,
+    )
 
 
 @dataclass(frozen=True)
@@ -53,6 +60,52 @@ class Link:
     pci_address: str | None
     """None for a device that is not on the PCI bus."""
     carrier: bool = False
+
+
+@dataclass(frozen=True)
+class LinkAddress:
+    """An address that a link has."""
+
+    link_index: int
+    address: IPv4Interface | IPv6Interface
+    """With its prefix length; on a point-to-point link, this end's."""
+    tentative: bool = False
+    """IPv6 is still asking whether somebody else has it (duplicate address detection)."""
+    dad_failed: bool = False
+    """Somebody else has it."""
+
+
+@dataclass(frozen=True)
+class Route:
+    """A route of one of the kernel's tables; one with several next hops counts as that many."""
+
+    table: int
+    """254 is main, 255 local."""
+    destination: IPv4Network | IPv6Network
+    """Prefix length 0 for a default route."""
+    gateway: IPv4Address | IPv6Address | None
+    link_index: int | None
+    metric: int
+    """0 for an IPv4 route without one; IPv6 has 1024 then."""
+    is_unicast: bool = True
+    """Whether packets go out by it: not for local, broadcast, multicast, unreachable, blackhole…"""
+
+
+@dataclass(frozen=True)
+class RoutingRule:
+    """A rule that sends packets to a routing table."""
+
+    family: int
+    """4 or 6."""
+    priority: int
+    table: int
+    """0 for a rule that does something else."""
+    source: IPv4Network | IPv6Network | None = None
+    """None: packets from everywhere."""
+    destination: IPv4Network | IPv6Network | None = None
+    incoming_link: str | None = None
+    outgoing_link: str | None = None
+    """Set by a socket that is bound to the link (SO_BINDTODEVICE)."""
 
 
 @dataclass(frozen=True)
