@@ -8,6 +8,7 @@ from pydantic import ValidationError
 
 from authoring import checks, documents, wording
 from authoring.models import Authored
+from authoring.node_resolution import resolve_nodes
 from authoring.problems import Fault, located, report
 from authoring.resolution import resolve
 from domain.errors import ConfigInvalid
@@ -15,7 +16,7 @@ from domain.errors import ConfigInvalid
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["Authored", "load", "report", "resolve", "schema"]
+__all__ = ["Authored", "load", "report", "resolve", "resolve_nodes", "schema"]
 
 
 def load(path: Path) -> Authored:

@@ -16,9 +16,13 @@ from authoring.shapes import (
     InstanceTypeName,
     InterfaceName,
     Ipv4Range,
+    LinkName,
     OwnTagKey,
     RegionName,
+    ResourceName,
+    ResourcePrefix,
     RetentionDays,
+    RpFilter,
     SecurityGroupIdText,
     SoughtTagValue,
     StackName,
@@ -83,6 +87,93 @@ class Ipv6(_Written):
         int,
         Between(1, 50, "", "For an interface without IPv6 leave out `ipv6`."),
     ] = Field(description="How many IPv6 addresses each node's interface has.")
+
+
+class InterfaceNode(_Written):
+    """What a node makes of an interface."""
+
+    link: LinkName | None = Field(
+        default=None,
+        description="What the link is called on every node. Left out: `mul` and the interface's position, from mul0.",
+    )
+    mtu: Annotated[
+        int,
+        Between(576, 9001, "bytes", "A VPC carries nothing larger than 9001 (EC2, jumbo frames)."),
+    ] = Field(default=9001, description="The largest packet that the link sends.")
+    host_address: bool | None = Field(
+        default=None,
+        description="Whether the node itself has the interface's addresses. Left out: only where no pod and no DPDK "
+        "application has the interface.",
+    )
+    driver: Literal["kernel", "vfio-pci", "igb_uio", "uio_pci_generic"] = Field(
+        default="kernel",
+        description="Who drives the PCI device: the kernel, or a DPDK application through one of three drivers.",
+    )
+    write_combining: Literal["required", "preferred", "ignored"] | None = Field(
+        default=None,
+        description="Whether a DPDK driver must map the device's memory write-combined. Left out: preferred.",
+    )
+    pod_network: Literal["none", "ipvlan-l2", "ipvlan-l3", "host-device"] = Field(
+        default="none", description="How pods get at the interface."
+    )
+    resource: ResourceName | None = Field(
+        default=None,
+        description="The SR-IOV device plugin's pool that the interface is in. Left out: none.",
+    )
+
+
+class HugePages(_Written):
+    """Huge pages of one size."""
+
+    size: Literal["2Mi", "1Gi"] = Field(description="The size of a page.")
+    count: Annotated[int, Between(1, 1_048_576, "", "For no huge pages leave the entry out.")] = (
+        Field(description="How many pages on each of the NUMA nodes.")
+    )
+    numa_nodes: tuple[Annotated[int, Between(0, 127, "", "NUMA nodes count from 0.")], ...] = Field(
+        default=(),
+        strict=False,
+        description="The NUMA nodes. Left out: every one that has memory.",
+    )
+
+
+class Node(_Written):
+    """What the bootstrap does on each node of a group."""
+
+    deadline_s: Annotated[
+        int, Between(30, 3600, "seconds", "It is how long a node waits for its interfaces.")
+    ] = Field(
+        default=300, description="Seconds that a node waits for interfaces that are not there yet."
+    )
+    on_failure: Literal["abandon", "hold", "continue"] = Field(
+        default="hold",
+        description="What becomes of a node that does not get ready: replaced, kept without kubelet, or joined without "
+        "the interface.",
+    )
+    ready_hook: bool = Field(
+        default=False,
+        description="Whether a node counts as in service only when it says itself that it is ready: a second launch hook.",
+    )
+    ready_timeout_s: Annotated[
+        int, Between(30, 7200, "seconds", "Auto Scaling takes no other heartbeat timeout.")
+    ] = Field(
+        default=900,
+        description="Seconds after the launch at which Auto Scaling gives up on a node that has not said so.",
+    )
+    allow_unsafe_noiommu: bool = Field(
+        default=False,
+        description="Consent to vfio-pci without an IOMMU: the DPDK application can then write to all of the memory.",
+    )
+    huge_pages: tuple[HugePages, ...] = Field(
+        default=(), strict=False, description="Huge pages, made before kubelet starts."
+    )
+    resource_prefix: ResourcePrefix = Field(
+        default="multus-eni.io",
+        description="What stands before the slash in the names of the device plugin's resources.",
+    )
+    rp_filter: RpFilter = Field(
+        default="loose",
+        description="The reverse path filter of each link with a host address: off, strict or loose.",
+    )
 
 
 UNION_FORMS = _MAP, _LIST, _TAGS = "(map)", "(list)", "(tags)"
@@ -172,6 +263,9 @@ class Interface(_Written):
         default_factory=dict,
         description="Tags on this interface's ENIs, besides the file's `tags`.",
     )
+    node: InterfaceNode = Field(
+        default=InterfaceNode(), description="What a node makes of the interface."
+    )
 
 
 class NodeGroup(_Written):
@@ -189,6 +283,9 @@ class NodeGroup(_Written):
         default=(),
         strict=False,
         description="Every type the group may launch, to check the interfaces against the types' limits.",
+    )
+    node: Node = Field(
+        default=Node(), description="What the bootstrap does on each node of the group."
     )
     interfaces: tuple[Interface, ...] = Field(
         min_length=1,

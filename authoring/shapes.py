@@ -6,9 +6,9 @@ import difflib
 import ipaddress
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 from pydantic_core import PydanticCustomError, core_schema
 
 from domain import tags
@@ -177,6 +177,96 @@ InterfaceName = Annotated[
     AfterValidator(_link_name),
 ]
 """Linux keeps link names in 16 bytes, the closing NUL included (IFNAMSIZ in linux/if.h)."""
+
+_OTHERS_LINKS = re.compile(
+    r"all|default|lo"
+    r"|(eth|wlan|en[iops]|enP|wl[op]|ww[op]|dummy|docker|cni|tunl|vlan)[0-9].*"
+    r"|enx[0-9a-f]{12}|(eni|veth)[0-9a-f]{6,}|cilium_.*|flannel\..*|nodelocaldns|kube-ipvs0"
+)
+
+
+def _free_link_name(name: str) -> str:
+    if _OTHERS_LINKS.fullmatch(name):
+        raise refusal(
+            "is a name that Linux, udev or a network plugin gives to its own links",
+            "Choose one that is nobody else's, like mul0 or n3: a link cannot be renamed to a name that comes up "
+            "later for another one.",
+        )
+    return name
+
+
+LinkName = Annotated[
+    str,
+    Shape(
+        r"[A-Za-z][A-Za-z0-9_-]*",
+        "must begin with a letter and have only letters, digits, hyphens and underscores",
+        "It is the link's name in files, rules and sysctl keys on the node.",
+        max_length=15,
+    ),
+    AfterValidator(_free_link_name),
+]
+"""Narrower than the kernel (dev_valid_name in net/core/dev.c: at most 15 bytes, no slash, colon or space): no dot, which
+sysctl keys separate with, and no digit in front, as an all-digit name is an index to iproute2 and systemd."""
+
+ResourceName = Annotated[
+    str,
+    Shape(
+        r"[A-Za-z0-9]([A-Za-z0-9_-]*[A-Za-z0-9])?",
+        "is not the name of a device plugin's pool",
+        "Write letters, digits, hyphens and underscores, like n3_dpdk; what stands before the slash is "
+        "`resource_prefix` of the node group.",
+        max_length=63,
+    ),
+]
+"""What both take: the SR-IOV device plugin (ValidResourceName, ^[a-zA-Z0-9_-]+$) and Kubernetes (a qualified name)."""
+
+
+def _extended_resource_prefix(prefix: str) -> str:
+    if "kubernetes.io" in prefix or prefix.startswith("requests."):
+        raise refusal(
+            "is a prefix that Kubernetes keeps for itself",
+            "Use a domain of your own, or leave it out for multus-eni.io.",
+        )
+    return prefix
+
+
+_LABEL = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
+ResourcePrefix = Annotated[
+    str,
+    Shape(
+        rf"{_LABEL}(\.{_LABEL})+",
+        "is not a domain name",
+        "Write one like multus-eni.io; pods ask for `<resource_prefix>/<resource>`.",
+        max_length=244,
+    ),
+    AfterValidator(_extended_resource_prefix),
+]
+"""An extended resource's prefix (IsExtendedResourceName in Kubernetes). The quota's name puts `requests.` in front of it,
+and all of that must be a DNS name of at most 253 characters."""
+
+
+_RP_FILTERS = ("off", "strict", "loose")
+"""By the kernel's number (rp_filter in its ip-sysctl documentation)."""
+
+
+def _rp_filter(written: object) -> object:
+    if written is False:
+        return "off"  # as YAML 1.1 reads it without quotes
+    if isinstance(written, int) and written is not True and 0 <= written < len(_RP_FILTERS):
+        return _RP_FILTERS[written]
+    if written not in _RP_FILTERS:
+        raise refusal(
+            "is no mode of the reverse path filter",
+            "Write off, strict or loose, or the kernel's number for it: 0, 1 or 2.",
+        )
+    return written
+
+
+RpFilter = Annotated[
+    Literal["off", "strict", "loose"],
+    BeforeValidator(_rp_filter),
+    WithJsonSchema({"enum": [*_RP_FILTERS, False, 0, 1, 2]}),
+]
 
 ZoneName = Annotated[
     str,

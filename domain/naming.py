@@ -41,6 +41,11 @@ def terminate_hook(owner_name: str) -> str:
     return f"{owner_name}-terminate"
 
 
+def ready_hook(owner_name: str) -> str:
+    """Return the name of the launch hook that a node answers itself; no rule of the stack filters on it."""
+    return f"{owner_name}-ready"
+
+
 def parameter(owner_name: str, leaf: str) -> str:
     """Return the name of an SSM parameter that node groups read."""
     return f"/multus-eni/{owner_name}/{leaf}"

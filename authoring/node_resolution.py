@@ -1,0 +1,114 @@
+"""From what a person wrote to what the bootstrap on a node reads."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from authoring.models import ByTags
+from authoring.resolution import device_indexes
+from domain import naming
+from domain.node.config import (
+    Driver,
+    HugePages,
+    NodeConfig,
+    NodeGroup,
+    NodeInterface,
+    OnFailure,
+    PodNetwork,
+    WriteCombining,
+)
+
+if TYPE_CHECKING:
+    from authoring import models
+
+_SIZES_KIB = {"2Mi": 2048, "1Gi": 1048576}
+_RP_FILTERS = {"off": 0, "strict": 1, "loose": 2}
+
+
+def resolve_nodes(authored: models.Authored) -> NodeConfig:
+    """Return what the nodes of the stack must become: defaults filled in, links named, device indexes given out."""
+    owner = naming.owner(authored.name)
+    return NodeConfig(
+        owner=owner,
+        cluster_name=authored.cluster_name,
+        region=authored.region,
+        node_groups=tuple(_node_group(group, owner) for group in authored.node_groups),
+    )
+
+
+def _node_group(group: models.NodeGroup, owner: str) -> NodeGroup:
+    node = group.node
+    indexes = device_indexes(group.interfaces)
+    return NodeGroup(
+        name=group.name,
+        auto_scaling_group=group.auto_scaling_group,
+        interfaces=tuple(
+            _interface(item, position, index)
+            for position, (item, index) in enumerate(zip(group.interfaces, indexes, strict=True))
+        ),
+        instance_types=group.instance_types,
+        deadline_s=node.deadline_s,
+        on_failure=OnFailure(node.on_failure),
+        ready_hook=naming.ready_hook(owner) if node.ready_hook else None,
+        allow_unsafe_noiommu=node.allow_unsafe_noiommu,
+        huge_pages=tuple(
+            HugePages(_SIZES_KIB[pages.size], pages.count, pages.numa_nodes)
+            for pages in node.huge_pages
+        ),
+        resource_prefix=node.resource_prefix,
+        rp_filter=_RP_FILTERS[node.rp_filter],
+    )
+
+
+def _interface(item: models.Interface, position: int, index: int) -> NodeInterface:
+    node = item.node
+    return NodeInterface(
+        name=item.name,
+        link_name=link_name(node, position),
+        network_card_index=item.network_card,
+        device_index=index,
+        device_index_fixed=item.device_index is not None,
+        subnet_ids=_subnet_ids(item.subnets),
+        security_group_ids=_ids(item.security_groups),
+        ipv4=item.ipv4 != "none",
+        ipv6_count=item.ipv6.count if item.ipv6 else 0,
+        mtu=node.mtu,
+        host_address=has_host_address(node),
+        driver=Driver(node.driver),
+        write_combining=WriteCombining(node.write_combining or "preferred"),
+        pod_network=PodNetwork(node.pod_network),
+        resource_name=node.resource,
+    )
+
+
+def link_name(node: models.InterfaceNode, position: int) -> str:
+    """Return what the link of a group's interface is called.
+
+    Args:
+        node: what is written of it.
+        position: of the interface in its group, from 0.
+    """
+    return node.link or f"mul{position}"
+
+
+def has_host_address(node: models.InterfaceNode) -> bool:
+    """Return whether the node itself has the interface's addresses.
+
+    Unless written otherwise it has none where pods or a DPDK application have the interface. ipvlan needs its master up
+    and nothing more, and an address on the master would do harm: the ENI's secondary addresses are the pods', and a packet
+    to an address that the host has too is delivered to the host; the node's own daemons would listen on the pods' network;
+    and an ipvlan child cannot reach its own master (kernel, ipvlan.rst), so the address is of no use to the pods either.
+    """
+    if node.host_address is not None:
+        return node.host_address
+    return node.driver == "kernel" and node.pod_network == "none"
+
+
+def _subnet_ids(written: dict[str, str] | tuple[str, ...] | ByTags) -> tuple[str, ...]:
+    if isinstance(written, dict):
+        return tuple(dict.fromkeys(written.values()))
+    return _ids(written)
+
+
+def _ids(written: tuple[str, ...] | ByTags) -> tuple[str, ...]:
+    return () if isinstance(written, ByTags) else written
