@@ -22,9 +22,14 @@ class Programs:
         self.started = 0
 
     def run(
-        self, argv: Sequence[str], *, timeout_s: float, environ: Mapping[str, str] | None = None
+        self,
+        argv: Sequence[str],
+        *,
+        timeout_s: float,
+        environ: Mapping[str, str] | None = None,
+        with_stderr: bool = False,
     ) -> str:
-        """Run a program to its end and return what it wrote to stdout.
+        """Run a program to its end and return what it wrote to stdout, with `with_stderr` to both.
 
         Raises:
             ToolFailed: it is not installed, ended with another code than 0, or not in time.
@@ -54,4 +59,5 @@ class Programs:
                 f"{argv[0]} ended with {done.returncode}",
                 value=f"{command}: {said}" if said else command,
             )
-        return done.stdout.decode(errors="replace")
+        output = done.stdout + done.stderr if with_stderr else done.stdout
+        return output.decode(errors="replace")

@@ -122,6 +122,12 @@ class NodeGroup:
     resource_prefix: str = "multus-eni.io"
     rp_filter: int = 2
     """For each link with a host address: 0 off, 1 strict, 2 loose (kernel ip-sysctl)."""
+    require_plugins: bool = False
+    """Whether an absent CNI plugin is a failure: on AL2023 aws-node brings them only after kubelet has started."""
+    reduce_max_pods: bool = True
+    """Whether nodeadm computes max-pods without the ENIs that Multus takes."""
+    max_pods: int | None = None
+    """What kubelet is told outright, whatever user data says; None leaves it to nodeadm."""
 
 
 @dataclass(frozen=True)

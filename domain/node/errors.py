@@ -59,6 +59,12 @@ class ConfigurationForeign(ConfigurationError):
     code = "configuration-foreign"
 
 
+class ConfigurationConflict(ConfigurationError):
+    """Two parts of the configuration ask for what cannot be at once."""
+
+    code = "configuration-conflict"
+
+
 class InstanceTypeUnknown(ConfigurationError):
     """The node's instance type is none of those that the node group was checked for."""
 
@@ -89,6 +95,12 @@ class MetadataIncomplete(MetadataError):
 
     code = "metadata-incomplete"
     retryable = True
+
+
+class MetadataMalformed(MetadataError):
+    """The metadata service, or what answers in its place, says something that nobody can read."""
+
+    code = "metadata-malformed"
 
 
 class InterfaceError(NodeError):
@@ -126,6 +138,12 @@ class DeviceBusy(DeviceError):
     """Somebody holds the device: a process, or a pod's network namespace."""
 
     code = "device-busy"
+
+
+class DriverMissing(DeviceError):
+    """The device has no driver, and none is known that it had."""
+
+    code = "driver-missing"
 
 
 class ModuleMissing(DeviceError):

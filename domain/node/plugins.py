@@ -1,0 +1,191 @@
+"""Which CNI plugins the configuration needs, and whether those on the node are new enough."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from enum import Enum
+from typing import TYPE_CHECKING
+
+from domain.node.config import PodNetwork
+from domain.node.errors import PluginMissing, PluginTooOld
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from domain.node.config import NodeGroup
+
+Version = tuple[int, int, int]
+
+_PCI_BUS_ID: Version = (0, 8, 6)
+_DPDK_DEVICES: Version = (0, 9, 1)
+_DPDK_ADDRESSES: Version = (1, 1, 0)
+_STATIC_IPS: Version = (0, 8, 3)
+
+_VERSION_LINE = re.compile(r"CNI \S+ plugin v?(\d+)\.(\d+)\.(\d+)")
+_PROTOCOLS_LINE = re.compile(r"CNI protocol versions supported:(.*)")
+_PROTOCOL_CAME_WITH: Mapping[str, Version] = {"1.1.0": (1, 1, 2), "1.0.0": (1, 0, 0)}
+"""The least plugin version that can know a protocol version. Plugins 1.0.0 were the first with 1.0.0; that 1.1.1 does not
+know 1.1.0 was seen."""
+
+
+@dataclass(frozen=True)
+class Need:
+    """What the configuration asks of a plugin."""
+
+    plugin: str
+    least: Version
+    purpose: str
+    vital: bool = True
+    """Whether the network fails without it. Otherwise something is silently left out."""
+
+
+@dataclass(frozen=True)
+class Observed:
+    """A plugin in layout.CNI_PLUGINS."""
+
+    name: str
+    said: str
+    """What it writes when it is started without CNI_COMMAND: its name and version, and the protocol versions it knows."""
+
+
+class Verdict(str, Enum):
+    """Whether a plugin will do."""
+
+    FINE = "fine"
+    DEFERRED = "deferred"
+    """Not there yet. On AL2023 aws-node's init container copies the plugins, after kubelet has started."""
+    UNKNOWN = "unknown"
+    """It does not tell its version: a build without one, or no CNI plugin at all."""
+    LIMITED = "limited"
+    """Pods get their network, but not all that may be expected."""
+
+
+@dataclass(frozen=True)
+class Checked:
+    """What became of one plugin."""
+
+    plugin: str
+    verdict: Verdict
+    message: str
+    """For a person; empty when all is fine."""
+
+
+def needs(group: NodeGroup) -> tuple[Need, ...]:
+    """Return what the group's pod networks need of which plugin.
+
+    Versions: containernetworking/plugins' release notes; host-device names a device by PCI address reliably from 0.8.6,
+    accepts a device of a DPDK driver from 0.9.1 and runs IPAM for one from 1.1.0; `static` takes runtimeConfig.ips from
+    0.8.3.
+    """
+    found: list[Need] = []
+    for interface in group.interfaces:
+        if interface.pod_network is PodNetwork.HOST_DEVICE:
+            found.append(Need("host-device", _PCI_BUS_ID, "to find a device by pciBusID"))
+            if interface.driver.is_dpdk:
+                found.append(Need("host-device", _DPDK_DEVICES, "for a device of a DPDK driver"))
+                found.append(
+                    Need(
+                        "host-device",
+                        _DPDK_ADDRESSES,
+                        "for IPAM on a device of a DPDK driver",
+                        vital=False,
+                    )
+                )
+        elif interface.pod_network is not PodNetwork.NONE:
+            found.append(Need("ipvlan", (0, 0, 0), "for pods' links"))
+            found.append(
+                Need("static", _STATIC_IPS, "to take a pod's addresses from its annotation")
+            )
+    return tuple(sorted(set(found), key=lambda need: (need.plugin, need.least)))
+
+
+def version(said: str) -> Version | None:
+    """Return the version that a plugin names; None when it names none (`version unknown`)."""
+    named = _VERSION_LINE.search(said)
+    if named is None:
+        return None
+    return int(named[1]), int(named[2]), int(named[3])
+
+
+def check(
+    wanted: Iterable[Need], observed: Mapping[str, Observed | None], *, required: bool
+) -> tuple[Checked, ...]:
+    """Return a verdict for each plugin that is needed.
+
+    Args:
+        wanted: what the configuration needs.
+        observed: the plugins by name, None for one that is not installed.
+        required: whether an absent one is a failure.
+
+    Raises:
+        PluginTooOld: a plugin names a version that the configuration cannot work with.
+        PluginMissing: one is absent and required.
+    """
+    by_plugin: dict[str, list[Need]] = {}
+    for need in wanted:
+        by_plugin.setdefault(need.plugin, []).append(need)
+    return tuple(
+        _checked(name, by_plugin[name], observed.get(name), required=required)
+        for name in sorted(by_plugin)
+    )
+
+
+def _checked(
+    name: str, wanted: list[Need], observed: Observed | None, *, required: bool
+) -> Checked:
+    most = max(wanted, key=lambda need: (need.vital, need.least))
+    if observed is None:
+        return _absent(name, most, required=required)
+    found = version(observed.said)
+    if found is None:
+        return _unnamed(name, most, observed.said)
+    for need in sorted(wanted, key=lambda need: need.vital, reverse=True):
+        if found < need.least:
+            return _short(need, found)
+    return Checked(name, Verdict.FINE, "")
+
+
+def _absent(name: str, most: Need, *, required: bool) -> Checked:
+    least = "" if most.least == (0, 0, 0) else f" {_dotted(most.least)} or newer"
+    if required:
+        raise PluginMissing(
+            f"the CNI plugin {name}{least} is needed {most.purpose} and not installed",
+            value=name,
+            remedy="Put it into the AMI, or let aws-node bring it: require_plugins: false.",
+        )
+    return Checked(
+        name, Verdict.DEFERRED, f"the CNI plugin {name}{least} is not there yet: aws-node brings it"
+    )
+
+
+def _unnamed(name: str, most: Need, said: str) -> Checked:
+    """Judge a plugin without a version by the protocol versions it knows, which give a lower bound."""
+    supported = _PROTOCOLS_LINE.search(said)
+    protocols = [] if supported is None else re.findall(r"[\d.]+", supported[1])
+    bounds = [_PROTOCOL_CAME_WITH[known] for known in protocols if known in _PROTOCOL_CAME_WITH]
+    if bounds and max(bounds) >= most.least:
+        return Checked(name, Verdict.FINE, "")
+    return Checked(
+        name,
+        Verdict.UNKNOWN,
+        f"the CNI plugin {name} does not tell its version; {_dotted(most.least)} or newer is needed {most.purpose}",
+    )
+
+
+def _short(need: Need, found: Version) -> Checked:
+    if not need.vital:
+        return Checked(
+            need.plugin,
+            Verdict.LIMITED,
+            f"the CNI plugin {need.plugin} is {_dotted(found)}; {_dotted(need.least)} or newer is needed {need.purpose}",
+        )
+    raise PluginTooOld(
+        f"the CNI plugin {need.plugin} must be {_dotted(need.least)} or newer {need.purpose}",
+        value=_dotted(found),
+        remedy="Update the VPC CNI add-on or the AMI that brought it.",
+    )
+
+
+def _dotted(numbers: Version) -> str:
+    return ".".join(str(number) for number in numbers)
