@@ -28,10 +28,12 @@ class LoadModule:
 
     name: str
     parameters: Mapping[str, str] = field(default_factory=dict, hash=False)
+    reload: bool = False
+    """Whether it is there with other parameters, and no device uses it."""
 
     def __str__(self) -> str:
         given = "".join(f" {key}={value}" for key, value in self.parameters.items())
-        return f"load module {self.name}{given}"
+        return f"{'reload' if self.reload else 'load'} module {self.name}{given}"
 
 
 @dataclass(frozen=True)
@@ -49,9 +51,11 @@ class Bind:
     pci_address: str
     interface: str
     driver: str
-    """The driver it gets, by the name it has on the PCI bus."""
+    """The driver it gets, by the name it has on the PCI bus; `kernel` for the kernel driver that claims it."""
     before: str | None
     """The driver it has; None for a device without one."""
+    write_combining: bool = False
+    """Whether the driver counts only if it maps the device's memory write-combined."""
 
     def __str__(self) -> str:
         return f"{self.interface} at {self.pci_address}: driver {self.before or 'none'} -> {self.driver}"

@@ -117,6 +117,8 @@ class IommuGroup:
     """A group that vfio made up for a device without an IOMMU (its name reads `vfio-noiommu`)."""
     members: tuple[str, ...]
     """PCI addresses."""
+    translates: bool = True
+    """Whether a device's memory accesses go through page tables; not where the group's type is `identity` (iommu=pt)."""
 
 
 @dataclass(frozen=True)
@@ -135,6 +137,8 @@ class PciDevice:
     link_names: tuple[str, ...]
     """Its links in this network namespace: none under a DPDK driver, and none while a pod has the link."""
     iommu_group: IommuGroup | None
+    write_combinable: bool = False
+    """Whether it has memory that may be mapped write-combined: a prefetchable BAR, for which sysfs has a resourceN_wc."""
 
 
 @dataclass(frozen=True)
@@ -166,8 +170,11 @@ class Drivers:
     noiommu_supported: bool | None
     """Whether vfio has the parameter enable_unsafe_noiommu_mode; None while vfio is not loaded."""
     noiommu_enabled: bool
-    igb_uio_write_combining: bool
-    """The module's parameter wc_activate."""
+    igb_uio_write_combining: bool | None
+    """Whether igb_uio was loaded with wc_activate; None while nothing shows it (not loaded, or no device is bound)."""
+    vfio_pci_out_of_tree: bool | None = None
+    """Whether the loaded vfio-pci was built apart from its kernel, as one patched for write combining is; None while it
+    is not loaded."""
 
 
 @dataclass(frozen=True)
