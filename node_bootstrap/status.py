@@ -1,0 +1,238 @@
+"""The status file, and what `multus-node status` makes of it for a person."""
+
+from __future__ import annotations
+
+import textwrap
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING
+
+from domain.node import layout
+from domain.node.change import WriteFile
+from domain.node.status import Reading, State, from_json, to_json
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from domain.node.status import Failure, Interface, Status
+    from node_bootstrap.files import Files
+
+_WIDTH = 100
+_PCI_DEVICES = "/sys/bus/pci/devices"
+_LINKS = "/sys/class/net"
+_MEANING = {
+    State.DEGRADED: "kubelet may start, and the node's labels say what it lacks.",
+    State.WAITING: "A run is under way, or was killed; the next one takes up from here.",
+    State.FAILED: "The host is as it was before the run.",
+    State.HELD: "kubelet does not start. The node stays for you to look at: `multus-node run` tries again.",
+    State.ABANDONED: "kubelet does not start. Auto Scaling was told to replace the node.",
+}
+_COLUMNS = ("INTERFACE", "STATE", "LINK", "DRIVER", "PCI", "MAC", "ENI", "ADDRESSES")
+
+
+@dataclass(frozen=True)
+class Live:
+    """What an interface is at this moment, as sysfs shows it."""
+
+    present: bool
+    driver: str = ""
+    links: tuple[str, ...] = ()
+    """Its links in this network namespace."""
+    operstate: str = ""
+    """Of its link: `up`, `down`, …; empty without one."""
+
+
+def write(status: Status, files: Files) -> None:
+    """Write the status file; a reader sees the old one or the new one.
+
+    Raises:
+        OSError: /run is full or read-only.
+    """
+    files.carry_out(WriteFile(layout.STATUS, to_json(status)))
+
+
+def read(files: Files) -> Reading:
+    """Read the status file; one that cannot be read is a reading with a problem."""
+    try:
+        text = files.text(layout.STATUS)
+    except OSError as cause:
+        return Reading(None, f"the status file cannot be read: {cause}")
+    return from_json(text)
+
+
+def observe(status: Status, files: Files) -> dict[str, Live]:
+    """Return what is now of the interfaces whose PCI address the status knows, by name."""
+    return {
+        interface.name: _live(interface.pci, files)
+        for interface in status.interfaces
+        if interface.pci
+    }
+
+
+def report(reading: Reading, live: Mapping[str, Live], now: datetime) -> str:
+    """Return the status as plain text: what a person must know first comes first.
+
+    Args:
+        reading: the status file.
+        live: what the interfaces are now; one that is left out is not compared.
+        now: the time of day, with a time zone.
+    """
+    status = reading.status
+    if status is None:
+        return "\n".join(
+            [
+                f"NOT READY  no status: {reading.problem}.",
+                "",
+                "Look at `systemctl status multus-node` and `journalctl -u multus-node`.",
+                "",
+            ]
+        )
+    differences = _differences(status, live)
+    sections = [
+        _headline(status, now, as_left=not differences),
+        _failure(status),
+        _table(status.interfaces),
+        _listed("Not as the run left it", differences),
+        _listed("Warnings", [*status.warnings, *([reading.problem] if reading.problem else [])]),
+        _changed(status),
+    ]
+    return "\n\n".join(section for section in sections if section) + "\n"
+
+
+def _live(address: str, files: Files) -> Live:
+    device = f"{_PCI_DEVICES}/{address}"
+    if not files.at(device).exists():
+        return Live(present=False)
+    links = files.names(f"{device}/net")
+    try:
+        operstate = (files.text(f"{_LINKS}/{links[0]}/operstate") or "").strip() if links else ""
+    except OSError:
+        # The link went between the two looks.
+        operstate = ""
+    return Live(True, files.target(f"{device}/driver") or "", links, operstate)
+
+
+def _headline(status: Status, now: datetime, *, as_left: bool) -> str:
+    if status.state is State.READY:
+        head = "READY" if as_left else "READY when the run ended, not all of it now"
+    elif status.error is not None:
+        head = f"NOT READY  {status.state.value}: {status.error.code}"
+    else:
+        head = f"NOT READY  {status.state.value}"
+    where = " on ".join(part for part in (status.node_group, status.instance) if part)
+    began, ended = _ago(status.since, now), _ago(status.ended_at, now)
+    when = f"ended {ended}" if ended else f"began {began}, at step {status.step}"
+    if status.state is not State.READY and ended:
+        when += f", at step {status.step}"
+    return "\n".join(line for line in (head, where, f"{status.run.value} run, {when}") if line)
+
+
+def _ago(moment: str | None, now: datetime) -> str:
+    """Return a moment of the status file with how long it is past; as it is when it is no moment."""
+    if not moment:
+        return ""
+    try:
+        then = datetime.strptime(moment, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=timezone.utc)
+    except ValueError:
+        return moment
+    past_s = int((now - then).total_seconds())
+    written = f"{then:%Y-%m-%d %H:%M:%S} UTC"
+    for unit, length_s in (("d", 86400), ("h", 3600), ("min", 60), ("s", 1)):
+        if past_s >= length_s:
+            return f"{written} ({past_s // length_s} {unit} ago)"
+    return f"{written} (now)"
+
+
+def _failure(status: Status) -> str:
+    lines = [] if status.error is None else _explained(status.error)
+    meaning = _MEANING.get(status.state)
+    if meaning is not None:
+        lines.append(meaning)
+    return "\n".join(lines)
+
+
+def _explained(error: Failure) -> list[str]:
+    retry = "by itself, at the next run" if error.retryable else "not by itself"
+    told = (
+        ("error", error.message),
+        ("found", error.value),
+        ("do", error.remedy),
+        ("goes away", retry),
+        ("exit code", str(error.exit_code)),
+    )
+    lines: list[str] = []
+    for label, text in told:
+        if text:
+            lines += _filled(f"  {label + ':':<11}", text)
+    return [*lines, ""]
+
+
+def _filled(indent: str, text: str) -> list[str]:
+    return textwrap.wrap(
+        " ".join(text.split()),
+        width=_WIDTH,
+        initial_indent=indent,
+        subsequent_indent=" " * len(indent),
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+
+
+def _table(interfaces: Sequence[Interface]) -> str:
+    if not interfaces:
+        return ""
+    rows = [_COLUMNS, *(_row(interface) for interface in interfaces)]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(_COLUMNS))]
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() for row in rows
+    )
+
+
+def _row(interface: Interface) -> tuple[str, ...]:
+    cells = (
+        interface.name,
+        interface.state,
+        interface.link,
+        interface.driver,
+        interface.pci,
+        interface.mac,
+        interface.eni,
+        " ".join(interface.addresses),
+    )
+    return tuple(cell or "-" for cell in cells)
+
+
+def _differences(status: Status, live: Mapping[str, Live]) -> list[str]:
+    return [
+        f"{interface.name}: {difference}"
+        for interface in status.interfaces
+        if interface.name in live
+        for difference in _difference(interface, live[interface.name])
+    ]
+
+
+def _difference(interface: Interface, now: Live) -> Iterator[str]:
+    if not now.present:
+        yield f"no PCI device at {interface.pci} any more: the ENI was detached"
+        return
+    if now.driver != interface.driver:
+        yield f"driver {now.driver or 'none'} in place of {interface.driver or 'none'}"
+    if interface.link and not now.links:
+        yield f"no link {interface.link} here: a pod has it, or the driver let it go"
+    elif interface.link and interface.link not in now.links:
+        yield f"the link is called {now.links[0]} in place of {interface.link}"
+    elif interface.link and now.operstate == "down":
+        yield f"the link {interface.link} is down"
+
+
+def _listed(title: str, items: Sequence[str]) -> str:
+    if not items:
+        return ""
+    lines = [line for item in items for line in _filled("  - ", item)]
+    return "\n".join([f"{title}:", *lines])
+
+
+def _changed(status: Status) -> str:
+    if status.changes:
+        return _listed("Changed by this run", status.changes)
+    return "This run changed nothing." if status.ended_at else ""
