@@ -1,0 +1,557 @@
+"""Boot a guest, or restore it from a state that was saved when it had booted, and drive it."""
+
+from __future__ import annotations
+
+import base64
+import ctypes
+import fcntl
+import hashlib
+import itertools
+import json
+import os
+import select
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from kernellab import image as images
+from kernellab import qcow2
+from kernellab.imds import Eni, Fault, State, node_state
+from kernellab.machine import (
+    FIRST_PEER_SLOT,
+    LAST_NIC_SLOT,
+    LAST_PEER_SLOT,
+    PRIMARY_MAC,
+    PRIMARY_SEGMENT,
+    PRIMARY_SLOT,
+    Machine,
+)
+from kernellab.qmp import Qmp, QmpError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from types import TracebackType
+
+    from kernellab.image import Image
+
+BOOT_TIMEOUT_S = 120.0
+RESTORE_TIMEOUT_S = 30.0
+RUN_TIMEOUT_S = 60.0
+# What the channel may need on top of a command's own time-out before the guest counts as silent.
+SILENCE_S = 30.0
+_SERIAL_TAIL = 4000
+_IMDS_STATE = "/var/lib/kernellab/imds.json"
+
+Command = str | Sequence[str]
+
+
+class GuestSilent(Exception):
+    """The guest did not answer in time, or died; the message ends with its serial console."""
+
+
+class CommandFailed(Exception):
+    """A command that had to succeed in the guest did not."""
+
+
+@dataclass(frozen=True)
+class Result:
+    """How a command in the guest ended."""
+
+    command: Command
+    returncode: int
+    stdout: str
+    stderr: str
+
+    def check(self) -> Result:
+        """Return itself, or raise CommandFailed with everything the command said."""
+        if self.returncode:
+            raise CommandFailed(
+                f"{self.command!r} ended with {self.returncode}\n{self.stdout}{self.stderr}"
+            )
+        return self
+
+
+@dataclass(frozen=True)
+class Nic:
+    """A network interface to be plugged in. Those on one segment see each other and nothing else."""
+
+    mac: str
+    segment: str = "mul0"
+    model: str = "e1000e"
+    id: str = ""
+
+    @property
+    def name(self) -> str:
+        """The id, or one made of the MAC."""
+        return self.id or "nic-" + self.mac.replace(":", "")
+
+
+@dataclass
+class Background:
+    """A command that runs in the guest on its own."""
+
+    guest: Guest
+    pid: int
+    log: str
+
+    def output(self) -> str:
+        """Read what it has said so far."""
+        return (self.guest.read(self.log) or b"").decode(errors="replace")
+
+    def returncode(self) -> int | None:
+        """Give its exit code, or None while it runs."""
+        text = self.guest.read(f"{self.log}.exit")
+        return None if text is None else int(text)
+
+    def wait(self, timeout_s: float = RUN_TIMEOUT_S) -> Result:
+        """Wait for its end."""
+        ended = self.guest.wait_for(f"test -e {self.log}.exit", timeout_s)
+        code = self.returncode()
+        if not ended or code is None:
+            raise TimeoutError(f"still running after {timeout_s} s; so far:\n{self.output()}")
+        return Result(self.log, code, self.output(), "")
+
+
+class Guest:
+    """A running guest; leaving the context kills it."""
+
+    def __init__(self, machine: Machine | None = None, *, image: Image | None = None) -> None:
+        self.machine = machine or Machine()
+        self.image = image or images.build()
+        self.imds = Metadata(self)
+        self.restored = False
+        self._hubs: dict[str, int] = {PRIMARY_SEGMENT: 0}
+        self._plugged: dict[str, tuple[Nic, int]] = {}
+        self._process: _Qemu | None = None
+
+    def __enter__(self) -> Guest:
+        self.boot()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    @property
+    def _qemu(self) -> _Qemu:
+        if self._process is None:
+            raise RuntimeError("the guest is not running")
+        return self._process
+
+    def boot(self) -> None:
+        """Restore the state saved at this machine's stage; make and save it first where there is none."""
+        arguments = self._arguments()
+        key = hashlib.sha256("\0".join(arguments).encode()).hexdigest()[:16]
+        snapshot = self.image.snapshots / key
+        with _lock(self.image.snapshots / f"{key}.lock"):
+            if not snapshot.exists():
+                self._boot_cold(arguments)
+                self._save(snapshot)
+        try:
+            self._restore(arguments, snapshot)
+        except (GuestSilent, QmpError):
+            # A state that cannot be restored (another QEMU, a broken file) costs a boot, not a test.
+            self.close()
+            shutil.rmtree(snapshot, ignore_errors=True)
+            self._boot_cold(arguments)
+
+    def _arguments(self) -> list[str]:
+        return [
+            *self.machine.arguments(self.image),
+            *(
+                "-netdev",
+                "user,id=dhcp,net=10.0.0.0/24,host=10.0.0.1,dhcpstart=10.0.0.10,restrict=on,ipv6=off",
+            ),
+            *("-netdev", "hubport,id=dhcp-port,hubid=0,netdev=dhcp"),
+            *("-netdev", "hubport,id=primary-port,hubid=0"),
+            *(
+                "-device",
+                f"e1000e,netdev=primary-port,mac={PRIMARY_MAC},id=primary,addr={PRIMARY_SLOT:#x}",
+            ),
+        ]
+
+    def _boot_cold(self, arguments: list[str]) -> None:
+        self._process = _Qemu.start(arguments, self.image)
+        self._process.await_hello(BOOT_TIMEOUT_S)
+        if self.machine.stage == "booted":
+            self.wait_booted()
+        elif not self.wait_for("test -p /run/lab-hold/go", BOOT_TIMEOUT_S):
+            raise self._qemu.silent("the boot did not reach the user data")
+
+    def _save(self, snapshot: Path) -> None:
+        """Save memory and disk together; the guest that booted for it ends, so that every test restores."""
+        self.run("sync", timeout_s=30).check()
+        part = snapshot.with_name(f"{snapshot.name}.{os.getpid()}")
+        part.mkdir()
+        self._qemu.save(part)
+        self.close()
+        part.rename(snapshot)
+
+    def _restore(self, arguments: list[str], snapshot: Path) -> None:
+        self._process = _Qemu.start(arguments, self.image, snapshot)
+        self._process.request("sync", {"clock_s": time.time()}, RESTORE_TIMEOUT_S)
+        self.restored = True
+
+    def close(self) -> None:
+        """End the guest; nothing of its disk stays."""
+        if self._process is not None:
+            self._process.kill()
+            self._process = None
+
+    def run(
+        self,
+        command: Command,
+        timeout_s: float = RUN_TIMEOUT_S,
+        stdin: bytes | str | None = None,
+        env: dict[str, str] | None = None,
+    ) -> Result:
+        """Run a program (a list) or a bash script (a string) to its end; TimeoutError kills it with its children."""
+        given = stdin.encode() if isinstance(stdin, str) else stdin
+        answer = self._qemu.request(
+            "run",
+            {
+                "command": command if isinstance(command, str) else list(command),
+                "timeout_s": timeout_s,
+                "stdin": None if given is None else base64.b64encode(given).decode(),
+                "env": env or {},
+            },
+            timeout_s + SILENCE_S,
+        )
+        result = Result(command, answer["returncode"], answer["stdout"], answer["stderr"])
+        if answer["timed_out"]:
+            raise TimeoutError(
+                f"{command!r} was killed after {timeout_s} s\n{result.stdout}{result.stderr}"
+                f"serial console:\n{self.serial()}"
+            )
+        return result
+
+    def start(self, command: Command, env: dict[str, str] | None = None) -> Background:
+        """Start a program or a bash script in the background."""
+        log = f"/run/lab/background-{next(self._qemu.numbers)}"
+        answer = self._qemu.request(
+            "start",
+            {
+                "command": command if isinstance(command, str) else list(command),
+                "log": log,
+                "env": env or {},
+            },
+            SILENCE_S,
+        )
+        return Background(self, answer["pid"], log)
+
+    def wait_for(self, condition: str, timeout_s: float = RUN_TIMEOUT_S) -> bool:
+        """Evaluate a bash condition in the guest until it holds; False when it does not in time."""
+        script = f"deadline=$((SECONDS + {int(timeout_s)} + 1)); until {condition}; do ((SECONDS < deadline)) || exit 99; sleep 0.05; done"
+        return self.run(script, timeout_s + 10).returncode == 0
+
+    def put(self, path: str, content: bytes | str, mode: int = 0o644) -> None:
+        """Write a file whole, with the directories above it."""
+        raw = content.encode() if isinstance(content, str) else content
+        self._qemu.request(
+            "put",
+            {"path": path, "content": base64.b64encode(raw).decode(), "mode": mode},
+            SILENCE_S,
+        )
+
+    def read(self, path: str) -> bytes | None:
+        """Read a file; None when there is none."""
+        content = self._qemu.request("read", {"path": path}, SILENCE_S)["content"]
+        return None if content is None else base64.b64decode(content)
+
+    def plug(self, nic: Nic) -> str:
+        """Hot-plug a network interface and return its PCI address; the link comes later, as on EC2."""
+        peer = nic.model == "virtio-net-pci"
+        return self._plug(nic, range(FIRST_PEER_SLOT, LAST_PEER_SLOT + 1) if peer else None)
+
+    def _plug(self, nic: Nic, slots: range | None) -> str:
+        if slots is None:
+            slots = (
+                range(self.machine.root_ports)
+                if self.machine.iommu
+                else range(PRIMARY_SLOT + 1, LAST_NIC_SLOT + 1)
+            )
+        taken = {slot for _, slot in self._plugged.values()}
+        slot = next(slot for slot in slots if slot not in taken)
+        self._qemu.qmp.execute(
+            "netdev_add", type="hubport", id=f"{nic.name}-port", hubid=self._hub(nic.segment)
+        )
+        place = (
+            {"bus": f"port{slot}"} if self.machine.iommu else {"bus": "pci.0", "addr": f"{slot:#x}"}
+        )
+        self._qemu.qmp.execute(
+            "device_add",
+            driver=nic.model,
+            id=nic.name,
+            netdev=f"{nic.name}-port",
+            mac=nic.mac,
+            **place,
+        )
+        self._plugged[nic.name] = (nic, slot)
+        return f"0000:{slot + 1:02x}:00.0" if self.machine.iommu else f"0000:00:{slot:02x}.0"
+
+    def _hub(self, segment: str) -> int:
+        return self._hubs.setdefault(segment, len(self._hubs))
+
+    def unplug(self, name: str, timeout_s: float = 20.0) -> None:
+        """Hot-unplug a network interface by its id and wait until the guest has let it go."""
+        self._qemu.qmp.execute("device_del", id=name)
+        self._qemu.qmp.wait_event("DEVICE_DELETED", timeout_s, device=name)
+        self._qemu.qmp.execute("netdev_del", id=f"{name}-port")
+        del self._plugged[name]
+
+    def add_peer(self, name: str, segment: str, mac: str, addresses: Sequence[str]) -> None:
+        """Put another host on a segment: a network namespace of this name, its link called `peer`."""
+        self.plug(Nic(mac, segment, "virtio-net-pci", f"peer-{name}"))
+        # udev's record of a link appears once udev has named it: until then its name may still change.
+        script = (
+            'until at=$(grep -l "^$1$" /sys/class/net/*/address 2> /dev/null) &&'
+            " read -r index < ${at%address}ifindex && test -e /run/udev/data/n$index;"
+            " do sleep 0.02; done; link=${at%/address}; link=${link##*/}; "
+            'ip netns add "$2" && ip link set "$link" netns "$2" name peer && '
+            'ip -n "$2" link set lo up && ip -n "$2" link set peer mtu 9000 up && '
+            'for address in "${@:3}"; do ip -n "$2" address add "$address" dev peer nodad || exit; done'
+        )
+        self.run(["/bin/bash", "-c", script, "bash", mac, name, *addresses], 20).check()
+
+    def release(self) -> None:
+        """Let a boot that is held before the user data go on."""
+        self.run("echo go > /run/lab-hold/go", 20).check()
+
+    def wait_booted(self, timeout_s: float = BOOT_TIMEOUT_S) -> str:
+        """Wait until systemd has no start job left, and return the state: "running" or "degraded"."""
+        result = self.run("systemctl is-system-running --wait", timeout_s)
+        return result.stdout.strip()
+
+    def reboot(self, *, hard: bool = False, wait_booted: bool = True) -> None:
+        """Reboot by systemd, or as if the power had failed; disk and plugged devices stay, all else goes."""
+        if hard:
+            self._qemu.qmp.execute("system_reset")
+        else:
+            self.run("systemctl reboot", 20).check()
+        self._qemu.await_hello(BOOT_TIMEOUT_S)
+        if wait_booted:
+            self.wait_booted()
+
+    def serial(self) -> str:
+        """Give the end of what the guest wrote to its serial console."""
+        return self._qemu.serial()
+
+
+class Metadata:
+    """The guest's IMDS, rewritten from outside."""
+
+    def __init__(self, guest: Guest) -> None:
+        self._guest = guest
+        self.state: State = node_state(PRIMARY_MAC)
+
+    def publish(self) -> None:
+        """Hand the state to the guest; the server reads it for every request."""
+        self._guest.put(_IMDS_STATE, self.state.to_json())
+
+    def attach(self, eni: Eni) -> None:
+        """Tell of a network interface, as IMDS does some time after it was attached."""
+        self.state.enis.append(eni)
+        self.publish()
+
+    def detach(self, mac: str) -> None:
+        """Tell no longer of a network interface."""
+        self.state.enis = [eni for eni in self.state.enis if eni.mac != mac]
+        self.publish()
+
+    def break_path(self, path: str, fault: Fault) -> None:
+        """Let a path below /latest/ and all under it misbehave."""
+        self.state.faults[path] = fault
+        self.publish()
+
+    def heal(self) -> None:
+        """End every fault."""
+        self.state.faults.clear()
+        self.publish()
+
+    def stop(self) -> None:
+        """Take the service and its address away: nothing answers there."""
+        self._guest.run(
+            "systemctl stop lab-imds.service && ip route add blackhole 169.254.169.254/32", 20
+        ).check()
+
+    def resume(self) -> None:
+        """Bring the service back."""
+        self._guest.run(
+            "ip route del blackhole 169.254.169.254/32; systemctl start lab-imds.service", 20
+        ).check()
+
+
+@dataclass
+class _Qemu:
+    """The QEMU process with its two connections: control, and the agent in the guest."""
+
+    process: subprocess.Popen[bytes]
+    folder: Path
+    qmp: Qmp
+    agent: socket.socket
+    numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
+    _unread: bytes = b""
+
+    @classmethod
+    def start(cls, arguments: list[str], image: Image, snapshot: Path | None = None) -> _Qemu:
+        """Start QEMU on a copy-on-write layer above the image's disk, or on a saved state."""
+        folder = Path(tempfile.mkdtemp(prefix="kernellab-"))
+        overlay = folder / "disk.qcow2"
+        if snapshot is None:
+            qcow2.create(overlay, image.disk.stat().st_size)
+        else:
+            shutil.copy(snapshot / overlay.name, overlay)
+        command = [
+            images.QEMU,
+            *("-chardev", f"socket,id=agent,path={folder}/agent,server=on,wait=off"),
+            *("-qmp", f"unix:{folder}/qmp,server=on,wait=off", "-serial", f"file:{folder}/serial"),
+            *(
+                "-blockdev",
+                f"driver=raw,node-name=base,read-only=on,file.driver=file,file.filename={image.disk}",
+            ),
+            *(
+                "-blockdev",
+                f"driver=qcow2,node-name=root,backing=base,file.driver=file,file.filename={overlay}",
+            ),
+            *arguments,
+        ]
+        if snapshot is not None:
+            command += ["-incoming", f"exec:cat {snapshot}/memory"]
+        with (folder / "qemu.log").open("wb") as log:
+            process = subprocess.Popen(  # noqa: S603 - an argument list made here
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                preexec_fn=_die_with_parent,  # noqa: PLW1509 - no thread here holds a lock that the child takes
+            )
+        try:
+            _await_sockets(process, folder)
+            qmp = Qmp(folder / "qmp")
+            agent = socket.socket(socket.AF_UNIX)
+            agent.connect(f"{folder}/agent")
+            qemu = cls(process, folder, qmp, agent)
+            if snapshot is not None:
+                qemu.await_incoming()
+        except BaseException:
+            process.kill()
+            process.wait()
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
+        return qemu
+
+    def await_incoming(self) -> None:
+        """Wait until a saved state is loaded, then let the guest run."""
+        deadline = time.monotonic() + RESTORE_TIMEOUT_S
+        while self.qmp.execute("query-status")["status"] == "inmigrate":
+            if time.monotonic() > deadline:
+                raise self.silent("the saved state could not be loaded")
+            select.select([], [], [], 0.01)
+        self.qmp.execute("cont")
+
+    def save(self, folder: Path) -> None:
+        """Write memory and disk to a folder, and end QEMU."""
+        self.qmp.execute("stop")
+        self.qmp.execute("migrate-set-parameters", **{"max-bandwidth": 1 << 40})
+        self.qmp.execute("migrate", uri=f"exec:cat > {folder}/memory")
+        while (status := self.qmp.execute("query-migrate").get("status")) != "completed":
+            if status in {"failed", "cancelled"}:
+                raise QmpError("the guest's state could not be saved")
+            select.select([], [], [], 0.02)
+        self.qmp.execute("quit")
+        self.process.wait(timeout=20)
+        shutil.copy(self.folder / "disk.qcow2", folder / "disk.qcow2")
+
+    def await_hello(self, timeout_s: float) -> str:
+        """Wait for the agent of a new boot and return the boot's id."""
+        deadline = time.monotonic() + timeout_s
+        while True:
+            message = self._receive(deadline)
+            if "hello" in message:
+                return str(message["hello"])
+
+    def request(self, action: str, arguments: dict[str, Any], timeout_s: float) -> dict[str, Any]:
+        """Ask the agent and return its answer; answers to requests given up before are passed over."""
+        number = next(self.numbers)
+        line = json.dumps({"id": number, "do": action, **arguments}).encode() + b"\n"
+        self.agent.settimeout(timeout_s)
+        try:
+            self.agent.sendall(line)
+        except OSError as error:
+            raise self.silent(f"cannot be reached: {error}") from error
+        deadline = time.monotonic() + timeout_s
+        while True:
+            message = self._receive(deadline)
+            if message.get("id") == number:
+                if "error" in message:
+                    raise CommandFailed(f"{action} {arguments}: {message['error']}")
+                return message
+
+    def _receive(self, deadline: float) -> dict[str, Any]:
+        while b"\n" not in self._unread:
+            left_s = deadline - time.monotonic()
+            if left_s <= 0:
+                raise self.silent("did not answer in time")
+            if not select.select([self.agent], [], [], left_s)[0]:
+                continue
+            read = self.agent.recv(1 << 16)
+            if not read:
+                raise self.silent("QEMU ended")
+            self._unread += read
+        line, _, self._unread = self._unread.partition(b"\n")
+        message: dict[str, Any] = json.loads(line)
+        return message
+
+    def silent(self, what: str) -> GuestSilent:
+        """Make the error for a guest that does not answer."""
+        log = (self.folder / "qemu.log").read_text(errors="replace")
+        return GuestSilent(f"{what}\n{log}serial console:\n{self.serial()}")
+
+    def serial(self) -> str:
+        """Give the end of the serial console."""
+        with suppress(FileNotFoundError):
+            return (self.folder / "serial").read_text(errors="replace")[-_SERIAL_TAIL:]
+        return ""
+
+    def kill(self) -> None:
+        """End QEMU and remove its folder."""
+        self.qmp.close()
+        self.agent.close()
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.wait()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def _await_sockets(process: subprocess.Popen[bytes], folder: Path) -> None:
+    deadline = time.monotonic() + RESTORE_TIMEOUT_S
+    while not ((folder / "qmp").exists() and (folder / "agent").exists()):
+        if process.poll() is not None or time.monotonic() > deadline:
+            log = (folder / "qemu.log").read_text(errors="replace")
+            raise GuestSilent(f"QEMU did not start: {log}")
+        select.select([], [], [], 0.01)
+
+
+def _die_with_parent() -> None:
+    ctypes.CDLL(None).prctl(
+        1, signal.SIGKILL
+    )  # PR_SET_PDEATHSIG: a killed test runner leaves no QEMU.
+
+
+@contextmanager
+def _lock(path: Path) -> Iterator[None]:
+    with path.open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield

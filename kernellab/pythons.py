@@ -1,0 +1,98 @@
+"""Find a Python 3.9 on this machine, as AL2023 has it, and put it into the guest's tree."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+from kernellab.packages import call
+
+_SKIPPED = {
+    *("test", "tests", "tkinter", "idlelib", "lib2to3", "ensurepip", "turtledemo", "pydoc_data"),
+    *("__pycache__", "site-packages", "dist-packages", "distutils", "venv", "curses"),
+}
+_MODULES_WITHOUT_LIBRARIES = re.compile(
+    r"_tkinter|_curses|readline|_sqlite3|nis\.|_test|_ctypes_test|xxlimited|_dbm|_gdbm"
+)
+
+
+@dataclass(frozen=True)
+class Interpreter:
+    """A Python on this machine, to be copied."""
+
+    version: str
+    prefix: Path
+    executable: Path
+
+
+def find_python39() -> Interpreter | None:
+    """Look for a Python 3.9 under ~/.pyenv and on PATH."""
+    candidates = sorted(Path.home().glob(".pyenv/versions/3.9.*/bin/python3.9"), reverse=True)
+    on_path = shutil.which("python3.9")
+    if on_path is not None:
+        candidates.append(Path(on_path))
+    for candidate in candidates:
+        found = _describe(candidate)
+        if found is not None:
+            return found
+    return None
+
+
+def _describe(executable: Path) -> Interpreter | None:
+    probe = "import platform, sys; print(platform.python_version(), sys.base_prefix, sep='\\n')"
+    try:
+        answer = subprocess.run(  # noqa: S603 - a path found here
+            [executable, "-I", "-S", "-c", probe],
+            capture_output=True,
+            text=True,
+            timeout=20,
+            check=True,
+        ).stdout.splitlines()
+    except (OSError, subprocess.SubprocessError):
+        return None
+    version, prefix = answer[0], Path(answer[1])
+    if not version.startswith("3.9.") or not (prefix / "lib/python3.9/os.py").exists():
+        return None
+    return Interpreter(version, prefix, executable.resolve())
+
+
+def install_python39(found: Interpreter, root: Path) -> None:
+    """Copy interpreter and library into a tree as /usr/bin/python3, compiled."""
+    library = root / "usr/lib/python3.9"
+    shutil.copytree(found.prefix / "lib/python3.9", library, ignore=_unwanted, symlinks=True)
+    shutil.copy(found.prefix / "bin/python3.9", root / "usr/bin/python3.9")
+    for shared in found.prefix.glob("lib/libpython3.9.so.1.0"):
+        shutil.copy(shared, root / "usr/lib/x86_64-linux-gnu" / shared.name)
+    link = root / "usr/bin/python3"
+    link.unlink(missing_ok=True)
+    link.symlink_to("python3.9")
+    compile_library(str(found.executable), library, "/usr/lib/python3.9")
+
+
+def _unwanted(folder: str, names: list[str]) -> set[str]:
+    inside_dynload = folder.endswith("lib-dynload")
+    return {
+        name
+        for name in names
+        if name in _SKIPPED
+        or name.startswith("config-3")
+        or (inside_dynload and _MODULES_WITHOUT_LIBRARIES.match(name))
+    }
+
+
+def compile_library(python: str, library: Path, path_in_guest: str) -> None:
+    """Compile a standard library, the result valid whatever times the files will have in the guest."""
+    # A few files of the library are Python 2 on purpose and do not compile: compileall then ends with 1.
+    call(
+        [
+            "bash",
+            "-c",
+            '"$0" -m compileall -q -j2 --invalidation-mode unchecked-hash -d "$2" "$1" || test $? = 1',
+            python,
+            str(library),
+            path_in_guest,
+        ]
+    )

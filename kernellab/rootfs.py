@@ -1,0 +1,199 @@
+"""Make the guest's root disk: Debian packages, a kernel's modules, Python 3.9 and the stand-ins for an EKS node."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from kernellab.cpio import Archive
+from kernellab.imds import node_state
+from kernellab.kernel import EARLY_MODULES, Kernel, install_modules, module_order
+from kernellab.machine import PRIMARY_MAC
+from kernellab.packages import call, closure, download, unpack
+from kernellab.pythons import compile_library, install_python39
+
+if TYPE_CHECKING:
+    from kernellab.pythons import Interpreter
+
+HERE = Path(__file__).parent
+DISK_MIB = 640
+
+_PACKAGES = (
+    *("base-files", "bash", "coreutils", "debianutils", "findutils", "grep", "sed", "tar"),
+    *("util-linux", "mount", "procps", "kmod", "iproute2", "iputils-ping", "ethtool", "pciutils"),
+    *("busybox-static", "libc-bin", "systemd", "systemd-sysv", "udev", "dbus", "strace"),
+    *("containernetworking-plugins", "dpdk", "dpdk-dev"),
+    # What the modules of a Python 3.9 built on Debian 12 are linked with.
+    *(
+        "libssl3",
+        "libffi8",
+        "libexpat1",
+        "libbz2-1.0",
+        "liblzma5",
+        "libuuid1",
+        "zlib1g",
+        "libcrypt1",
+    ),
+)
+# What those depend on and the guest has no use for: maintainer scripts do not run, nothing is compiled,
+# and of DPDK's hundred drivers a node needs three.
+_DROPPED = re.compile(
+    r"^(lib.*-dev$|perl|libperl|libnumber|libtext|libfile-|debconf|dpkg$|media-types|sysvinit|passwd"
+    r"|adduser|init-system|rdma-core|usrmerge|linux-libc|libc-dev-bin|pkgconf|libpkgconf|pkg-config"
+    r"|sgml|xml-core|libdpdk|rpcsvc|iptables|netbase|lsb-base|dbus-session|dmsetup|iso-codes"
+    r"|librte-(baseband|crypto-|compress-|event-|dma-|raw-|regex-|vdpa|meta"
+    r"|net-(?!e1000|ena23|virtio|bond|vmxnet3|i40e|ixgbe)))"
+)
+# The two drivers of crypto and event that dpdk-testpmd is linked with directly.
+_CNI_PLUGINS = ("host-device", "ipvlan", "host-local", "static", "loopback")
+
+_PRUNED = (
+    *("usr/share/doc", "usr/share/man", "usr/share/locale", "usr/share/info", "usr/share/lintian"),
+    *("usr/share/bash-completion", "usr/share/zsh", "usr/share/perl5", "usr/share/i18n"),
+    *("usr/lib/x86_64-linux-gnu/gconv", "usr/include", "usr/lib/udev/hwdb.d", "usr/share/dpdk"),
+    *("usr/lib/cni", "usr/lib/x86_64-linux-gnu/perl-base", "etc/cron.daily", "etc/init.d"),
+)
+
+_ENABLED = {
+    "multi-user.target.wants": (
+        "systemd-networkd.service",
+        "nodeadm-config.service",
+        "lab-hold.service",
+        "cloud-final.service",
+        "nodeadm-run.service",
+        "dbus.service",
+    ),
+    "sysinit.target.wants": ("lab-agent.service", "lab-imds.service"),
+    "sockets.target.wants": ("systemd-networkd.socket", "dbus.socket"),
+    "network-online.target.wants": ("systemd-networkd-wait-online.service",),
+}
+# Whatever a boot would spend time on and no test looks at.
+_MASKED = (
+    *(
+        "getty.target",
+        "systemd-logind.service",
+        "systemd-user-sessions.service",
+        "cryptsetup.target",
+    ),
+    *(
+        "systemd-update-utmp.service",
+        "systemd-update-utmp-runlevel.service",
+        "systemd-pstore.service",
+    ),
+    *("systemd-random-seed.service", "systemd-hwdb-update.service", "systemd-sysusers.service"),
+    *(
+        "systemd-machine-id-commit.service",
+        "systemd-firstboot.service",
+        "systemd-remount-fs.service",
+    ),
+    *(
+        "systemd-ask-password-console.path",
+        "systemd-ask-password-wall.path",
+        "integritysetup.target",
+    ),
+    *(
+        "systemd-journal-flush.service",
+        "systemd-journal-catalog-update.service",
+        "veritysetup.target",
+    ),
+    *("systemd-update-done.service", "systemd-boot-system-token.service", "remote-fs.target"),
+    *("systemd-tmpfiles-clean.timer", "systemd-binfmt.service", "systemd-pcrphase.service"),
+    *("systemd-pcrphase-sysinit.service", "proc-sys-fs-binfmt_misc.automount", "dev-mqueue.mount"),
+    *("sys-kernel-tracing.mount", "sys-kernel-config.mount", "sys-fs-fuse-connections.mount"),
+    *("systemd-pcrmachine.service", "systemd-repart.service", "e2scrub_reap.service"),
+    *("e2scrub_all.timer", "fstrim.timer", "modprobe@configfs.service", "modprobe@fuse.service"),
+    *("modprobe@drm.service", "modprobe@efi_pstore.service", "modprobe@dm_mod.service"),
+    *("modprobe@loop.service", "systemd-fsck-root.service", "kmod-static-nodes.service"),
+)
+
+
+def build_root(work: Path, kernel: Kernel, python39: Interpreter | None) -> Path:
+    """Assemble the root disk as an ext4 image and return its file."""
+    root = work / "root"
+    for folder in ("bin", "sbin", "lib", "lib64"):
+        (root / "usr" / folder).mkdir(parents=True)
+        (root / folder).symlink_to(f"usr/{folder}")
+    wanted = [*_PACKAGES] if python39 else [*_PACKAGES, "python3"]
+    drop = re.compile(_DROPPED.pattern + (r"|^(lib)?python3" if python39 else ""))
+    unpack(download(closure(wanted, work / "apt", drop=drop), work / "debs"), root)
+    install_modules(kernel, root)
+    if python39:
+        install_python39(python39, root)
+    else:
+        compile_library("python3.11", root / "usr/lib/python3.11", "/usr/lib/python3.11")
+    _install_plugins(root)
+    for pruned in _PRUNED:
+        shutil.rmtree(root / pruned, ignore_errors=True)
+    _configure(root)
+    disk = work / "root.ext4"
+    _make_disk(root, disk)
+    return disk
+
+
+def _install_plugins(root: Path) -> None:
+    folder = root / "opt/cni/bin"
+    folder.mkdir(parents=True)
+    for name in _CNI_PLUGINS:
+        shutil.copy(root / "usr/lib/cni" / name, folder / name)
+
+
+def _configure(root: Path) -> None:
+    shutil.copytree(HERE / "rootfs", root, dirs_exist_ok=True, symlinks=True)
+    shutil.copy(HERE / "imds.py", root / "usr/lib/kernellab/imds.py")
+    state = root / "var/lib/kernellab"
+    state.mkdir(parents=True)
+    (state / "imds.json").write_text(node_state(PRIMARY_MAC).to_json())
+    for folder in ("proc", "sys", "dev", "run", "tmp", "root", "var/log", "mnt"):
+        (root / folder).mkdir(parents=True, exist_ok=True)
+    units = root / "etc/systemd/system"
+    for target, names in _ENABLED.items():
+        (units / target).mkdir(exist_ok=True)
+        for name in names:
+            link = units / target / name
+            link.unlink(missing_ok=True)
+            link.symlink_to(
+                f"/etc/systemd/system/{name}"
+                if (units / name).exists()
+                else f"/lib/systemd/system/{name}"
+            )
+    for name in _MASKED:
+        link = units / name
+        link.unlink(missing_ok=True)
+        link.symlink_to("/dev/null")
+    (units / "default.target").symlink_to("/lib/systemd/system/multi-user.target")
+    (units / "dbus-org.freedesktop.network1.service").symlink_to(
+        "/lib/systemd/system/systemd-networkd.service"
+    )
+    call(["ldconfig", "-r", str(root)])
+
+
+def _make_disk(root: Path, disk: Path) -> None:
+    with disk.open("wb") as out:
+        out.truncate(DISK_MIB << 20)
+    # Elsewhere than as root, a user namespace makes the files of this user those of the guest's root.
+    owner = [] if os.geteuid() == 0 else ["unshare", "--map-root-user"]
+    call(
+        [*owner, "mke2fs", "-q", "-t", "ext4", "-L", "root", "-m", "0", "-d", str(root), str(disk)]
+    )
+
+
+def build_initramfs(work: Path, kernel: Kernel) -> Path:
+    """Make the few files that mount the root disk and hand over to systemd."""
+    archive = Archive()
+    for folder in ("proc", "dev", "root", "bin", "modules"):
+        archive.directory(folder)
+    archive.character_device("dev/console", 5, 1)
+    archive.file("init", (HERE / "initramfs/init").read_bytes(), 0o755)
+    archive.file("bin/busybox", (work / "root/bin/busybox").read_bytes(), 0o755)
+    names = []
+    for path in module_order(kernel, EARLY_MODULES):
+        name = path.rpartition("/")[2]
+        archive.file(f"modules/{name}", (kernel.modules / path).read_bytes())
+        names.append(name)
+    archive.file("modules/order", "".join(f"{name}\n" for name in names).encode())
+    initramfs = work / "initramfs.cpio"
+    archive.write(initramfs)
+    return initramfs
