@@ -24,12 +24,11 @@ from typing import TYPE_CHECKING, Any
 
 from kernellab import image as images
 from kernellab import qcow2
-from kernellab.imds import Eni, Fault, State, node_state
+from kernellab.imds import PRIMARY_MAC, Eni, Fault, State, node_state
 from kernellab.machine import (
     FIRST_PEER_SLOT,
     LAST_NIC_SLOT,
     LAST_PEER_SLOT,
-    PRIMARY_MAC,
     PRIMARY_SEGMENT,
     PRIMARY_SLOT,
     Machine,
@@ -49,6 +48,7 @@ RUN_TIMEOUT_S = 60.0
 SILENCE_S = 30.0
 _SERIAL_TAIL = 4000
 _IMDS_STATE = "/var/lib/kernellab/imds.json"
+_IMDS_LOG = "/run/lab-imds.log"
 
 Command = str | Sequence[str]
 
@@ -218,16 +218,8 @@ class Guest:
         env: dict[str, str] | None = None,
     ) -> Result:
         """Run a program (a list) or a bash script (a string) to its end; TimeoutError kills it with its children."""
-        given = stdin.encode() if isinstance(stdin, str) else stdin
         answer = self._qemu.request(
-            "run",
-            {
-                "command": command if isinstance(command, str) else list(command),
-                "timeout_s": timeout_s,
-                "stdin": None if given is None else base64.b64encode(given).decode(),
-                "env": env or {},
-            },
-            timeout_s + SILENCE_S,
+            "run", _run_arguments(command, timeout_s, stdin, env), timeout_s + SILENCE_S
         )
         result = Result(command, answer["returncode"], answer["stdout"], answer["stderr"])
         if answer["timed_out"]:
@@ -339,7 +331,8 @@ class Guest:
         if hard:
             self._qemu.qmp.execute("system_reset")
         else:
-            self.run("systemctl reboot", 20).check()
+            # The agent may be stopped before it can answer: the new boot's greeting is the answer.
+            self._qemu.post("run", _run_arguments("systemctl reboot", 20.0, None, None))
         self._qemu.await_hello(BOOT_TIMEOUT_S)
         if wait_booted:
             self.wait_booted()
@@ -349,12 +342,24 @@ class Guest:
         return self._qemu.serial()
 
 
+def _run_arguments(
+    command: Command, timeout_s: float, stdin: bytes | str | None, env: dict[str, str] | None
+) -> dict[str, Any]:
+    given = stdin.encode() if isinstance(stdin, str) else stdin
+    return {
+        "command": command if isinstance(command, str) else list(command),
+        "timeout_s": timeout_s,
+        "stdin": None if given is None else base64.b64encode(given).decode(),
+        "env": env or {},
+    }
+
+
 class Metadata:
     """The guest's IMDS, rewritten from outside."""
 
     def __init__(self, guest: Guest) -> None:
         self._guest = guest
-        self.state: State = node_state(PRIMARY_MAC)
+        self.state: State = node_state()
 
     def publish(self) -> None:
         """Hand the state to the guest; the server reads it for every request."""
@@ -379,6 +384,13 @@ class Metadata:
         """End every fault."""
         self.state.faults.clear()
         self.publish()
+
+    def requests(self) -> list[tuple[str, str, int]]:
+        """List what was asked since this boot: method, path and the status of the answer."""
+        log = (self._guest.read(_IMDS_LOG) or b"").decode()
+        return [
+            (method, path, int(status)) for method, path, status in map(str.split, log.splitlines())
+        ]
 
     def stop(self) -> None:
         """Take the service and its address away: nothing answers there."""
@@ -482,15 +494,20 @@ class _Qemu:
             if "hello" in message:
                 return str(message["hello"])
 
-    def request(self, action: str, arguments: dict[str, Any], timeout_s: float) -> dict[str, Any]:
-        """Ask the agent and return its answer; answers to requests given up before are passed over."""
+    def post(self, action: str, arguments: dict[str, Any]) -> int:
+        """Send the agent a request and return its number, without waiting for the answer."""
         number = next(self.numbers)
         line = json.dumps({"id": number, "do": action, **arguments}).encode() + b"\n"
-        self.agent.settimeout(timeout_s)
+        self.agent.settimeout(SILENCE_S)
         try:
             self.agent.sendall(line)
         except OSError as error:
             raise self.silent(f"cannot be reached: {error}") from error
+        return number
+
+    def request(self, action: str, arguments: dict[str, Any], timeout_s: float) -> dict[str, Any]:
+        """Ask the agent and return its answer; answers to requests given up before are passed over."""
+        number = self.post(action, arguments)
         deadline = time.monotonic() + timeout_s
         while True:
             message = self._receive(deadline)

@@ -14,15 +14,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kernellab.kernel import build_kernel
-from kernellab.pythons import find_python39
+from kernellab.pythons import DEBIAN_PYTHON, find_python39
 from kernellab.rootfs import HERE, build_initramfs, build_root
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from kernellab.pythons import Interpreter
+
 CACHE_VARIABLE = "MULTUS_KERNEL_LAB_CACHE"
 QEMU = "qemu-system-x86_64"
-DEBIAN_PYTHON = "3.11"
 
 _APT_LISTS = Path("/var/lib/apt/lists")
 # The Debian 12 package that brings each program the build calls.
@@ -89,7 +90,6 @@ def definition() -> str:
         "pythons.py",
         "rootfs.py",
         "imds.py",
-        "machine.py",
     ]
     files = [HERE / name for name in sources]
     files += sorted(path for path in (HERE / "rootfs").rglob("*") if path.is_file())
@@ -100,13 +100,17 @@ def definition() -> str:
         digest.update(f"{path.relative_to(HERE)}\0{path.stat().st_mode & 0o111}\0".encode())
         digest.update(path.read_bytes())
     python39 = find_python39()
-    digest.update((python39.version if python39 else DEBIAN_PYTHON).encode())
+    digest.update(_python_version(python39).encode())
     return digest.hexdigest()[:16]
 
 
 def cached() -> Image | None:
     """Return the built image, or None when it has yet to be built."""
     return _load(cache_root() / definition())
+
+
+def _python_version(python39: Interpreter | None) -> str:
+    return python39.version if python39 else DEBIAN_PYTHON.removeprefix("python")
 
 
 def _load(folder: Path) -> Image | None:
@@ -178,7 +182,7 @@ def _build_into(work: Path) -> None:
         path.rename(out / path.name)
     manifest = {
         "kernel_release": kernel.release,
-        "python": python39.version if python39 else DEBIAN_PYTHON,
+        "python": _python_version(python39),
         "packages": sorted(deb.name for deb in work.glob("*debs/*.deb")),
     }
     (out / _MANIFEST).write_text(json.dumps(manifest, indent=1) + "\n")

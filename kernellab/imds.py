@@ -1,34 +1,47 @@
 """Serve a strict fake of the instance metadata service, version 2, from a state file that a test rewrites.
 
-Runs on loopback in unit tests, and alone as a file in the lab's guest, so: standard library only, Python 3.9.
-Facts: https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instancedata-data-retrieval.html (tokens, status codes).
+Runs on loopback in unit tests, and alone as a file in the lab's guest, so: standard library only, Python 3.9, and
+few imports, since each costs a booting guest up to a tenth of a second (http.server alone brings sixty).
+Facts: https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instancedata-data-retrieval.html and
+https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instance-metadata-v2-how-it-works.html (tokens, status codes).
 """
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
-import secrets
 import socket
+import socketserver
 import sys
 import threading
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from pathlib import Path
+    from types import TracebackType
 
 ADDRESS = "169.254.169.254"
+PRIMARY_MAC = "0e:00:00:00:00:01"
 MAX_TTL_S = 21600
-TTL_HEADER = "X-aws-ec2-metadata-token-ttl-seconds"
-TOKEN_HEADER = "X-aws-ec2-metadata-token"  # noqa: S105 - the name of a header
+TTL_HEADER = "x-aws-ec2-metadata-token-ttl-seconds"
+TOKEN_HEADER = "x-aws-ec2-metadata-token"  # noqa: S105 - the name of a header
 TOKEN_PATH = "/latest/api/token"  # noqa: S105 - a path
 
+_ROOT = "/latest/"
+_REASONS = {
+    200: "OK",
+    400: "Bad Request",
+    401: "Unauthorized",
+    403: "Forbidden",
+    404: "Not Found",
+    405: "Method Not Allowed",
+    500: "Internal Server Error",
+    503: "Service Unavailable",
+}
 
-@dataclass(frozen=True)
-class Eni:
+
+class Eni(NamedTuple):
     """What IMDS tells of one network interface; None and empty mean that the attribute is not there (404)."""
 
     mac: str
@@ -47,27 +60,11 @@ class Eni:
 
     def attributes(self) -> dict[str, str]:
         """Give the attributes by their full path below /latest/."""
-        values: dict[str, object] = {
-            "mac": self.mac,
-            "device-number": self.device_number,
-            "interface-id": self.interface_id,
-            "subnet-id": self.subnet_id,
-            "subnet-ipv4-cidr-block": self.subnet_ipv4_cidr_block,
-            "local-ipv4s": self.local_ipv4s,
-            "ipv6s": self.ipv6s,
-            "subnet-ipv6-cidr-blocks": self.subnet_ipv6_cidr_blocks,
-            "network-card": self.network_card,
-            "security-group-ids": self.security_group_ids,
-            "vpc-id": self.vpc_id,
-            "vpc-ipv4-cidr-blocks": self.vpc_ipv4_cidr_blocks,
-            "vpc-ipv6-cidr-blocks": self.vpc_ipv6_cidr_blocks,
-            "owner-id": "111122223333",
-        }
         return {
-            f"{eni_path(self.mac)}{name}": "\n".join(value)
-            if isinstance(value, tuple)
-            else str(value)
-            for name, value in values.items()
+            f"{eni_path(self.mac)}{name.replace('_', '-')}": (
+                "\n".join(value) if isinstance(value, tuple) else str(value)
+            )
+            for name, value in {**self._asdict(), "owner_id": "111122223333"}.items()
             if value is not None and value != ()
         }
 
@@ -77,8 +74,7 @@ def eni_path(mac: str) -> str:
     return f"meta-data/network/interfaces/macs/{mac}/"
 
 
-@dataclass(frozen=True)
-class Fault:
+class Fault(NamedTuple):
     """How a path and all below it misbehave.
 
     `status` is answered in place of the value: for ever, or until `until_s` (seconds since the epoch by the
@@ -91,14 +87,19 @@ class Fault:
     delay_s: float = 0.0
 
 
-@dataclass
 class State:
-    """All that the service knows: the instance, its network interfaces and what goes wrong."""
+    """All that the service knows: the instance, its network interfaces and what goes wrong.
 
-    instance: dict[str, str] = field(default_factory=dict)
-    enis: list[Eni] = field(default_factory=list)
-    extra: dict[str, str] = field(default_factory=dict)
-    faults: dict[str, Fault] = field(default_factory=dict)
+    `instance` holds attributes by their path below /latest/meta-data/, `extra` and `faults` by the path below /latest/.
+    """
+
+    def __init__(
+        self, instance: dict[str, str], enis: list[Eni], extra: dict[str, str] | None = None
+    ) -> None:
+        self.instance = instance
+        self.enis = enis
+        self.extra = extra or {}
+        self.faults: dict[str, Fault] = {}
 
     def tree(self) -> dict[str, str]:
         """Give every leaf by its path below /latest/."""
@@ -110,12 +111,18 @@ class State:
 
     def to_json(self) -> str:
         """Serialize for the server."""
-        faults = {path: vars(fault) for path, fault in self.faults.items()}
+        faults = {path: fault._asdict() for path, fault in self.faults.items()}
         return json.dumps({"tree": self.tree(), "faults": faults})
+
+    def write(self, path: Path) -> None:
+        """Replace the server's state file at once, so that it never reads half of one."""
+        part = path.with_name(f"{path.name}.part")
+        part.write_text(self.to_json())
+        part.replace(path)
 
 
 def node_state(
-    mac: str,
+    mac: str = PRIMARY_MAC,
     *,
     instance_id: str = "i-0123456789abcdef0",
     instance_type: str = "m5.large",
@@ -124,8 +131,16 @@ def node_state(
 ) -> State:
     """Describe an instance whose primary network interface has this MAC and 10.0.0.10."""
     identity = {"instanceId": instance_id, "instanceType": instance_type, "region": region}
+    primary = Eni(
+        mac,
+        0,
+        "eni-00000000000000000",
+        "subnet-00000000000000000",
+        subnet_ipv4_cidr_block="10.0.0.0/24",
+        local_ipv4s=("10.0.0.10",),
+    )
     return State(
-        instance={
+        {
             "instance-id": instance_id,
             "instance-type": instance_type,
             "mac": mac,
@@ -134,61 +149,77 @@ def node_state(
             "placement/region": region,
             "services/domain": "amazonaws.com",
         },
-        enis=[
-            Eni(
-                mac,
-                0,
-                "eni-00000000000000000",
-                "subnet-00000000000000000",
-                subnet_ipv4_cidr_block="10.0.0.0/24",
-                local_ipv4s=("10.0.0.10",),
-            )
-        ],
-        extra={"dynamic/instance-identity/document": json.dumps(identity)},
+        [primary],
+        {"dynamic/instance-identity/document": json.dumps(identity)},
     )
 
 
-@dataclass(frozen=True)
-class _Reply:
+class _Request(NamedTuple):
+    method: str
+    path: str
+    headers: dict[str, str]
+
+
+class _Reply(NamedTuple):
     status: int
-    body: str = ""
-    headers: tuple[tuple[str, str], ...] = ()
+    body: str
+    ttl: str | None = None
 
 
-class Server(ThreadingHTTPServer):
-    """The service: reads its state file for every request, keeps tokens and a log of requests in memory."""
+class Server(socketserver.ThreadingTCPServer):
+    """The service: reads its state file for every request and keeps tokens in memory.
+
+    `log`, a file, gets a line for every request: method, path and the status of the answer.
+    """
 
     daemon_threads = True
+    block_on_close = False
     allow_reuse_address = True
+    request_queue_size = 64
 
-    def __init__(self, state: Path, host: str, port: int) -> None:
-        super().__init__((host, port), _Handler)
-        self.requests: list[tuple[str, str, int]] = []
+    def __init__(self, state: str, host: str, port: int, log: str | None) -> None:
+        super().__init__((host, port), _Connection)
+        self.port: int = self.server_address[1]
         self._state = state
+        self._log = log
         self._tokens: dict[str, float] = {}
         self._spent: dict[tuple[int, str], int] = {}
         self._lock = threading.Lock()
 
-    def _read(self) -> tuple[dict[str, Any], int]:
-        return json.loads(self._state.read_text()), self._state.stat().st_mtime_ns
+    def answer(self, request: _Request) -> _Reply:
+        """Answer a request as the state tells, faults and all, and note it."""
+        with open(self._state, encoding="utf-8") as file:  # noqa: PTH123 - pathlib is one import more
+            state = json.load(file)
+            version = os.fstat(file.fileno()).st_mtime_ns
+        path = request.path.partition("?")[0]
+        delay_s, status = self._fault(state["faults"], path, version)
+        threading.Event().wait(delay_s)
+        if status is not None:
+            reply = _Reply(status, f"{status} - {_REASONS.get(status, 'Injected')}")
+        elif request.method == "PUT" and path == TOKEN_PATH:
+            reply = self._issue_token(request.headers)
+        elif request.method == "GET" and path != TOKEN_PATH:
+            reply = self._look_up(path, request.headers, state["tree"])
+        else:
+            reply = _Reply(405, "405 - Method Not Allowed")
+        if self._log is not None:
+            with self._lock, open(self._log, "a", encoding="utf-8") as log:  # noqa: PTH123 - as above
+                log.write(f"{request.method} {request.path} {reply.status}\n")
+        return reply
 
-    def fault(self, path: str) -> tuple[float, int | None]:
-        """Tell how long this request is held back, and the status that it gets in place of an answer."""
-        state, version = self._read()
-        name = path.partition("?")[0].lstrip("/")
-        name = name.removeprefix("latest/")
+    def _fault(self, faults: dict[str, Any], path: str, version: int) -> tuple[float, int | None]:
+        name = path.removeprefix(_ROOT)
         delay_s, status = 0.0, None
-        for at, fault in state.get("faults", {}).items():
-            if not name.startswith(at):
-                continue
-            delay_s += fault["delay_s"]
-            if fault["status"] is not None and not self._over(at, fault, version):
-                status = fault["status"]
+        for at, fault in faults.items():
+            if name.startswith(at):
+                delay_s += fault["delay_s"]
+                if fault["status"] is not None and not self._over(at, fault, version):
+                    status = fault["status"]
         return delay_s, status
 
     def _over(self, at: str, fault: dict[str, Any], version: int) -> bool:
-        if fault["until_s"] is not None and time.time() >= fault["until_s"]:
-            return True
+        if fault["until_s"] is not None:
+            return bool(time.time() >= fault["until_s"])
         if fault["times"] is None:
             return False
         with self._lock:
@@ -196,108 +227,117 @@ class Server(ThreadingHTTPServer):
             self._spent[version, at] = used + 1
         return bool(used >= fault["times"])
 
-    def issue_token(self, ttl: str | None) -> _Reply:
-        """Answer a PUT for a token."""
-        if ttl is None or not ttl.isdecimal() or not 1 <= int(ttl) <= MAX_TTL_S:
-            return _Reply(400, "Bad Request")
-        token = secrets.token_urlsafe(42)
+    def _issue_token(self, headers: dict[str, str]) -> _Reply:
+        if "x-forwarded-for" in headers:
+            return _Reply(403, "403 - Forbidden")
+        ttl = headers.get(TTL_HEADER, "")
+        if not ttl.isdecimal() or not 1 <= int(ttl) <= MAX_TTL_S:
+            return _Reply(400, "400 - Bad Request")
+        token = os.urandom(42).hex()
         self._tokens[token] = time.monotonic() + int(ttl)
-        return _Reply(200, token, ((TTL_HEADER, ttl),))
+        return _Reply(200, token, ttl)
 
-    def knows(self, token: str | None) -> bool:
-        """Tell whether a token was issued here and has not expired."""
-        return token is not None and self._tokens.get(token, 0.0) > time.monotonic()
-
-    def look_up(self, path: str) -> _Reply:
-        """Answer a GET: a leaf's text, or a directory's entries, those that are directories with a slash."""
-        if not path.startswith("/latest/"):
-            return _Reply(404, "404 - Not Found")
-        name = path[len("/latest/") :]
-        tree: dict[str, str] = self._read()[0]["tree"]
-        if name in tree:
+    def _look_up(self, path: str, headers: dict[str, str], tree: dict[str, str]) -> _Reply:
+        if self._tokens.get(headers.get(TOKEN_HEADER, ""), 0.0) <= time.monotonic():
+            return _Reply(401, "401 - Unauthorized")
+        name = path[len(_ROOT) :]
+        if path.startswith(_ROOT) and name in tree:
             return _Reply(200, tree[name])
-        prefix = name if name.endswith("/") or not name else f"{name}/"
-        entries = set()
-        for leaf in tree:
-            if leaf.startswith(prefix):
-                head, slash, _ = leaf[len(prefix) :].partition("/")
-                entries.add(head + slash)
+        entries = _entries(tree, name) if path.startswith(_ROOT) else []
         if not entries:
             return _Reply(404, "404 - Not Found")
-        return _Reply(200, "\n".join(sorted(entries)))
+        return _Reply(200, "\n".join(entries))
 
 
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
+def _entries(tree: dict[str, str], directory: str) -> list[str]:
+    """List a directory; an entry that is one itself ends in a slash."""
+    prefix = directory if directory.endswith("/") or not directory else f"{directory}/"
+    entries = set()
+    for leaf in tree:
+        if leaf.startswith(prefix):
+            head, slash, _ = leaf[len(prefix) :].partition("/")
+            entries.add(head + slash)
+    return sorted(entries)
+
+
+class _Connection(socketserver.StreamRequestHandler):
+    """One connection of HTTP/1.1: requests until the client closes it or asks to close."""
+
     server: Server
 
-    def do_PUT(self) -> None:
-        self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        self._answer(self._put)
+    def handle(self) -> None:
+        """Answer requests; a client that gives up in the middle is what a slow answer is for."""
+        try:
+            while True:
+                request = self._read()
+                if request is None:
+                    return
+                self._write(self.server.answer(request))
+                if request.headers.get("connection", "").lower() == "close":
+                    return
+        except ConnectionError:
+            return
 
-    def do_GET(self) -> None:
-        self._answer(self._get)
+    def _read(self) -> _Request | None:
+        words = self.rfile.readline(65536).decode("latin-1").split()
+        if len(words) != len(_Request._fields):
+            return None
+        headers = {}
+        while True:
+            line = self.rfile.readline(65536).decode("latin-1").rstrip("\r\n")
+            if not line:
+                break
+            name, _, value = line.partition(":")
+            headers[name.strip().lower()] = value.strip()
+        self.rfile.read(int(headers.get("content-length", "0")))
+        if words[2] == "HTTP/1.0":
+            headers["connection"] = "close"
+        return _Request(words[0], words[1], headers)
 
-    def _put(self) -> _Reply:
-        if self.path != TOKEN_PATH:
-            return _Reply(405, "Method Not Allowed")
-        if "X-Forwarded-For" in self.headers:
-            return _Reply(403, "Forbidden")
-        return self.server.issue_token(self.headers.get(TTL_HEADER))
-
-    def _get(self) -> _Reply:
-        if self.path == TOKEN_PATH:
-            return _Reply(405, "Method Not Allowed")
-        if not self.server.knows(self.headers.get(TOKEN_HEADER)):
-            return _Reply(401, "401 - Unauthorized")
-        return self.server.look_up(self.path.partition("?")[0])
-
-    def _answer(self, action: Any) -> None:
-        delay_s, status = self.server.fault(self.path)
-        threading.Event().wait(delay_s)
-        reply: _Reply = action() if status is None else _Reply(status, f"{status} - injected")
-        self.server.requests.append((self.command, self.path, reply.status))
+    def _write(self, reply: _Reply) -> None:
         body = reply.body.encode()
-        with contextlib.suppress(
-            ConnectionError
-        ):  # A client that gave up is what a slow answer is for.
-            self.send_response(reply.status)
-            for name, value in (
-                *reply.headers,
-                ("Content-Type", "text/plain"),
-                ("Content-Length", str(len(body))),
-            ):
-                self.send_header(name, value)
-            self.end_headers()
-            self.wfile.write(body)
-
-    def version_string(self) -> str:
-        """Name the server as the real one does."""
-        return "EC2ws"
-
-    def log_message(self, format: str, *args: Any) -> None:
-        """Write to standard error, which is the journal in the guest, unless it is a test's."""
-        if "INVOCATION_ID" in os.environ:
-            sys.stderr.write(f"{format % args}\n")
+        lines = [
+            f"HTTP/1.1 {reply.status} {_REASONS.get(reply.status, 'Injected')}",
+            "Server: EC2ws",
+            "Content-Type: text/plain",
+            f"Content-Length: {len(body)}",
+        ]
+        if reply.ttl is not None:
+            lines.append(f"X-Aws-Ec2-Metadata-Token-Ttl-Seconds: {reply.ttl}")
+        self.wfile.write("\r\n".join([*lines, "", ""]).encode() + body)
 
 
-def serve(state: Path, host: str = ADDRESS, port: int = 80) -> Server:
+def serve(
+    state: Path | str, host: str = ADDRESS, port: int = 80, log: Path | str | None = None
+) -> Server:
     """Bind a server; `serve_forever()` on it starts answering."""
-    return Server(state, host, port)
+    return Server(str(state), host, port, None if log is None else str(log))
 
 
-@contextlib.contextmanager
-def running(state: Path, host: str = "127.0.0.1") -> Iterator[Server]:
-    """Answer on a free port in a thread; `server_port` and `requests` of the server tell where and what."""
-    server = serve(state, host, 0)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
-    try:
-        yield server
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+class Running:
+    """A server that answers on a free loopback port in a thread, as a context: its `port` tells where."""
+
+    def __init__(
+        self, state: Path | str, host: str = "127.0.0.1", log: Path | str | None = None
+    ) -> None:
+        self._server = serve(state, host, 0, log)
+        self._thread = threading.Thread(
+            target=self._server.serve_forever, kwargs={"poll_interval": 0.02}
+        )
+
+    def __enter__(self) -> Server:
+        self._thread.start()
+        return self._server
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._server.shutdown()
+        self._thread.join()
+        self._server.server_close()
 
 
 def _notify_systemd() -> None:
@@ -308,6 +348,6 @@ def _notify_systemd() -> None:
 
 
 if __name__ == "__main__":
-    service = serve(Path(sys.argv[1]))
+    service = serve(sys.argv[1], log=sys.argv[2])
     _notify_systemd()
     service.serve_forever()

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from kernellab.image import Image
 
-PRIMARY_MAC = "0e:00:00:00:00:01"
 PRIMARY_SEGMENT = "primary"
 # On "pc" as on EC2's Nitro instances the primary is 0000:00:05.0 and later ones take the slots after it.
 PRIMARY_SLOT = 5
@@ -80,7 +79,7 @@ class Machine:
                 "no_timer_check",
                 "rcupdate.rcu_expedited=1",
             ),
-            *("apparmor=0", "audit=0", f"lab.vfio={self.vfio}"),
+            *("apparmor=0", "selinux=0", "audit=0", f"lab.vfio={self.vfio}"),
         ]
         if self.iommu:
             words.append("intel_iommu=on")

@@ -10,6 +10,8 @@ from pathlib import Path
 
 from kernellab.packages import call
 
+DEBIAN_PYTHON = "python3.11"
+
 _SKIPPED = {
     *("test", "tests", "tkinter", "idlelib", "lib2to3", "ensurepip", "turtledemo", "pydoc_data"),
     *("__pycache__", "site-packages", "dist-packages", "distutils", "venv", "curses"),
@@ -94,5 +96,21 @@ def compile_library(python: str, library: Path, path_in_guest: str) -> None:
             python,
             str(library),
             path_in_guest,
+        ]
+    )
+
+
+def compile_programs(python: str, folder: Path) -> None:
+    """Compile single programs beside their sources: a program given by its .pyc starts without compiling."""
+    call(
+        [
+            python,
+            "-m",
+            "compileall",
+            "-q",
+            "-b",
+            "--invalidation-mode",
+            "unchecked-hash",
+            str(folder),
         ]
     )

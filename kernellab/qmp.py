@@ -36,7 +36,7 @@ class Qmp:
             self._events.append(message)
         return message
 
-    def execute(self, command: str, **arguments: object) -> Any:
+    def execute(self, command: str, **arguments: object) -> Any:  # noqa: ANN401 - as many types as commands
         """Run a command and give back what it returns, or raise QmpError."""
         request = {"execute": command, "arguments": arguments}
         self._socket.sendall(json.dumps(request).encode() + b"\n")

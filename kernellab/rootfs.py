@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING
 from kernellab.cpio import Archive
 from kernellab.imds import node_state
 from kernellab.kernel import EARLY_MODULES, Kernel, install_modules, module_order
-from kernellab.machine import PRIMARY_MAC
 from kernellab.packages import call, closure, download, unpack
-from kernellab.pythons import compile_library, install_python39
+from kernellab.pythons import DEBIAN_PYTHON, compile_library, compile_programs, install_python39
 
 if TYPE_CHECKING:
     from kernellab.pythons import Interpreter
@@ -106,7 +105,32 @@ _MASKED = (
     *("systemd-pcrmachine.service", "systemd-repart.service", "e2scrub_reap.service"),
     *("e2scrub_all.timer", "fstrim.timer", "modprobe@configfs.service", "modprobe@fuse.service"),
     *("modprobe@drm.service", "modprobe@efi_pstore.service", "modprobe@dm_mod.service"),
-    *("modprobe@loop.service", "systemd-fsck-root.service", "kmod-static-nodes.service"),
+    *(
+        "modprobe@loop.service",
+        "systemd-fsck-root.service",
+        "kmod-static-nodes.service",
+        "systemd-tmpfiles-setup-dev.service",
+    ),
+)
+
+_UNUSED_RULES = (
+    *(
+        "60-cdrom_id.rules",
+        "60-drm.rules",
+        "60-evdev.rules",
+        "60-fido-id.rules",
+        "60-input-id.rules",
+    ),
+    *("60-persistent-alsa.rules", "60-persistent-input.rules", "60-persistent-storage-dm.rules"),
+    *("60-persistent-storage-tape.rules", "60-persistent-v4l.rules", "60-sensor.rules"),
+    *(
+        "60-serial.rules",
+        "70-camera.rules",
+        "70-joystick.rules",
+        "70-memory.rules",
+        "70-mouse.rules",
+    ),
+    *("70-power-switch.rules", "70-touchpad.rules", "78-sound-card.rules", "85-hwclock.rules"),
 )
 
 
@@ -123,11 +147,16 @@ def build_root(work: Path, kernel: Kernel, python39: Interpreter | None) -> Path
     if python39:
         install_python39(python39, root)
     else:
-        compile_library("python3.11", root / "usr/lib/python3.11", "/usr/lib/python3.11")
+        compile_library(
+            DEBIAN_PYTHON, root / "usr/lib" / DEBIAN_PYTHON, f"/usr/lib/{DEBIAN_PYTHON}"
+        )
     _install_plugins(root)
     for pruned in _PRUNED:
         shutil.rmtree(root / pruned, ignore_errors=True)
     _configure(root)
+    compile_programs(
+        str(python39.executable) if python39 else DEBIAN_PYTHON, root / "usr/lib/kernellab"
+    )
     disk = work / "root.ext4"
     _make_disk(root, disk)
     return disk
@@ -145,7 +174,7 @@ def _configure(root: Path) -> None:
     shutil.copy(HERE / "imds.py", root / "usr/lib/kernellab/imds.py")
     state = root / "var/lib/kernellab"
     state.mkdir(parents=True)
-    (state / "imds.json").write_text(node_state(PRIMARY_MAC).to_json())
+    (state / "imds.json").write_text(node_state().to_json())
     for folder in ("proc", "sys", "dev", "run", "tmp", "root", "var/log", "mnt"):
         (root / folder).mkdir(parents=True, exist_ok=True)
     units = root / "etc/systemd/system"
@@ -167,6 +196,11 @@ def _configure(root: Path) -> None:
     (units / "dbus-org.freedesktop.network1.service").symlink_to(
         "/lib/systemd/system/systemd-networkd.service"
     )
+    for name in _UNUSED_RULES:
+        (root / "usr/lib/udev/rules.d" / name).unlink(missing_ok=True)
+    shutil.rmtree(root / "var/run", ignore_errors=True)
+    (root / "var/run").symlink_to("/run")
+    (root / "usr/bin/sh").symlink_to("bash")
     call(["ldconfig", "-r", str(root)])
 
 

@@ -42,9 +42,11 @@ def test_a_command_keeps_its_streams_its_code_and_its_time(guest: Guest) -> None
     assert (result.stdout, result.stderr, result.returncode) == ("given", "oops\n", 3)
     with pytest.raises(TimeoutError, match="serial console"):
         guest.run("echo before; exec sleep 60", timeout_s=0.5)
+    guest.run("mkfifo /run/gate").check()
     background = guest.start("echo begun; read -r line < /run/gate; echo $line; exit 4")
-    guest.run("mkfifo /run/gate; echo gone > /run/gate").check()
-    assert background.wait().stdout.endswith("gone\n")
+    assert background.returncode() is None
+    guest.run("echo gone > /run/gate").check()
+    assert background.wait().stdout == "begun\ngone\n"
     assert background.returncode() == 4
 
 
@@ -102,6 +104,7 @@ def test_user_data_runs_before_kubelet_and_a_reboot_keeps_the_disk_alone(held_gu
     assert held_guest.wait_booted() == "running"
     assert held_guest.read("/etc/ran") == b"once\n"
     assert held_guest.read("/run/gone") is not None
+    held_guest.imds.attach(ENI)
     held_guest.plug(Nic(MAC))
     held_guest.reboot()
     assert held_guest.read("/etc/ran") == b"once\n"

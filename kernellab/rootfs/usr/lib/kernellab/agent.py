@@ -10,7 +10,12 @@ import subprocess
 import threading
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    Command = str | list[str]
 
 PORT = Path("/dev/virtio-ports/agent")
 FIRST_PORT = Path("/dev/vport0p1")
@@ -39,7 +44,7 @@ class Agent:
             read = os.read(self._port, 1 << 16)
             if not read:
                 # End of file here means that no test runner is connected (yet, or after a restore).
-                time.sleep(POLL_S)
+                time.sleep(POLL_S)  # noqa: TID251 - the port has no event for it
                 continue
             *lines, unread = (unread + read).split(b"\n")
             for line in lines:
@@ -53,23 +58,20 @@ class Agent:
 
     def _answer(self, request: dict[str, Any]) -> None:
         number = request.pop("id")
-        action = {"run": run, "start": start, "put": put, "read": read_file, "sync": sync}[
-            request.pop("do")
-        ]
         try:
-            answer = action(**request)
+            answer = ACTIONS[request.pop("do")](**request)
         except Exception as error:  # noqa: BLE001 - every failure belongs to the one who asked
             answer = {"error": repr(error)}
         self._send({"id": number, **answer})
 
 
-def _arguments(command: Any) -> Any:
+def _arguments(command: Command) -> list[str]:
     return ["/bin/bash", "-c", command] if isinstance(command, str) else command
 
 
-def run(command: Any, timeout_s: float, stdin: str | None, env: dict[str, str]) -> Answer:
+def run(command: Command, timeout_s: float, stdin: str | None, env: dict[str, str]) -> Answer:
     """Run a command to its end, or kill it with all that it started."""
-    process = subprocess.Popen(
+    process = subprocess.Popen(  # noqa: S603 - to run what is asked for is its work
         _arguments(command),
         stdin=subprocess.PIPE if stdin is not None else subprocess.DEVNULL,
         stdout=subprocess.PIPE,
@@ -100,11 +102,11 @@ def _communicate(
     return out, err, False
 
 
-def start(command: Any, log: str, env: dict[str, str]) -> Answer:
+def start(command: Command, log: str, env: dict[str, str]) -> Answer:
     """Start a command, its output going to a file, and keep its exit code beside it."""
     Path(log).parent.mkdir(parents=True, exist_ok=True)
     with Path(log).open("wb") as out:
-        process = subprocess.Popen(
+        process = subprocess.Popen(  # noqa: S603 - to run what is asked for is its work
             _arguments(command),
             stdin=subprocess.DEVNULL,
             stdout=out,
@@ -147,6 +149,14 @@ def sync(clock_s: float) -> Answer:
     time.clock_settime(time.CLOCK_REALTIME, clock_s)
     return {}
 
+
+ACTIONS: dict[str, Callable[..., Answer]] = {
+    "run": run,
+    "start": start,
+    "put": put,
+    "read": read_file,
+    "sync": sync,
+}
 
 if __name__ == "__main__":
     port = PORT if PORT.exists() else FIRST_PORT
