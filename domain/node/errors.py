@@ -220,6 +220,13 @@ class ToolFailed(ToolError):
     code = "tool-failed"
 
 
+class HookUnanswered(ToolError):
+    """The node's own launch hook could not be answered: Auto Scaling goes by its time-out."""
+
+    code = "hook-unanswered"
+    retryable = True
+
+
 class NotPermitted(NodeError):
     """The command does not run as root."""
 

@@ -1,0 +1,184 @@
+"""Lets kubelet start and answers the node's own launch hook, as `domain.node.readiness` decides."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from domain.node import layout
+from domain.node.change import WriteFile
+from domain.node.errors import HookUnanswered, NodeError, ToolFailed
+from domain.node.readiness import HookResult, Situation, consequence
+from domain.node.status import Run
+
+if TYPE_CHECKING:
+    from domain.node.config import NodeGroup
+    from domain.node.model import Instance
+    from node_bootstrap.files import Files
+    from node_bootstrap.programs import Programs
+
+STARTED_AGAIN = ("nodeadm-run.service", "nodeadm-reconcile.service")
+"""The boot's own jobs for these units failed at the closed gate. nodeadm-run starts kubelet; the other one requires it and
+is not on every AMI (awslabs/amazon-eks-ami, templates/al2023)."""
+UNIT_FOLDERS = ("/etc/systemd/system", "/usr/lib/systemd/system")
+
+START_TIMEOUT_S = 30.0
+ANSWER_TIMEOUT_S = 180.0
+ANSWER_ATTEMPTS = 8
+"""By AWS CLI v2 itself: its standard mode waits at random up to 1, 2, 4 … 20 s after a throttled or lost call, which makes
+75 s at most (AWS CLI User Guide, "Retries")."""
+
+NO_ACTIVE_ACTION = "No active Lifecycle Action found"
+"""The message of the ValidationError when nothing waits for an answer: it was given before, the hook timed out, or the
+instance was in service already. Which of them a node cannot tell, and nothing is left to do in any."""
+
+
+@dataclass(frozen=True)
+class Concluded:
+    """What was done at a run's end."""
+
+    reason: str
+    opened: bool = False
+    started: tuple[str, ...] = ()
+    """Units that were told to start."""
+    answered: HookResult | None = None
+    error: NodeError | None = None
+    """What went wrong here; what the run itself ended with is not in it and stays the first error."""
+
+    def lines(self) -> tuple[str, ...]:
+        """Return what was done, for the status and for a person; nothing when nothing was."""
+        done = []
+        if self.opened:
+            done.append(f"kubelet may start: {self.reason}")
+        if self.started:
+            done.append(f"start {', '.join(self.started)}")
+        if self.answered:
+            done.append(f"answer the launch hook with {self.answered.value}")
+        return tuple(done)
+
+
+def conclude(
+    group: NodeGroup,
+    *,
+    succeeded: bool,
+    instance: Instance | None,
+    started_by: Run,
+    files: Files,
+    programs: Programs,
+) -> Concluded:
+    """Do what follows from a run's end, as far as it is not done yet.
+
+    The gate comes first: it is on this machine and certain, the answer to the hook is a call that may take a minute.
+
+    Args:
+        group: the node's.
+        succeeded: whether the run ended without an error.
+        instance: None when the metadata service did not say; then the hook is left alone.
+        started_by: at boot nobody has to be started, as the boot's own jobs wait for the run.
+        files: of the host.
+        programs: of the host.
+
+    Raises:
+        OSError: /run is full or read-only.
+    """
+    gate_open = files.text(layout.READY) is not None
+    decided = consequence(group, Situation(succeeded, gate_open, _answered(group, instance, files)))
+    started: tuple[str, ...] = ()
+    error: NodeError | None = None
+    if decided.open_gate:
+        files.carry_out(WriteFile(layout.READY, f"{decided.reason}\n"))
+        try:
+            started = _start(files, programs) if started_by is not Run.BOOT else ()
+        except ToolFailed as failed:
+            error = failed
+    answered = None
+    if decided.answer is not None and instance is not None:
+        try:
+            _answer(group, instance, decided.answer, programs)
+        except HookUnanswered as unanswered:
+            error = error or unanswered
+        else:
+            answered = decided.answer
+            _remember(group, instance, answered, files)
+    return Concluded(
+        reason=decided.reason,
+        opened=decided.open_gate,
+        started=started,
+        answered=answered,
+        error=error,
+    )
+
+
+def _answered(group: NodeGroup, instance: Instance | None, files: Files) -> HookResult | None:
+    """Return what this hook of this instance was answered with.
+
+    An AMI made of a running node, or a record that is not whole, answers for nobody: asking twice does no harm.
+    """
+    try:
+        record = json.loads(files.text(layout.HOOK) or "{}")
+        if instance and (record["hook"], record["instance"]) == (
+            group.ready_hook,
+            instance.instance_id,
+        ):
+            return HookResult(record["result"])
+    except (KeyError, TypeError, ValueError):
+        return None
+    return None
+
+
+def _remember(group: NodeGroup, instance: Instance, answered: HookResult, files: Files) -> None:
+    record = {
+        "hook": group.ready_hook,
+        "instance": instance.instance_id,
+        "result": answered.value,
+    }
+    files.carry_out(WriteFile(layout.HOOK, json.dumps(record) + "\n"))
+
+
+def _start(files: Files, programs: Programs) -> tuple[str, ...]:
+    """Start what the closed gate kept from starting, and do not wait: nodeadm takes its time."""
+    there = tuple(
+        unit
+        for unit in STARTED_AGAIN
+        if any(files.text(f"{folder}/{unit}") is not None for folder in UNIT_FOLDERS)
+    )
+    if there:
+        programs.run(["systemctl", "start", "--no-block", *there], timeout_s=START_TIMEOUT_S)
+    return there
+
+
+def _answer(group: NodeGroup, instance: Instance, result: HookResult, programs: Programs) -> None:
+    """Answer the hook by instance id: a node has no token, and needs none (Auto Scaling API, CompleteLifecycleAction).
+
+    Raises:
+        HookUnanswered: the call was refused, or lost in every attempt.
+    """
+    assert group.ready_hook is not None  # noqa: S101 - `consequence` answers no other
+    command = [
+        "aws",
+        "autoscaling",
+        "complete-lifecycle-action",
+        "--lifecycle-hook-name",
+        group.ready_hook,
+        "--auto-scaling-group-name",
+        group.auto_scaling_group,
+        "--instance-id",
+        instance.instance_id,
+        "--lifecycle-action-result",
+        result.value,
+        "--region",
+        instance.region,
+    ]
+    environ = {"AWS_RETRY_MODE": "standard", "AWS_MAX_ATTEMPTS": str(ANSWER_ATTEMPTS)}
+    try:
+        programs.run(command, timeout_s=ANSWER_TIMEOUT_S, environ=environ)
+    except ToolFailed as failed:
+        if NO_ACTIVE_ACTION in failed.value:
+            return
+        raise HookUnanswered(
+            f"the launch hook {group.ready_hook} was not answered with {result.value}",
+            value=failed.value,
+            remedy="Attach the stack's managed policy (its output NodePolicy) to the node's role; "
+            "`multus-node run` answers again.",
+        ) from failed
