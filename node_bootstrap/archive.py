@@ -20,14 +20,14 @@ def running(name: str = __name__) -> Path:
         ConfigurationMissing: it was imported from a folder.
     """
     spec = sys.modules[name].__spec__
-    loader = spec.loader if spec else None
-    if not isinstance(loader, zipimport.zipimporter):
+    archive = getattr(spec.loader, "archive", None) if spec else None
+    if not isinstance(archive, str):
         raise ConfigurationMissing(
             "the bootstrap does not run from its archive",
             value=str(Path(__file__).parent),
             remedy="Run the file that the stack published.",
         )
-    return Path(loader.archive).resolve()
+    return Path(archive).resolve()
 
 
 def configuration(archive: Path) -> config.NodeConfig:

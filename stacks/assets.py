@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from domain.config import Config
 
 PACKAGES = ("domain", "lambdas")
+ON_NODES_ONLY = "domain/node/"
 DISTRIBUTIONS = ("aws-lambda-powertools", "jmespath", "typing_extensions")
 """Powertools and all that it requires. boto3 stays out: the Lambda runtime carries it."""
 
@@ -75,7 +76,9 @@ def functions_content(config: Config, *, repository: Path) -> dict[str, bytes]:
     for package in PACKAGES:
         root = repository / package
         for source in root.rglob("*.py"):
-            content[source.relative_to(repository).as_posix()] = source.read_bytes()
+            name = source.relative_to(repository).as_posix()
+            if not name.startswith(ON_NODES_ONLY):
+                content[name] = source.read_bytes()
     for name in DISTRIBUTIONS:
         content.update(_distribution_content(name))
     return content

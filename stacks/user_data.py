@@ -1,0 +1,59 @@
+"""What a node runs of its user data: three lines that stay right when the stack changes."""
+
+from __future__ import annotations
+
+from domain import naming
+from domain.node import layout
+
+LEAF = "node-bootstrap"
+"""Of the parameter that says where the archive is."""
+
+FETCHED = "/run/multus-node.pyz"
+DROP_IN = "10-multus-node.conf"
+
+SHUT = (
+    "for unit in nodeadm-run kubelet; do folder=/etc/systemd/system/$unit.service.d; mkdir -p $folder; "
+    rf"printf '[Unit]\nAfter=multus-node.service\nAssertPathExists={layout.READY}\n' > $folder/{DROP_IN}; "
+    "done; systemctl daemon-reload"
+)
+"""kubelet waits for the bootstrap from here on, whatever becomes of the lines below, and after a reboot too. A node that
+could not even fetch the bootstrap knows no policy but this one."""
+FETCH = (
+    "for pause in 5 10 20 40 0; do "
+    "uri=$(aws ssm get-parameter --name {parameter} --query Parameter.Value --output text) && "
+    f'aws s3 cp --only-show-errors "$uri" {FETCHED} && break || sleep $pause; done; '
+    f'digest=$(basename "$uri" .pyz); echo "$digest  {FETCHED}" | sha256sum --check --quiet'
+)
+"""The parameter is read at boot, so a launch template need not change when the stack does. The object is named by its own
+SHA-256. The pauses are for a role whose policy IAM has not spread yet and for the moment between two resources of an
+update; AWS CLI v2 takes the Region from the metadata service."""
+INSTALL = f"/usr/bin/python3 -IS {FETCHED} install --node-group {{node_group}}"
+
+THREE_LINES = f"{SHUT}\n{FETCH}\n{INSTALL}\n"
+"""With `{{parameter}}` and `{{node_group}}` to fill in."""
+
+BOUNDARY = "==MULTUS-NODE=="
+
+
+def script(owner: str, node_group: str) -> str:
+    """Return the shell script for a node group's nodes."""
+    filled = THREE_LINES.replace("{parameter}", naming.parameter(owner, LEAF)).replace(
+        "{node_group}", node_group
+    )
+    return f"#!/bin/bash\nset -euo pipefail\n{filled}"
+
+
+def multipart(owner: str, node_group: str) -> str:
+    """Return user data with the script as its only part.
+
+    EKS adds its own part to that of a managed node group; for other nodes put the `application/node.eks.aws` part
+    beside it (EKS User Guide, "Customize managed nodes with launch templates").
+    """
+    return (
+        "MIME-Version: 1.0\n"
+        f'Content-Type: multipart/mixed; boundary="{BOUNDARY}"\n\n'
+        f"--{BOUNDARY}\n"
+        'Content-Type: text/x-shellscript; charset="us-ascii"\n\n'
+        f"{script(owner, node_group)}\n"
+        f"--{BOUNDARY}--\n"
+    )
