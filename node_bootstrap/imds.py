@@ -257,8 +257,9 @@ class MetadataService:
             self._connection = self._connected()
         try:
             self._connection.request(method, path, headers=dict(headers))
-            response = self._connection.getresponse()
-            raw = response.read(MAX_BODY + 1)
+            with self._connection.getresponse() as response:
+                raw = response.read(MAX_BODY + 1)
+                left = response.length or 0
         except socket.timeout as silent:
             raise _SilentError(f"no answer within {REQUEST_TIMEOUT_S:g} s") from silent
         if len(raw) > MAX_BODY:
@@ -268,6 +269,9 @@ class MetadataService:
                 value=path,
                 remedy=_WHO_ANSWERS,
             )
+        if left:
+            # read(n) does not complain of a connection that ends early, as read() does.
+            raise http.client.IncompleteRead(raw, left)
         return response.status, raw.decode("utf-8", errors="replace").strip()
 
     def _connected(self) -> http.client.HTTPConnection:
