@@ -11,6 +11,7 @@ from cdk_nag import AwsSolutionsChecks
 import authoring
 from domain.errors import ConfigInvalid, Problem
 from stacks.assets import stage
+from stacks.bootstrap_archive import stage_bootstrap
 from stacks.eni_lifecycle_stack import EniLifecycleStack
 from stacks.settings import settings_of
 
@@ -38,12 +39,14 @@ def build(app: App, *, repository: Path = REPOSITORY) -> EniLifecycleStack:
             ]
         )
     authored = authoring.load(repository / path)
-    config = authoring.resolve(authored)
+    config, nodes = authoring.resolve(authored), authoring.resolve_nodes(authored)
     return EniLifecycleStack(
         app,
         config=config,
         settings=settings_of(authored),
         asset=stage(config, repository=repository, build=repository / "build"),
+        nodes=nodes,
+        bootstrap=stage_bootstrap(nodes, repository=repository, build=repository / "build"),
     )
 
 

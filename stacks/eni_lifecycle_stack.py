@@ -16,6 +16,7 @@ from stacks.event_worker import EventWorker
 from stacks.iam import Permissions, see_backlog
 from stacks.lambda_function import LifecycleFunction
 from stacks.lifecycle_hooks import LifecycleHooks
+from stacks.node_bootstrap import NodeBootstrap, user_data_documents
 from stacks.published import Published, node_group_documents
 from stacks.queues import EventQueue, dead_letter_queue
 from stacks.reconcile_schedule import ReconcileSchedule
@@ -27,7 +28,9 @@ if TYPE_CHECKING:
     from constructs import Construct
 
     from domain.config import Config
+    from domain.node.config import NodeConfig
     from stacks.assets import FunctionsAsset
+    from stacks.bootstrap_archive import BootstrapAsset
     from stacks.settings import StackSettings
 
 LAUNCH_TIMEOUT_S = 60
@@ -58,6 +61,8 @@ class EniLifecycleStack(Stack):
         config: Config,
         settings: StackSettings,
         asset: FunctionsAsset,
+        nodes: NodeConfig,
+        bootstrap: BootstrapAsset,
     ) -> None:
         """Compose the stack, which is named as the configuration's owner.
 
@@ -81,7 +86,7 @@ class EniLifecycleStack(Stack):
             permissions.terminate(),
             permissions.reconcile(),
         )
-        documents = node_group_documents(config)
+        documents = {**node_group_documents(config), **user_data_documents(nodes)}
         code = lambda_.Code.from_asset(str(asset.archive), asset_hash=asset.digest)
 
         launches = self._event_queue("Launches", function_timeout_s=LAUNCH_TIMEOUT_S)
@@ -208,6 +213,7 @@ class EniLifecycleStack(Stack):
             queues=queues,
             functions=functions,
         )
+        node_bootstrap = NodeBootstrap(self, "NodeBootstrap", config=nodes, asset=bootstrap)
         Published(
             self,
             "Published",
@@ -222,6 +228,7 @@ class EniLifecycleStack(Stack):
                 **{f"{k.lower()}-function-name": f.function_name for k, f in functions.items()},
                 **{f"{k.lower()}-function-arn": f.function_arn for k, f in functions.items()},
                 **{f"{k}-rule-arn": rule.rule_arn for k, rule in rules.items()},
+                **node_bootstrap.facts,
             },
         )
 

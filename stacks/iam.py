@@ -238,19 +238,11 @@ class Permissions:
         )
 
     def _answer_hooks(self, *actions: str) -> iam.PolicyStatement:
-        """Allow answering hooks of adopted groups. The id in a group's ARN is not known before, the name is unique."""
+        """Allow answering hooks of adopted groups."""
         return iam.PolicyStatement(
             sid="AnswerHooks",
             actions=list(actions),
-            resources=[
-                self._stack.format_arn(
-                    service="autoscaling",
-                    resource="autoScalingGroup",
-                    resource_name=f"*:autoScalingGroupName/{name}",
-                    arn_format=ArnFormat.COLON_RESOURCE_NAME,
-                )
-                for name in self._group_names()
-            ],
+            resources=group_arns(self._stack, self._group_names()),
         )
 
     def _owned(self) -> dict[str, dict[str, str]]:
@@ -285,6 +277,19 @@ class Permissions:
         return statements
 
 
+def group_arns(stack: Stack, names: Iterable[str]) -> list[str]:
+    """Return the ARNs of Auto Scaling groups. The id in a group's ARN is not known before, the name is unique."""
+    return [
+        stack.format_arn(
+            service="autoscaling",
+            resource="autoScalingGroup",
+            resource_name=f"*:autoScalingGroupName/{name}",
+            arn_format=ArnFormat.COLON_RESOURCE_NAME,
+        )
+        for name in names
+    ]
+
+
 def consume(queue_arn: str) -> iam.PolicyStatement:
     """Return what reading a queue takes: three actions for Lambda's poller, one for the handler's own retry pace."""
     return iam.PolicyStatement(
@@ -306,15 +311,17 @@ def see_backlog(queue_arns: Sequence[str]) -> iam.PolicyStatement:
     )
 
 
-def acknowledge_wildcards(role: iam.Role, statements: Iterable[iam.PolicyStatement]) -> None:
+def acknowledge_wildcards(
+    holder: iam.Role | iam.ManagedPolicy, statements: Iterable[iam.PolicyStatement]
+) -> None:
     """Tell cdk-nag, resource by resource, why a statement's wildcard is as narrow as it can be."""
-    stack = Stack.of(role)
+    stack = Stack.of(holder)
     wildcards = {
         _nag_notation(stack.resolve(resource))
         for statement in statements
         for resource in statement.resources
     }
-    Validations.of(role).acknowledge(
+    Validations.of(holder).acknowledge(
         *(
             Acknowledgment(id=f"AwsSolutions-IAM5[Resource::{wildcard}]", reason=_reason(wildcard))
             for wildcard in sorted(wildcards)

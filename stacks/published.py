@@ -24,23 +24,24 @@ ADVANCED_PARAMETER_CHARACTERS = 8192
 
 
 def node_group_documents(config: Config) -> dict[str, str]:
-    """Return by node group the resolved configuration narrowed to it, in the form that `config.from_json` reads.
+    """Return by leaf, for each node group, the configuration narrowed to it, in the form that `config.from_json` reads.
 
     Raises:
         ConfigInvalid: a document does not fit into a parameter.
     """
     documents = {
-        group.name: to_json(replace(config, node_groups=(group,))) for group in config.node_groups
+        f"node-groups/{group.name}": to_json(replace(config, node_groups=(group,)))
+        for group in config.node_groups
     }
     problems = [
         Problem(
             path=f"node_groups[{index}]",
-            value=name,
+            value=config.node_groups[index].name,
             message=f"takes {len(document)} characters resolved, more than the "
             f"{ADVANCED_PARAMETER_CHARACTERS} of an SSM parameter",
             remedy="Give the group fewer interfaces or tags.",
         )
-        for index, (name, document) in enumerate(documents.items())
+        for index, document in enumerate(documents.values())
         if len(document) > ADVANCED_PARAMETER_CHARACTERS
     ]
     if problems:
@@ -60,15 +61,15 @@ class Published(Construct):
         facts: Mapping[str, str],
         documents: Mapping[str, str],
     ) -> None:
-        """Publish `facts` by kebab-case name, and the node groups' `documents` as parameters alone."""
+        """Publish `facts` by kebab-case name, and the node groups' `documents`, by leaf, as parameters alone."""
         super().__init__(scope, construct_id)
         for leaf, value in facts.items():
             self._parameter(owner, leaf, value)
             output = CfnOutput(self, f"{leaf}-output", value=value, export_name=f"{owner}-{leaf}")
             # What a person sees after a deployment, and scripts pick from its outputs file.
             output.override_logical_id(leaf.title().replace("-", ""))
-        for name, document in documents.items():
-            self._parameter(owner, f"node-groups/{name}", document)
+        for leaf, document in documents.items():
+            self._parameter(owner, leaf, document)
 
     def _parameter(self, owner: str, leaf: str, value: str) -> None:
         fits = len(value) <= STANDARD_PARAMETER_CHARACTERS

@@ -28,6 +28,7 @@ from localaws.account import ACCOUNT_ID, Account, Settings
 from localaws.client import REGION
 from localaws.clock import VirtualClock
 from stacks.assets import stage
+from stacks.bootstrap_archive import stage_bootstrap
 from stacks.eni_lifecycle_stack import EniLifecycleStack
 from stacks.settings import settings_of
 
@@ -155,7 +156,15 @@ def deploy(account: Account, document: dict[str, Any], scratch: Path) -> Deploye
     config = authoring.resolve(authored)
     asset = stage(config, repository=REPOSITORY, build=scratch)
     app = App(outdir=str(scratch / "cdk.out"), analytics_reporting=False)
-    EniLifecycleStack(app, config=config, settings=settings_of(authored), asset=asset)
+    nodes = authoring.resolve_nodes(authored)
+    EniLifecycleStack(
+        app,
+        config=config,
+        settings=settings_of(authored),
+        asset=asset,
+        nodes=nodes,
+        bootstrap=stage_bootstrap(nodes, repository=REPOSITORY, build=scratch),
+    )
     app.synth()
     _publish(account, scratch / "cdk.out", config.owner)
     assert isinstance(account.clock, VirtualClock)

@@ -19,6 +19,7 @@ from cdk_nag import AwsSolutionsChecks
 
 import authoring
 from stacks.assets import FunctionsAsset, stage
+from stacks.bootstrap_archive import BootstrapAsset, stage_bootstrap
 from stacks.eni_lifecycle_stack import EniLifecycleStack
 from stacks.settings import StackSettings, settings_of
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from domain.config import Config
+    from domain.node.config import NodeConfig
 
 HERE = Path(__file__).parent
 REPOSITORY = HERE.parents[1]
@@ -38,6 +40,8 @@ class Synthesized:
     config: Config
     settings: StackSettings
     asset: FunctionsAsset
+    nodes: NodeConfig
+    bootstrap: BootstrapAsset
     text: str
 
     @property
@@ -86,8 +90,12 @@ def _synthesize(scratch: Path, *names: str, checked: bool) -> dict[str, Synthesi
         authored = authoring.load(HERE / f"{name}.yaml")
         config, settings = authoring.resolve(authored), settings_of(authored)
         asset = stage(config, repository=REPOSITORY, build=scratch / "build")
-        EniLifecycleStack(app, config=config, settings=settings, asset=asset)
-        inputs[name] = (config, settings, asset)
+        nodes = authoring.resolve_nodes(authored)
+        bootstrap = stage_bootstrap(nodes, repository=REPOSITORY, build=scratch / "build")
+        EniLifecycleStack(
+            app, config=config, settings=settings, asset=asset, nodes=nodes, bootstrap=bootstrap
+        )
+        inputs[name] = (config, settings, asset, nodes, bootstrap)
     app.synth()
     return {
         name: Synthesized(

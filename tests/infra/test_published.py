@@ -40,6 +40,9 @@ LEAVES = {
     "launch-rule-arn",
     "terminate-rule-arn",
     "terminated-rule-arn",
+    "node-bootstrap",
+    "node-bootstrap-sha256",
+    "node-policy",
 }
 
 
@@ -77,7 +80,11 @@ def test_a_node_group_finds_its_resolved_configuration(fleet: Synthesized) -> No
 
 
 def test_nothing_else_is_published(fleet: Synthesized) -> None:
-    groups = {f"node-groups/{group.name}" for group in fleet.config.node_groups}
+    groups = {
+        f"{what}/{group.name}"
+        for what in ("node-groups", "node-user-data")
+        for group in fleet.config.node_groups
+    }
     assert parameters(fleet).keys() == {naming.parameter(OWNER, leaf) for leaf in LEAVES | groups}
 
 

@@ -10,7 +10,9 @@ from aws_cdk import App
 from aws_cdk.assertions import Template
 
 from domain.errors import ConfigInvalid
+from domain.node.config import NodeConfig
 from stacks.assets import FunctionsAsset
+from stacks.bootstrap_archive import BootstrapAsset
 from stacks.eni_lifecycle_stack import EniLifecycleStack
 from stacks.iam import MAX_INLINE_POLICY_CHARACTERS
 from stacks.settings import StackSettings
@@ -35,14 +37,29 @@ def asset(tmp_path: Path) -> FunctionsAsset:
 
 
 @pytest.fixture
+def bootstrap(tmp_path: Path) -> BootstrapAsset:
+    """A bootstrap of no content."""
+    archive = tmp_path / "bootstrap.pyz"
+    archive.write_bytes(b"PK\x05\x06" + bytes(18))
+    return BootstrapAsset(archive, "1" * 64)
+
+
+@pytest.fixture
 def compose(
-    tmp_path: Path, asset: FunctionsAsset
+    tmp_path: Path, asset: FunctionsAsset, bootstrap: BootstrapAsset
 ) -> Callable[[Config, StackSettings], EniLifecycleStack]:
     """Return a function that composes a stack whose output would be in tmp_path/cdk.out."""
 
     def composed(config: Config, settings: StackSettings) -> EniLifecycleStack:
         app = App(outdir=str(tmp_path / "cdk.out"))
-        return EniLifecycleStack(app, config=config, settings=settings, asset=asset)
+        return EniLifecycleStack(
+            app,
+            config=config,
+            settings=settings,
+            asset=asset,
+            nodes=NodeConfig(config.owner, config.cluster_name, None, ()),
+            bootstrap=bootstrap,
+        )
 
     return composed
 
