@@ -1,0 +1,82 @@
+"""What a run's end means for kubelet and for the launch hook: the whole table."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+
+from domain.node.config import NodeGroup, OnFailure
+from domain.node.readiness import HookResult, Situation, consequence
+
+CONTINUE, ABANDON = HookResult.CONTINUE, HookResult.ABANDON
+
+
+def group(on_failure: OnFailure, hook: str | None = "fleet-ready") -> NodeGroup:
+    return NodeGroup("workers", "asg", (), on_failure=on_failure, ready_hook=hook)
+
+
+@pytest.mark.parametrize("on_failure", OnFailure)
+@pytest.mark.parametrize(
+    ("hook", "answer"), [(None, None), ("fleet-ready", CONTINUE)], ids=["no hook", "hook"]
+)
+def test_a_ready_node_is_let_in(
+    on_failure: OnFailure, hook: str | None, answer: HookResult | None
+) -> None:
+    decided = consequence(group(on_failure, hook), Situation(True, False, None))
+    assert (decided.open_gate, decided.answer, decided.reason) == (True, answer, "ready")
+
+
+@pytest.mark.parametrize(
+    ("on_failure", "hook", "opened", "answer", "reason"),
+    [
+        (OnFailure.HOLD, None, False, None, "kubelet does not start"),
+        (OnFailure.HOLD, "h", False, None, "the launch hook h ends with its time-out"),
+        (OnFailure.ABANDON, "h", False, ABANDON, "the node is replaced"),
+        (OnFailure.ABANDON, None, False, None, "there is no launch hook to abandon"),
+        (OnFailure.CONTINUE, None, True, None, "the group says continue"),
+        (OnFailure.CONTINUE, "h", True, CONTINUE, "the group says continue"),
+    ],
+)
+def test_a_node_that_is_not_ready_gets_what_its_group_says(
+    on_failure: OnFailure,
+    hook: str | None,
+    opened: bool,
+    answer: HookResult | None,
+    reason: str,
+) -> None:
+    decided = consequence(group(on_failure, hook), Situation(False, False, None))
+    assert (decided.open_gate, decided.answer) == (opened, answer)
+    assert reason in decided.reason
+
+
+@pytest.mark.parametrize("on_failure", [OnFailure.HOLD, OnFailure.ABANDON])
+def test_a_node_that_was_ready_is_left_alone_when_a_later_run_fails(on_failure: OnFailure) -> None:
+    decided = consequence(group(on_failure), Situation(False, True, None))
+    assert (decided.open_gate, decided.answer) == (False, None)
+
+
+def test_a_node_that_is_being_replaced_gets_no_pods_after_all() -> None:
+    decided = consequence(group(OnFailure.ABANDON), Situation(True, False, ABANDON))
+    assert (decided.open_gate, decided.answer) == (False, None)
+
+
+def test_what_a_killed_run_left_undone_is_done() -> None:
+    decided = consequence(group(OnFailure.HOLD), Situation(True, True, None))
+    assert (decided.open_gate, decided.answer) == (False, CONTINUE)
+
+
+@pytest.mark.parametrize(
+    ("on_failure", "succeeded", "gate_open", "answered"),
+    list(itertools.product(OnFailure, (True, False), (True, False), (None, CONTINUE, ABANDON))),
+)
+def test_doing_what_was_decided_leaves_nothing_to_decide(
+    on_failure: OnFailure,
+    succeeded: bool,
+    gate_open: bool,
+    answered: HookResult | None,
+) -> None:
+    once = consequence(group(on_failure), Situation(succeeded, gate_open, answered))
+    after = Situation(succeeded, gate_open or once.open_gate, once.answer or answered)
+    again = consequence(group(on_failure), after)
+    assert (again.open_gate, again.answer) == (False, None)

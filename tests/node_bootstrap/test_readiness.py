@@ -1,0 +1,168 @@
+"""The gate opens and the hook is answered, once, and what fails here never hides what failed before."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING
+
+import pytest
+
+from domain.node import layout
+from domain.node.change import WriteFile
+from domain.node.config import NodeGroup, OnFailure
+from domain.node.errors import HookUnanswered, ToolFailed
+from domain.node.model import Instance
+from domain.node.readiness import HookResult
+from domain.node.status import Run
+from node_bootstrap.files import Files
+from node_bootstrap.readiness import Concluded, conclude
+from tests.fakes.programs import ToldPrograms
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+INSTANCE = Instance("i-1", "m5.large", "eu-west-1a", "eu-west-1", "02:00:00:00:00:01", ())
+GROUP = NodeGroup("workers", "workers-asg", (), ready_hook="fleet-ready")
+ANSWER = (
+    "aws autoscaling complete-lifecycle-action --lifecycle-hook-name fleet-ready "
+    "--auto-scaling-group-name workers-asg --instance-id i-1 --lifecycle-action-result {} --region eu-west-1"
+)
+DENIED = (
+    "An error occurred (AccessDenied) when calling the CompleteLifecycleAction operation: no, you"
+)
+NONE_ACTIVE = (
+    "An error occurred (ValidationError) when calling the CompleteLifecycleAction operation: "
+    "No active Lifecycle Action found with instance ID i-1"
+)
+
+
+class Node:
+    """A node's files and programs."""
+
+    def __init__(self, root: Path) -> None:
+        self.files = Files(root)
+        self.programs = ToldPrograms()
+
+    def conclude(
+        self,
+        group: NodeGroup = GROUP,
+        *,
+        succeeded: bool = True,
+        instance: Instance | None = INSTANCE,
+        started_by: Run = Run.BOOT,
+    ) -> Concluded:
+        return conclude(
+            group,
+            succeeded=succeeded,
+            instance=instance,
+            started_by=started_by,
+            files=self.files,
+            programs=self.programs,
+        )
+
+    @property
+    def gate_open(self) -> bool:
+        return self.files.text(layout.READY) is not None
+
+    @property
+    def commands(self) -> list[str]:
+        return [" ".join(call) for call in self.programs.calls]
+
+
+@pytest.fixture
+def node(tmp_path: Path) -> Node:
+    made = Node(tmp_path)
+    for unit in ("nodeadm-run", "nodeadm-reconcile"):
+        made.files.carry_out(WriteFile(f"/etc/systemd/system/{unit}.service", "[Unit]\n"))
+    return made
+
+
+def test_success_at_boot_opens_the_gate_and_answers_once(node: Node) -> None:
+    first = node.conclude()
+    assert node.gate_open
+    assert node.commands == [ANSWER.format("CONTINUE")]
+    assert first.lines() == (
+        "kubelet may start: ready",
+        "answer the launch hook with CONTINUE",
+    )
+    assert node.conclude().lines() == ()
+    assert node.programs.started == 1
+
+
+def test_a_run_by_hand_starts_what_the_gate_held_back(node: Node) -> None:
+    node.conclude(succeeded=False)
+    assert not node.gate_open
+    done = node.conclude(started_by=Run.MANUAL)
+    assert node.commands == [
+        "systemctl start --no-block nodeadm-run.service nodeadm-reconcile.service",
+        ANSWER.format("CONTINUE"),
+    ]
+    assert "start nodeadm-run.service, nodeadm-reconcile.service" in done.lines()
+
+
+def test_a_unit_that_this_image_lacks_is_not_started(node: Node) -> None:
+    node.files.at("/etc/systemd/system/nodeadm-reconcile.service").unlink()
+    node.conclude(dataclasses.replace(GROUP, ready_hook=None), started_by=Run.HOTPLUG)
+    assert node.commands == ["systemctl start --no-block nodeadm-run.service"]
+
+
+def test_an_abandoned_node_answers_so_and_its_gate_stays_shut(node: Node) -> None:
+    group = dataclasses.replace(GROUP, on_failure=OnFailure.ABANDON)
+    done = node.conclude(group, succeeded=False)
+    assert done.answered is HookResult.ABANDON
+    node.conclude(group, succeeded=True, started_by=Run.MANUAL)
+    assert node.commands == [ANSWER.format("ABANDON")]
+    assert not node.gate_open
+
+
+def test_nothing_that_waits_for_an_answer_is_success(node: Node) -> None:
+    node.programs.failures["aws"] = NONE_ACTIVE
+    assert node.conclude().error is None
+    node.conclude()
+    assert node.programs.started == 1
+
+
+def test_a_refused_answer_is_an_error_of_its_own_and_is_tried_again(node: Node) -> None:
+    node.programs.failures["aws"] = DENIED
+    refused = node.conclude()
+    assert isinstance(refused.error, HookUnanswered)
+    assert refused.error.retryable
+    assert "AccessDenied" in refused.error.line()
+    assert node.gate_open, "the node is ready whatever Auto Scaling says"
+    node.programs.failures.clear()
+    assert node.conclude().answered is HookResult.CONTINUE
+
+
+def test_the_first_error_here_is_the_one_that_is_told(node: Node) -> None:
+    node.programs.failures = {"systemctl": "no bus", "aws": DENIED}
+    failed = node.conclude(started_by=Run.MANUAL)
+    assert type(failed.error) is ToolFailed
+    assert len(node.commands) == 2
+
+
+def test_the_call_is_bounded_and_retried_by_the_tool_itself(node: Node) -> None:
+    node.conclude()
+    assert node.programs.environs == [{"AWS_RETRY_MODE": "standard", "AWS_MAX_ATTEMPTS": "8"}]
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        '{"hook": "fleet-ready", "instance": "i-2", "result": "CONTINUE"}',
+        '{"hook": "fleet-re',
+        '{"hook": "fleet-ready", "instance": "i-1", "result": "PERHAPS"}',
+        "[]",
+    ],
+    ids=["another instance's", "cut off", "unknown", "foreign"],
+)
+def test_a_record_that_is_not_this_instances_answers_nothing(node: Node, record: str) -> None:
+    node.files.carry_out(WriteFile(layout.HOOK, record))
+    assert node.conclude().answered is HookResult.CONTINUE
+
+
+def test_without_metadata_the_hook_is_left_alone(node: Node) -> None:
+    node.conclude(
+        dataclasses.replace(GROUP, on_failure=OnFailure.ABANDON), succeeded=False, instance=None
+    )
+    assert node.commands == []
+    assert not node.gate_open
