@@ -215,7 +215,7 @@ def _largest(fits: Mapping[NodeInterface, frozenset[Eni]]) -> int:
     holder: dict[Eni, NodeInterface] = {}
 
     def placed(interface: NodeInterface, tried: set[Eni]) -> bool:
-        for eni in fits[interface] - tried:
+        for eni in fits[interface]:
             if eni in tried:
                 continue
             tried.add(eni)

@@ -348,6 +348,9 @@ def _unplugged(node: Node) -> None:
 
 def _driverless(node: Node) -> None:
     node.enis.append(eni(1))
+    disk = node.files.at("/sys/bus/pci/devices/0000:00:04.0")
+    disk.mkdir(parents=True)
+    (disk / "class").write_text("0x010802\n")
     node.plug(None, "0000:00:05.0", driver=None)
 
 
@@ -391,7 +394,12 @@ def _twice(node: Node) -> None:
             "dmesg",
             id="no device",
         ),
-        pytest.param(_driverless, "0000:00:05.0 has no driver", "modprobe ena", id="no driver"),
+        pytest.param(
+            _driverless,
+            "without a link, 0000:00:05.0 has no driver",
+            "modprobe ena",
+            id="no driver",
+        ),
         pytest.param(
             _bound_by_nobody_known,
             "0000:00:05.0 has driver vfio-pci",

@@ -197,6 +197,17 @@ def test_a_network_interface_is_told_by_card_subnet_groups_and_index(
     assert found(promises, enis) == expected
 
 
+@pytest.mark.parametrize(
+    "own",
+    [OWN, eni(7, 0)],
+    ids=["by its MAC address", "by its place, should the MAC address be another's"],
+)
+def test_the_primary_fits_nothing(own: Eni) -> None:
+    anything = promise("a", 0, subnet_ids=(), security_group_ids=())
+
+    assert misfit(anything, own, OWN) == "it is the primary one"
+
+
 def test_what_is_neither_found_nor_the_primary_is_foreign() -> None:
     result = match(group(promise("a", 1)), instance(eni(1, 1), eni(2, 2, "subnet-x")), {})
 
