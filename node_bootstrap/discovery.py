@@ -18,7 +18,7 @@ from node_bootstrap import pci
 from node_bootstrap.records import DeviceRecord, is_believed, plug
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
     from domain.node.config import NodeConfig, NodeGroup, NodeInterface
     from domain.node.model import Eni, Instance, Link
@@ -53,6 +53,94 @@ class Changes(Protocol):
 
     def wait(self, timeout_s: float) -> bool:
         """Return whether a link changed since the last call, waiting so long for it."""
+
+
+@dataclass(frozen=True)
+class Sources:
+    """Where discovery looks."""
+
+    metadata: Metadata
+    links: Links
+    changes: Changes
+    """Of links, from a moment before discovery begins."""
+    files: Files
+    records: Records
+
+
+@dataclass(frozen=True)
+class Absent:
+    """Why a promised interface is not there."""
+
+    seen: str
+    remedy: str
+
+
+@dataclass(frozen=True)
+class Discovery:
+    """What is there of what was promised."""
+
+    instance: Instance
+    devices: Mapping[str, Device]
+    """By the interface's name in the configuration."""
+    absent: Mapping[str, Absent]
+    """By the interface's name: what is missing."""
+    foreign: tuple[Eni, ...]
+    """Everybody else's network interfaces, the VPC CNI's for instance; without the primary."""
+    seen: tuple[DeviceRecord, ...]
+    """The devices that have a link here: to be remembered before one of them loses it."""
+    waited_s: float = 0.0
+
+    @property
+    def claims(self) -> dict[str, str]:
+        """Interface names by ENI id: to be remembered."""
+        return {device.eni.eni_id: name for name, device in self.devices.items()}
+
+
+def discover(
+    config: NodeConfig, group: NodeGroup, sources: Sources, deadline: Deadline
+) -> Discovery:
+    """Return every promised interface, as soon as all are there.
+
+    Nothing is changed on the host; what is to be remembered is in the answer.
+
+    Args:
+        config: of the node's stack.
+        group: of the node.
+        sources: where to look.
+        deadline: a look is taken even if it is over, so one that lasts 0 seconds means: look once.
+
+    Raises:
+        InterfaceMissing: the time was up before all were there.
+        InterfaceAmbiguous: a promise could be more than one network interface.
+        InstanceTypeUnknown: the group was not checked for the instance's type.
+        ConfigurationForeign: the configuration is for another Region.
+        MetadataError: the metadata service does not answer as it must.
+    """
+    discovery = wait(config, group, sources, deadline)
+    require(discovery)
+    return discovery
+
+
+def require(discovery: Discovery, left_out: Collection[str] = ()) -> None:
+    """Insist on all promised interfaces but those that the node joins without.
+
+    Raises:
+        InterfaceMissing: one is not there.
+    """
+    absent = {name: why for name, why in discovery.absent.items() if name not in left_out}
+    if not absent:
+        return
+    raise InterfaceMissing(
+        f"after {discovery.waited_s:.0f} s not all interfaces are there:"
+        f" {', '.join(absent)} of {len(discovery.absent) + len(discovery.devices)}",
+        value="; ".join(f"{name}: {why.seen}" for name, why in absent.items()),
+        remedy=" ".join(dict.fromkeys(why.remedy for why in absent.values())),
+        interfaces=tuple(absent),
+    )
+
+
+def wait(self, timeout_s: float) -> bool:
+    """Return whether a link changed since the last call, waiting so long for it."""
 
 
 @dataclass(frozen=True)
