@@ -1,0 +1,86 @@
+"""The units and the rule: what they promise in text, and what systemd itself thinks of them."""
+
+from __future__ import annotations
+
+import configparser
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from domain.node import layout
+from node_bootstrap import install
+
+UNITS = Path(__file__).parents[2] / "node_bootstrap" / "units"
+STAND_INS = ("nodeadm-run.service", "kubelet.service", "nodeadm-boot-hook.service")
+
+
+def unit(name: str) -> configparser.ConfigParser:
+    """Return a unit, each key of which is there once."""
+    parsed = configparser.ConfigParser(interpolation=None, delimiters=("=",))
+    parsed.optionxform = str  # type: ignore[method-assign,assignment]  # keys of units have capitals
+    parsed.read_string((UNITS / name).read_text())
+    return parsed
+
+
+def test_the_boot_service_runs_before_kubelet_and_after_names_are_settled() -> None:
+    boot = unit("multus-node.service")
+    assert boot["Unit"]["Before"].split() == list(install.GATED)
+    assert {"systemd-udevd.service", "systemd-networkd.service"} <= set(
+        boot["Unit"]["After"].split()
+    )
+    assert boot["Service"]["Type"] == "oneshot", "what comes after it waits until it has ended"
+    assert boot["Service"]["ExecStart"] == f"{layout.COMMAND} run --trigger boot"
+    assert "cloud-final" not in (UNITS / "multus-node.service").read_text()
+
+
+def test_a_note_starts_a_run_and_none_is_lost_to_a_limit() -> None:
+    path, service = unit("multus-node-hotplug.path"), unit("multus-node-hotplug.service")
+    assert path["Path"]["DirectoryNotEmpty"] == layout.HOTPLUG
+    assert path["Unit"]["After"] == service["Unit"]["After"] == "multus-node.service"
+    assert service["Service"]["ExecStart"] == f"{layout.COMMAND} run --trigger hotplug"
+    assert service["Unit"]["StartLimitIntervalSec"] == "0"
+    assert service["Service"]["ExecStopPost"].split()[0] == "/usr/bin/sleep"
+
+
+def test_only_links_on_the_pci_bus_leave_a_note() -> None:
+    (rule,) = (
+        line
+        for line in (UNITS / "95-multus-node.rules").read_text().splitlines()
+        if not line.startswith("#")
+    )
+    assert rule.split(", ")[:3] == ['ACTION=="add"', 'SUBSYSTEM=="net"', 'SUBSYSTEMS=="pci"']
+    assert f"{layout.HOTPLUG}/$name" in rule
+
+
+def test_the_command_runs_the_installed_program_isolated() -> None:
+    lines = (UNITS / "multus-node.sh").read_text().splitlines()
+    assert lines == ["#!/bin/sh", f'exec /usr/bin/python3 -IS {layout.PROGRAM} "$@"']
+
+
+@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="no systemd-analyze here")
+@pytest.mark.subprocesses("systemd-analyze")
+def test_systemd_finds_no_fault(tmp_path: Path) -> None:
+    """Units of the AMI stand in as empty ones; the drop-ins lie beside them as `install` puts them."""
+    for name in ("multus-node.service", "multus-node-hotplug.path", "multus-node-hotplug.service"):
+        # systemd-analyze looks for the programs, which are on nodes only.
+        text = (UNITS / name).read_text().replace(layout.COMMAND, "/bin/true")
+        (tmp_path / name).write_text(text)
+    for name in STAND_INS:
+        (tmp_path / name).write_text("[Service]\nType=oneshot\nExecStart=/bin/true\n")
+    for name in install.GATED:
+        (tmp_path / f"{name}.d").mkdir()
+        shutil.copy(UNITS / "gate.conf", tmp_path / f"{name}.d" / install.DROP_IN)
+    done = subprocess.run(  # noqa: S603 - systemd's own checker on units of this repository
+        ["systemd-analyze", "verify", "--man=no", *sorted(tmp_path.glob("*.*[eh]"))],  # noqa: S607 - wherever it is
+        env={"SYSTEMD_UNIT_PATH": f"{tmp_path}:", "PATH": "/usr/bin:/bin"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, [line for line in done.stderr.splitlines() if "multus" in line]) == (
+        0,
+        [],
+    )
