@@ -6,6 +6,7 @@ import base64
 import ctypes
 import fcntl
 import hashlib
+import ipaddress
 import itertools
 import json
 import os
@@ -46,6 +47,8 @@ RESTORE_TIMEOUT_S = 30.0
 RUN_TIMEOUT_S = 60.0
 # What the channel may need on top of a command's own time-out before the guest counts as silent.
 SILENCE_S = 30.0
+# Another driver than the node's own interfaces have, so that neither udev's rules nor the product take it for one.
+PEER_MODEL = "virtio-net-pci"
 _SERIAL_TAIL = 4000
 _IMDS_STATE = "/var/lib/kernellab/imds.json"
 _IMDS_LOG = "/run/lab-imds.log"
@@ -264,18 +267,8 @@ class Guest:
 
     def plug(self, nic: Nic) -> str:
         """Hot-plug a network interface and return its PCI address; the link comes later, as on EC2."""
-        peer = nic.model == "virtio-net-pci"
-        return self._plug(nic, range(FIRST_PEER_SLOT, LAST_PEER_SLOT + 1) if peer else None)
-
-    def _plug(self, nic: Nic, slots: range | None) -> str:
-        if slots is None:
-            slots = (
-                range(self.machine.root_ports)
-                if self.machine.iommu
-                else range(PRIMARY_SLOT + 1, LAST_NIC_SLOT + 1)
-            )
         taken = {slot for _, slot in self._plugged.values()}
-        slot = next(slot for slot in slots if slot not in taken)
+        slot = next(slot for slot in self._slots(nic) if slot not in taken)
         self._qemu.qmp.execute(
             "netdev_add", type="hubport", id=f"{nic.name}-port", hubid=self._hub(nic.segment)
         )
@@ -293,6 +286,16 @@ class Guest:
         self._plugged[nic.name] = (nic, slot)
         return f"0000:{slot + 1:02x}:00.0" if self.machine.iommu else f"0000:00:{slot:02x}.0"
 
+    def _slots(self, nic: Nic) -> Sequence[int]:
+        """Give the places for an interface, best first; peers keep away from where a node's own come next."""
+        peer = nic.model == PEER_MODEL
+        if self.machine.iommu:
+            ports = range(self.machine.root_ports)
+            return ports[::-1] if peer else ports
+        if peer:
+            return range(FIRST_PEER_SLOT, LAST_PEER_SLOT + 1)
+        return range(PRIMARY_SLOT + 1, LAST_NIC_SLOT + 1)
+
     def _hub(self, segment: str) -> int:
         return self._hubs.setdefault(segment, len(self._hubs))
 
@@ -303,9 +306,31 @@ class Guest:
         self._qemu.qmp.execute("netdev_del", id=f"{name}-port")
         del self._plugged[name]
 
+    def add_dhcp(self, segment: str, network: str, first_address: str) -> None:
+        """Let a DHCP server answer on a segment, as in every EC2 subnet: without it networkd's DHCP never ends.
+
+        It lives at the network's second address (".2"), leaves the first to a peer that plays the router, and
+        hands out addresses from `first_address` on, in the order in which links ask.
+        """
+        subnet = ipaddress.ip_network(network)
+        hub = self._hub(segment)
+        self._qemu.qmp.execute(
+            "netdev_add",
+            type="user",
+            id=f"dhcp{hub}",
+            net=network,
+            host=str(subnet[2]),
+            dhcpstart=first_address,
+            restrict=True,
+            ipv6=False,
+        )
+        self._qemu.qmp.execute(
+            "netdev_add", type="hubport", id=f"dhcp{hub}-port", hubid=hub, netdev=f"dhcp{hub}"
+        )
+
     def add_peer(self, name: str, segment: str, mac: str, addresses: Sequence[str]) -> None:
         """Put another host on a segment: a network namespace of this name, its link called `peer`."""
-        self.plug(Nic(mac, segment, "virtio-net-pci", f"peer-{name}"))
+        self.plug(Nic(mac, segment, PEER_MODEL, f"peer-{name}"))
         # udev's record of a link appears once udev has named it: until then its name may still change.
         script = (
             'until at=$(grep -l "^$1$" /sys/class/net/*/address 2> /dev/null) &&'

@@ -28,6 +28,10 @@ class BuildFailed(Exception):
     """A program that the build of the image needs ended with an error."""
 
 
+class SourcesMissing(BuildFailed):
+    """Debian's packages cannot be had here: no network, no mirror, or another release's lists."""
+
+
 def call(argv: Sequence[str], *, cwd: Path | None = None, stdin: str | None = None) -> str:
     """Run a build program and return its output, or raise BuildFailed with the end of its error output."""
     try:
@@ -48,28 +52,28 @@ def call(argv: Sequence[str], *, cwd: Path | None = None, stdin: str | None = No
     return done.stdout
 
 
+def _apt(program: str, arguments: Iterable[str], cwd: Path | None = None) -> str:
+    try:
+        return call([program, *_APT_OPTIONS, *arguments], cwd=cwd)
+    except BuildFailed as error:
+        raise SourcesMissing(str(error)) from error
+
+
 def dependency(package: str, pattern: str) -> str:
     """Name the first package matching `pattern` that `package` depends on."""
-    listing = call(["apt-cache", *_APT_OPTIONS, "depends", package])
+    listing = _apt("apt-cache", ["depends", package])
     found = re.search(rf"Depends: ({pattern})", listing)
     if found is None:
-        raise BuildFailed(f"{package} depends on no {pattern}: are Debian 12's sources set up?")
+        raise SourcesMissing(f"{package} depends on no {pattern}: are Debian 12's sources set up?")
     return found[1]
 
 
 def closure(packages: Iterable[str], scratch: Path, *, drop: re.Pattern[str]) -> list[str]:
     """List `packages` and all that they depend on, without the names that `drop` matches."""
     (scratch / "partial").mkdir(parents=True, exist_ok=True)
-    listing = call(
-        [
-            "apt-get",
-            *_APT_OPTIONS,
-            f"-oDir::Cache::archives={scratch}/",
-            "--print-uris",
-            "-qq",
-            "install",
-            *packages,
-        ]
+    listing = _apt(
+        "apt-get",
+        [f"-oDir::Cache::archives={scratch}/", "--print-uris", "-qq", "install", *packages],
     )
     files = [line.split()[1] for line in listing.splitlines() if line.startswith("'")]
     names = [file.partition("_")[0] for file in files]
@@ -79,7 +83,7 @@ def closure(packages: Iterable[str], scratch: Path, *, drop: re.Pattern[str]) ->
 def download(packages: Iterable[str], folder: Path) -> list[Path]:
     """Download packages into an empty folder and return their files."""
     folder.mkdir(parents=True)
-    call(["apt-get", *_APT_OPTIONS, "download", "-qq", *packages], cwd=folder)
+    _apt("apt-get", ["download", "-qq", *packages], cwd=folder)
     return sorted(folder.glob("*.deb"))
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from kernellab.cpio import Archive
 from kernellab.imds import node_state
 from kernellab.kernel import EARLY_MODULES, Kernel, install_modules, module_order
-from kernellab.packages import call, closure, download, unpack
+from kernellab.packages import BuildFailed, call, closure, download, unpack
 from kernellab.pythons import DEBIAN_PYTHON, compile_library, compile_programs, install_python39
 
 if TYPE_CHECKING:
@@ -38,15 +38,15 @@ _PACKAGES = (
     ),
 )
 # What those depend on and the guest has no use for: maintainer scripts do not run, nothing is compiled,
-# and of DPDK's hundred drivers a node needs three.
+# and of DPDK's hundred drivers a node needs three and dpdk-testpmd is linked with nine more.
 _DROPPED = re.compile(
     r"^(lib.*-dev$|perl|libperl|libnumber|libtext|libfile-|debconf|dpkg$|media-types|sysvinit|passwd"
     r"|adduser|init-system|rdma-core|usrmerge|linux-libc|libc-dev-bin|pkgconf|libpkgconf|pkg-config"
     r"|sgml|xml-core|libdpdk|rpcsvc|iptables|netbase|lsb-base|dbus-session|dmsetup|iso-codes"
-    r"|librte-(baseband|crypto-|compress-|event-|dma-|raw-|regex-|vdpa|meta"
-    r"|net-(?!e1000|ena23|virtio|bond|vmxnet3|i40e|ixgbe)))"
+    r"|librte-(baseband|crypto-(?!scheduler)|compress-|event-|dma-|raw-|regex-|vdpa|meta"
+    r"|bus-(fslmc|ifpga|vmbus)|common-(cnxk|cpt|idpf|octeontx|qat|sfc)|mempool-(bucket|cnxk|dpaa2-|oct|stack)"
+    r"|net-(?!e1000|ena23|virtio|bnxt|bond|dpaa23|i40e|ice23|ixgbe|mlx5)))"
 )
-# The two drivers of crypto and event that dpdk-testpmd is linked with directly.
 _CNI_PLUGINS = ("host-device", "ipvlan", "host-local", "static", "loopback")
 
 _PRUNED = (
@@ -150,6 +150,7 @@ def build_root(work: Path, kernel: Kernel, python39: Interpreter | None) -> Path
         compile_library(
             DEBIAN_PYTHON, root / "usr/lib" / DEBIAN_PYTHON, f"/usr/lib/{DEBIAN_PYTHON}"
         )
+    _check_libraries(root)
     _install_plugins(root)
     for pruned in _PRUNED:
         shutil.rmtree(root / pruned, ignore_errors=True)
@@ -160,6 +161,17 @@ def build_root(work: Path, kernel: Kernel, python39: Interpreter | None) -> Path
     disk = work / "root.ext4"
     _make_disk(root, disk)
     return disk
+
+
+def _check_libraries(root: Path) -> None:
+    """DPDK loads every driver that it finds, and ends when one lacks a library."""
+    libraries = root / "usr/lib/x86_64-linux-gnu"
+    drivers = sorted((libraries / "dpdk/pmds-23.0").glob("*.so.*.*"))
+    listing = call(["readelf", "-d", str(root / "usr/bin/dpdk-testpmd"), *map(str, drivers)])
+    needed = set(re.findall(r"\(NEEDED\).*\[(.+?)\]", listing))
+    lacking = sorted(name for name in needed if not (libraries / name).exists())
+    if lacking:
+        raise BuildFailed(f"DPDK needs libraries that no fetched package holds: {lacking}")
 
 
 def _install_plugins(root: Path) -> None:

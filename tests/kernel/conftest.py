@@ -11,7 +11,7 @@ import pytest
 from kernellab import image as images
 from kernellab.guest import Guest
 from kernellab.machine import Machine
-from kernellab.packages import BuildFailed
+from kernellab.packages import SourcesMissing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -37,7 +37,7 @@ def lab() -> Image:
         _unavailable(", ".join(lacks))
     try:
         return images.build()
-    except BuildFailed as error:
+    except SourcesMissing as error:
         _unavailable(str(error).splitlines()[0])
         raise
 

@@ -9,8 +9,11 @@ import pytest
 
 from kernellab.guest import Guest, Nic
 from kernellab.imds import Eni, Fault
+from kernellab.machine import Machine
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from kernellab.image import Image
 
 pytestmark = [pytest.mark.kernel, pytest.mark.subprocesses("qemu-system-x86_64")]
@@ -105,6 +108,7 @@ def test_user_data_runs_before_kubelet_and_a_reboot_keeps_the_disk_alone(held_gu
     assert held_guest.read("/etc/ran") == b"once\n"
     assert held_guest.read("/run/gone") is not None
     held_guest.imds.attach(ENI)
+    held_guest.add_dhcp("mul0", "10.0.2.0/24", "10.0.2.10")
     held_guest.plug(Nic(MAC))
     held_guest.reboot()
     assert held_guest.read("/etc/ran") == b"once\n"
@@ -112,6 +116,45 @@ def test_user_data_runs_before_kubelet_and_a_reboot_keeps_the_disk_alone(held_gu
     assert held_guest.read("/run/gone") is None
     assert held_guest.read("/run/lab/kubelet") is not None
     assert held_guest.wait_for(f"grep -q {MAC} /sys/bus/pci/devices/0000:00:06.0/net/*/address")
+
+
+def test_vfio_knows_no_unsafe_mode_on_a_stock_kernel(boot: Callable[[Machine], Guest]) -> None:
+    bind = (
+        "modprobe vfio enable_unsafe_noiommu_mode=1 && modprobe vfio-pci || exit;"
+        " device=/sys/bus/pci/devices/$1; echo $1 > $device/driver/unbind;"
+        " echo vfio-pci > $device/driver_override; echo $1 > /sys/bus/pci/drivers/vfio-pci/bind"
+    )
+    bound = {}
+    for vfio in ("noiommu", "stock"):
+        guest = boot(Machine(vfio=vfio))
+        address = guest.plug(Nic(MAC))
+        assert guest.wait_for(f"test -e /sys/bus/pci/devices/{address}/net/ens6")
+        result = guest.run(["/bin/bash", "-c", bind, "bash", address])
+        bound[vfio] = result.returncode == 0
+        assert (guest.run("ls /dev/vfio").stdout == "noiommu-0\nvfio\n") == bound[vfio]
+    assert bound == {"noiommu": True, "stock": False}
+
+
+def test_an_iommu_isolates_each_interface_and_dpdk_sends(boot: Callable[[Machine], Guest]) -> None:
+    guest = boot(Machine(iommu=True, numa_nodes=2, memory_mib=1024))
+    assert guest.run("cat /sys/devices/system/node/online").stdout == "0-1\n"
+    address = guest.plug(Nic(MAC))
+    assert address == "0000:01:00.0"
+    assert guest.wait_for(f"grep -q {MAC} /sys/bus/pci/devices/{address}/net/*/address")
+    guest.run(
+        "modprobe vfio-pci && echo 64 > /proc/sys/vm/nr_hugepages &&"
+        f" device=/sys/bus/pci/devices/{address} && echo vfio-pci > $device/driver_override &&"
+        f" echo {address} > $device/driver/unbind && echo {address} > /sys/bus/pci/drivers_probe &&"
+        " ls $device/iommu_group/devices | wc -l"
+    ).check()
+    guest.add_peer("sink", "mul0", "0e:00:00:00:01:01", ["10.0.2.1/24"])
+    sender = guest.start(
+        f"timeout 20 dpdk-testpmd -l 0,1 -n 1 -a {address} --in-memory --"
+        " --forward-mode=txonly --auto-start --no-mlockall --total-num-mbufs=2048"
+        " --stats-period 1 --eth-peer=0,0e:00:00:00:01:01"
+    )
+    received = "$(ip netns exec sink cat /sys/class/net/peer/statistics/rx_packets)"
+    assert guest.wait_for(f"(( {received} > 1000 ))", 15), sender.output()
 
 
 def test_imds_answers_at_its_address(guest: Guest) -> None:
