@@ -69,6 +69,18 @@ class Records:
         records = [dataclasses.asdict(record) for record in [*seen, *kept]]
         self._write(layout.DEVICES, {"devices": sorted(records, key=lambda r: str(r["interface"]))})
 
+    def unbound(self) -> frozenset[str]:
+        """Return the interfaces that somebody gave back to their kernel driver."""
+        return self._read(layout.UNBOUND, _unbound, frozenset())
+
+    def remember_unbound(self, interfaces: Iterable[str]) -> None:
+        """Record which interfaces keep their kernel driver, whatever the configuration says.
+
+        Raises:
+            OSError: the file cannot be written.
+        """
+        self._write(layout.UNBOUND, {"interfaces": sorted(interfaces)})
+
     def claims(self, instance_id: str) -> Mapping[str, str]:
         """Return interface names by ENI id, as found on this instance.
 
@@ -161,3 +173,7 @@ def _claims(document: Mapping[str, Any]) -> tuple[str, dict[str, str]]:
     if not all(isinstance(word, str) for pair in claims.items() for word in pair):
         raise TypeError("a claim is not what was written")
     return str(document["instance_id"]), dict(claims)
+
+
+def _unbound(document: Mapping[str, Any]) -> frozenset[str]:
+    return frozenset(str(name) for name in document["interfaces"])

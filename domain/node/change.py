@@ -117,9 +117,11 @@ class ConfigureLinks:
 
     links: tuple[str, ...]
     reason: str
+    drifted: tuple[str, ...] = ()
+    """Those of them whose files are as they were: a reload alone passes them over."""
 
     def __str__(self) -> str:
-        return f"systemd-networkd configures {', '.join(self.links)}: {self.reason}"
+        return f"systemd-networkd configures {', '.join(self.links) or 'no link'}: {self.reason}"
 
 
 Change = Union[

@@ -129,6 +129,21 @@ class NodeGroup:
     max_pods: int | None = None
     """What kubelet is told outright, whatever user data says; None leaves it to nodeadm."""
 
+    def interface(self, name: str) -> NodeInterface:
+        """Return the interface of this name.
+
+        Raises:
+            ConfigurationForeign: the group promises none.
+        """
+        for one in self.interfaces:
+            if one.name == name:
+                return one
+        raise ConfigurationForeign(
+            f"node group {self.name} promises no such interface",
+            value=name,
+            remedy=f"Name one of {', '.join(one.name for one in self.interfaces)}.",
+        )
+
 
 @dataclass(frozen=True)
 class NodeConfig:

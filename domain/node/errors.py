@@ -34,11 +34,15 @@ class NodeError(EniLifecycleError):
         self.remedy = remedy
         self.interfaces = interfaces
 
-    def line(self) -> str:
-        """Return code, message, value and remedy in one line."""
+    def line(self, code: str = "") -> str:
+        """Return code, message, value and remedy in one line.
+
+        Args:
+            code: in place of the error's own, for one that was read from a file.
+        """
         found = f" (found: {self.value})" if self.value else ""
         remedy = f" {self.remedy}" if self.remedy else ""
-        return " ".join(f"{self.code}: {self}{found}.{remedy}".split())
+        return " ".join(f"{code or self.code}: {self}{found}.{remedy}".split())
 
 
 class ConfigurationError(NodeError):

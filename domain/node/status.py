@@ -9,12 +9,11 @@ from datetime import datetime, timezone
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
-from domain.node.errors import RunUnderWay
+from domain.node.errors import NodeError, RunUnderWay
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from domain.node.errors import NodeError
 
 VERSION = 1
 NO_STATUS_EXIT_CODE = 1
@@ -71,6 +70,10 @@ class Failure:
     remedy: str
     exit_code: int
     retryable: bool
+
+    def line(self) -> str:
+        """Return it in one line, as stderr has it."""
+        return NodeError(self.message, value=self.value, remedy=self.remedy).line(self.code)
 
 
 @dataclass(frozen=True)

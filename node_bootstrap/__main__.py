@@ -1,0 +1,189 @@
+"""The command `multus-node`: parse, wire, run, say what came of it."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
+
+from domain.node import config, layout, status
+from domain.node.errors import ConfigurationMissing, NodeError, NotPermitted
+from node_bootstrap import archive, install, lock
+from node_bootstrap import status as status_file
+from node_bootstrap.bootstrap import Bootstrap, Request
+from node_bootstrap.files import Files
+from node_bootstrap.host import this_host
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from domain.node.config import NodeConfig
+    from node_bootstrap.host import Host
+
+DESCRIPTION = """\
+Make the Multus interfaces of this node what its node group promises: links with stable names, addresses and routes, huge
+pages, DPDK drivers, and the files from which the device plugin, Multus and nodeadm learn of them."""
+EPILOG = """\
+Every failure is one line on stderr: code, what was found, what to do. Exit codes: 0 ready, 2 configuration, 3 metadata
+service, 4 interface missing, 5 device or driver, 6 huge pages, 7 links, 8 a tool, 9 not root, 10 a run is under way."""
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        """Say what is wrong in one line, as every other failure is said."""
+        self.exit(2, f"usage: {message}. See {self.prog} --help.\n")
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return what the command understands."""
+    command = _Parser("multus-node", description=DESCRIPTION, epilog=EPILOG)
+    verbs = command.add_subparsers(dest="verb", metavar="COMMAND", required=True)
+    install = verbs.add_parser(
+        "install", help="put program, units and udev rule in place, then run"
+    )
+    install.add_argument(
+        "--node-group", required=True, help="the node's group in the configuration"
+    )
+    install.add_argument("--no-run", action="store_true", help="do not run now")
+    run = verbs.add_parser("run", help="make the node what its group promises")
+    run.add_argument("--dry-run", action="store_true", help="print the plan and change nothing")
+    run.add_argument(
+        "--trigger",
+        choices=[each.value for each in status.Run],
+        default=status.Run.MANUAL.value,
+        help="who started it (units say so themselves)",
+    )
+    for verb in (install, run):
+        verb.add_argument(
+            "--config", help="a resolved node configuration in place of the archive's"
+        )
+    run.add_argument("--node-group", help=f"in place of the one in {layout.SETTINGS}")
+    shown = verbs.add_parser("status", help="say what the node has, what is wrong, and what to do")
+    shown.add_argument("--json", action="store_true", help="print the status file")
+    unbind = verbs.add_parser("unbind", help="give a DPDK interface back to its kernel driver")
+    unbind.add_argument("interface", help="the interface's name in the configuration")
+    unbind.add_argument("--dry-run", action="store_true", help="print the plan and change nothing")
+    return command
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command and return its exit code."""
+    given = parser().parse_args(arguments)
+    verbs = {"install": _install, "run": _run, "status": _status, "unbind": _unbind}
+    try:
+        return verbs[given.verb](given)
+    except NodeError as error:
+        _complain(error.line())
+        return error.exit_code
+    except OSError as error:
+        unforeseen = NodeError("the host refuses", value=str(error))
+        _complain(unforeseen.line())
+        return unforeseen.exit_code
+
+
+def _install(given: argparse.Namespace) -> int:
+    _require_root("install")
+    source = archive.running()
+    configuration = _configuration(given.config)
+    group = configuration.node_group(given.node_group)
+    host = this_host()
+    installation = install.plan(group, source, host.files)
+    install.carry_out(installation, host.files, host.programs)
+    _say(installation.lines() or ["installed already"])
+    if given.no_run:
+        return 0
+    request = Request(configuration, group, status.Run.BOOT)
+    code = _converge(request, host)
+    install.watch(host.programs)
+    return code
+
+
+def _run(given: argparse.Namespace) -> int:
+    _require_root("run")
+    configuration = _configuration(given.config)
+    host = this_host()
+    name = given.node_group or install.node_group_name(host.files)
+    request = Request(configuration, configuration.node_group(name), status.Run(given.trigger))
+    return _plan(request, host) if given.dry_run else _converge(request, host)
+
+
+def _unbind(given: argparse.Namespace) -> int:
+    _require_root("unbind")
+    configuration = _configuration(None)
+    host = this_host()
+    group = configuration.node_group(install.node_group_name(host.files))
+    group.interface(given.interface)
+    request = Request(configuration, group, status.Run.MANUAL, unbind=given.interface)
+    return _plan(request, host) if given.dry_run else _converge(request, host)
+
+
+def _plan(request: Request, host: Host) -> int:
+    planned = Bootstrap(request, host).plan()
+    _say([str(change) for change in planned.plan.changes] or ["nothing to change"])
+    _say(f"warning: {each}" for each in planned.plan.warnings)
+    _say(f"left out: {name}" for name in planned.left_out)
+    return 0
+
+
+def _converge(request: Request, host: Host) -> int:
+    with lock.held(host.files, request.started_by):
+        ended = Bootstrap(request, host).run()
+    _say(ended.changes or ["nothing to change"])
+    _say(f"warning: {each}" for each in ended.warnings)
+    if ended.error is None:
+        return 0
+    _complain(ended.error.line())
+    # A group that goes on without an interface has said that this is no failure of its nodes.
+    return 0 if ended.state is status.State.DEGRADED else ended.error.exit_code
+
+
+def _status(given: argparse.Namespace) -> int:
+    files = Files()
+    reading = status_file.read(files)
+    if given.json:
+        _say([status.to_json(reading.status) if reading.status else "null"])
+    else:
+        live = status_file.observe(reading.status, files) if reading.status else {}
+        _say([status_file.report(reading, live, datetime.now(timezone.utc))])
+    return status.exit_code(reading)
+
+
+def _configuration(path: str | None) -> NodeConfig:
+    """Return the configuration in a file, or else the archive's own.
+
+    Raises:
+        ConfigurationMissing: there is no such file.
+        ConfigurationForeign: it is none of this version.
+    """
+    if path is None:
+        return archive.configuration(archive.running())
+    try:
+        text = Path(path).read_text(encoding="utf-8")
+    except OSError as cause:
+        raise ConfigurationMissing(
+            "the configuration cannot be read",
+            value=str(cause),
+            remedy="Name another after --config.",
+        ) from cause
+    return config.from_json(text)
+
+
+def _require_root(verb: str) -> None:
+    if os.geteuid() != 0:
+        raise NotPermitted(
+            f"`multus-node {verb}` changes the host",
+            value=f"user id {os.geteuid()}",
+            remedy="Run it as root; `multus-node status` needs no rights.",
+        )
+
+
+def _say(lines: Iterable[str]) -> None:
+    for line in lines:
+        sys.stdout.write(f"{line}\n")
+
+
+def _complain(line: str) -> None:
+    sys.stderr.write(f"{line}\n")

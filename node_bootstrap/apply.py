@@ -1,0 +1,161 @@
+"""Carries a plan out, and takes back what was done when a part of it fails: the host is then as it was before."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from domain.node import layout
+from domain.node.binding import KERNEL
+from domain.node.change import (
+    AllowUnsafeNoiommu,
+    Bind,
+    ConfigureLinks,
+    LoadModule,
+    RemoveFile,
+    RenameLink,
+    SetHugePages,
+    SetSysctl,
+    WriteFile,
+)
+from domain.node.errors import NodeError, ToolFailed
+from node_bootstrap import binding, huge_pages, networkd, sysctl
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from domain.node.change import Change
+    from domain.node.routing import ExpectedLink
+    from node_bootstrap.deadline import Deadline
+    from node_bootstrap.host import Host
+
+    Undo = Callable[[], None]
+
+
+class Application:
+    """Some changes on one host.
+
+    A run may be killed between any two changes. What it leaves is what the next run observes: each change is made only
+    where its effect is missing, so that run makes the rest, from whatever point.
+    """
+
+    def __init__(
+        self,
+        host: Host,
+        changes: Sequence[Change],
+        expected: Sequence[ExpectedLink],
+        deadline: Deadline,
+    ) -> None:
+        """Take what is to be done.
+
+        Args:
+            host: to act on.
+            changes: in order.
+            expected: what the links then are, for those that systemd-networkd configures.
+            deadline: for all that has to be waited for.
+        """
+        self._host = host
+        self._changes = changes
+        self._expected = expected
+        self._deadline = deadline
+        self._undo: list[tuple[Change, Undo]] = []
+        self._hands: dict[type, Callable[..., Undo | None]] = {
+            SetHugePages: self._set_huge_pages,
+            LoadModule: self._load_module,
+            AllowUnsafeNoiommu: self._allow_unsafe_noiommu,
+            Bind: self._bind,
+            RenameLink: self._rename,
+            WriteFile: self._write,
+            RemoveFile: self._write,
+            SetSysctl: self._set_sysctl,
+            ConfigureLinks: self._configure,
+        }
+
+    def carry_out(self) -> None:
+        """Make every change, or none.
+
+        Raises:
+            NodeError: a change failed; those before it are taken back. What could not be taken back is in its value.
+        """
+        for change in self._changes:
+            try:
+                undo = self._hands[type(change)](change)
+            except (NodeError, OSError) as cause:
+                error = _as_node_error(change, cause)
+                left = self._take_back()
+                if left:
+                    error.value = "; ".join(filter(None, [error.value, *left]))
+                raise error from cause
+            if undo is not None:
+                self._undo.append((change, undo))
+
+    def _take_back(self) -> list[str]:
+        """Undo the changes, the last one first, and return what could not be undone."""
+        left = []
+        for change, undo in reversed(self._undo):
+            try:
+                undo()
+            except (NodeError, OSError) as second:
+                left.append(f"not taken back: {change} ({second})")
+        if any(_concerns_networkd(change) for change, _ in self._undo):
+            try:
+                networkd.reload(self._host.programs)
+            except ToolFailed as second:
+                left.append(f"systemd-networkd was not told: {second}")
+        return left
+
+    def _set_huge_pages(self, change: SetHugePages) -> Undo:
+        huge_pages.carry_out(change, self._host.files)
+        return lambda: huge_pages.put_back(change, self._host.files)
+
+    def _load_module(self, change: LoadModule) -> Undo:
+        self._host.modules.load(change)
+        return lambda: self._host.modules.unload(change)
+
+    def _allow_unsafe_noiommu(self, _: AllowUnsafeNoiommu) -> Undo:
+        self._host.modules.allow_unsafe_noiommu()
+        return lambda: self._host.modules.allow_unsafe_noiommu(allowed=False)
+
+    def _bind(self, change: Bind) -> Undo:
+        binding.bind(change, self._host.files)
+        if change.driver == KERNEL:
+            binding.await_link(change, self._host.kernel, self._host.events, self._deadline)
+        return lambda: binding.bind(binding.reverse(change), self._host.files)
+
+    def _rename(self, change: RenameLink) -> Undo:
+        networkd.rename(self._host.kernel, change)
+        return lambda: networkd.rename(
+            self._host.kernel, RenameLink(change.index, change.before, change.name)
+        )
+
+    def _write(self, change: WriteFile | RemoveFile) -> Undo:
+        before = self._host.files.text(change.path)
+        self._host.files.carry_out(change)
+        former = RemoveFile(change.path) if before is None else WriteFile(change.path, before)
+        return lambda: self._host.files.carry_out(former)
+
+    def _set_sysctl(self, change: SetSysctl) -> Undo:
+        sysctl.carry_out(self._host.files, change)
+        return lambda: sysctl.carry_out(
+            self._host.files, SetSysctl(change.key, change.before, change.value)
+        )
+
+    def _configure(self, change: ConfigureLinks) -> Undo | None:
+        networkd.configure(
+            change,
+            self._expected,
+            programs=self._host.programs,
+            kernel=self._host.kernel,
+            events=self._host.events,
+            deadline=self._deadline,
+        )
+        return None
+
+
+def _concerns_networkd(change: Change) -> bool:
+    return isinstance(change, (WriteFile, RemoveFile)) and change.path.startswith(layout.NETWORKD)
+
+
+def _as_node_error(change: Change, cause: NodeError | OSError) -> NodeError:
+    if isinstance(cause, NodeError):
+        return cause
+    return NodeError(f"the host refuses to {change}", value=str(cause))

@@ -1,0 +1,251 @@
+"""One run: discover, observe, plan, carry out, report. Every run does the same, at boot, after a hot-attach, by hand."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from domain.node import desired_files, kubelet, layout, status
+from domain.node.config import OnFailure
+from domain.node.errors import NodeError
+from domain.node.links import with_kernel_driver
+from domain.node.plan import plan
+from node_bootstrap import discovery, hotplug, pci, readiness
+from node_bootstrap import status as status_file
+from node_bootstrap.apply import Application
+from node_bootstrap.deadline import Deadline
+from node_bootstrap.observation import observe
+
+if TYPE_CHECKING:
+    from domain.node.config import NodeConfig, NodeGroup
+    from domain.node.model import Device
+    from domain.node.plan import NodePlan
+    from node_bootstrap.discovery import Discovery
+    from node_bootstrap.host import Host
+    from node_bootstrap.records import Records
+
+CONFIGURE_TIMEOUT_S = 60.0
+"""For systemd-networkd to bring links up once they are there: a link's carrier takes seconds."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a run is to do."""
+
+    config: NodeConfig
+    group: NodeGroup
+    started_by: status.Run
+    unbind: str | None = None
+    """An interface to be given back to its kernel driver; it keeps it until the next boot or manual run."""
+
+
+@dataclass(frozen=True)
+class Planned:
+    """What a dry run found."""
+
+    plan: NodePlan
+    left_out: tuple[str, ...]
+
+
+class Bootstrap:
+    """One run on one host."""
+
+    def __init__(self, request: Request, host: Host) -> None:
+        self._request = request
+        self._group = request.group
+        for name in _kept_with_kernel(request, host.records):
+            self._group = with_kernel_driver(self._group, name)
+        self._host = host
+        self._left_out: dict[str, NodeError] = {}
+        self._found: Discovery | None = None
+        self._status = status.Status(
+            state=status.State.WAITING,
+            step="discover",
+            run=request.started_by,
+            since=status.timestamp(host.now()),
+            node_group=request.group.name,
+        )
+
+    def plan(self) -> Planned:
+        """Return what a run would do. Waits for the interfaces as a run does, and changes nothing.
+
+        Raises:
+            NodeError: what a run would end with.
+        """
+        while True:
+            try:
+                return Planned(self._planned(remember=False), tuple(self._left_out))
+            except NodeError as error:
+                self._leave_out(error)
+
+    def run(self) -> status.Status:
+        """Make the node what its group promises, and return the status as written to its file.
+
+        An error is in the status.
+
+        Raises:
+            OSError: /run is full or read-only.
+        """
+        hotplug.take_notes(self._host.files)
+        self._host.records.remember_unbound(_kept_with_kernel(self._request, self._host.records))
+        changes: tuple[str, ...] = ()
+        warnings: tuple[str, ...] = ()
+        error: NodeError | None = None
+        try:
+            changes, warnings = self._converge()
+        except NodeError as cause:
+            error = cause
+            if self._group.on_failure is OnFailure.CONTINUE:
+                warnings = self._label_all_missing(error)
+        concluded = readiness.conclude(
+            self._group,
+            succeeded=error is None,
+            instance=self._found.instance if self._found else None,
+            started_by=self._request.started_by,
+            files=self._host.files,
+            programs=self._host.programs,
+        )
+        return self._end(error or concluded.error, (*changes, *concluded.lines()), warnings)
+
+    def _label_all_missing(self, error: NodeError) -> tuple[str, ...]:
+        """Have a node that joins with none of its interfaces say so, and return what kept it from that."""
+        self._left_out = dict.fromkeys((one.name for one in self._group.interfaces), error)
+        text = kubelet.drop_in(self._group, sorted(self._left_out))
+        present = {layout.NODEADM: self._host.files.text(layout.NODEADM)}
+        try:
+            for change in desired_files.changes({layout.NODEADM: text}, present):
+                self._host.files.carry_out(change)
+        except OSError as second:
+            return (f"the node's labels could not be written: {second}",)
+        return ()
+
+    def _converge(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Return what was changed and what is doubtful.
+
+        A device that comes back to its kernel driver has its link only after that; what the link must become is planned
+        when it is there.
+        """
+        changed: list[str] = []
+        while True:
+            try:
+                planned = self._planned(remember=True)
+                self._step("apply")
+                returning = planned.returning
+                done = returning or planned.changes
+                Application(
+                    self._host, done, planned.expected, Deadline(CONFIGURE_TIMEOUT_S)
+                ).carry_out()
+            except NodeError as error:
+                self._leave_out(error)
+            else:
+                changed += [str(change) for change in done]
+                if not returning:
+                    return tuple(changed), planned.warnings
+
+    def _planned(self, *, remember: bool) -> NodePlan:
+        self._step("discover", write=remember)
+        # What is missing was waited for once.
+        deadline = Deadline(0 if self._left_out else self._group.deadline_s)
+        sources = discovery.Sources(
+            metadata=self._host.metadata,
+            links=self._host.kernel,
+            changes=self._host.events,
+            files=self._host.files,
+            records=self._host.records,
+        )
+        found = discovery.wait(self._request.config, self._group, sources, deadline)
+        self._found = found
+        if remember:
+            self._host.records.remember_devices(found.seen)
+            self._host.records.remember_claims(found.instance.instance_id, found.claims)
+        discovery.require(found, self._left_out)
+        self._step("plan", write=remember)
+        return plan(self._group, self._left_out, observe(self._group, found, self._host))
+
+    def _leave_out(self, error: NodeError) -> None:
+        """Go on without the interfaces that an error concerns, if the group may, or raise it.
+
+        Each time at least one more is left out, so it ends.
+        """
+        named = set(error.interfaces) - set(self._left_out)
+        if self._group.on_failure is not OnFailure.CONTINUE or not named:
+            raise error
+        self._left_out.update(dict.fromkeys(sorted(named), error))
+
+    def _step(self, step: str, *, write: bool = True) -> None:
+        self._status = dataclasses.replace(self._status, step=step)
+        if write:
+            status_file.write(self._status, self._host.files)
+
+    def _end(
+        self,
+        error: NodeError | None,
+        changes: tuple[str, ...] = (),
+        warnings: tuple[str, ...] = (),
+    ) -> status.Status:
+        first = error or next(iter(self._left_out.values()), None)
+        found = self._found
+        self._status = dataclasses.replace(
+            self._status,
+            state=_state(self._group, error, degraded=bool(self._left_out)),
+            step=self._status.step if error else "done",
+            ended_at=status.timestamp(self._host.now()),
+            instance=found.instance.instance_id if found else "",
+            interfaces=self._interfaces(error),
+            error=status.failure(first) if first else None,
+            warnings=warnings,
+            changes=changes,
+        )
+        status_file.write(self._status, self._host.files)
+        return self._status
+
+    def _interfaces(self, error: NodeError | None) -> tuple[status.Interface, ...]:
+        devices = self._found.devices if self._found else {}
+        return tuple(
+            self._interface(one.name, devices.get(one.name), failed=error is not None)
+            for one in self._group.interfaces
+        )
+
+    def _interface(self, name: str, device: Device | None, *, failed: bool) -> status.Interface:
+        if device is None:
+            return status.Interface(name, "missing")
+        kept_back = failed or name in self._left_out
+        return status.Interface(
+            name=name,
+            state="not prepared" if kept_back else "ready",
+            eni=device.eni.eni_id,
+            mac=device.eni.mac,
+            pci=device.pci_address,
+            link=self._link_now(device),
+            driver=self._host.files.target(f"{pci.DEVICES}/{device.pci_address}/driver") or "",
+            addresses=tuple(
+                str(each) for each in (*device.eni.ipv4_addresses, *device.eni.ipv6_addresses)
+            ),
+        )
+
+    def _link_now(self, device: Device) -> str:
+        """Return the link's name, which the run may have changed."""
+        names = self._host.files.names(f"{pci.DEVICES}/{device.pci_address}/net")
+        return names[0] if names else ""
+
+
+def _kept_with_kernel(request: Request, records: Records) -> frozenset[str]:
+    """Return the interfaces that have their kernel driver whatever the configuration says.
+
+    Somebody unbound them in this boot. A manual run is how a person takes that back; a hot-attach is no reason to.
+    """
+    if request.unbind is not None:
+        return records.unbound() | {request.unbind}
+    kept = records.unbound() if request.started_by is status.Run.HOTPLUG else frozenset()
+    return kept & {one.name for one in request.group.interfaces}
+
+
+def _state(group: NodeGroup, error: NodeError | None, *, degraded: bool) -> status.State:
+    if error is None:
+        return status.State.DEGRADED if degraded else status.State.READY
+    return {
+        OnFailure.HOLD: status.State.HELD,
+        OnFailure.ABANDON: status.State.ABANDONED,
+        OnFailure.CONTINUE: status.State.DEGRADED,
+    }[group.on_failure]

@@ -1,0 +1,148 @@
+"""Has systemd-networkd make links what their files say, and waits on the kernel's word that they are."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+from domain.node import layout, links, sysctls
+from domain.node.errors import LinkNotConfigured, LinkNotRenamed
+from node_bootstrap import sysctl
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from domain.node.change import ConfigureLinks, RenameLink
+    from domain.node.model import Device, Link, LinkAddress, Route, RoutingRule
+    from domain.node.routing import ExpectedLink
+    from node_bootstrap.deadline import Deadline
+    from node_bootstrap.files import Files
+    from node_bootstrap.programs import Programs
+
+NETWORKCTL_TIMEOUT_S = 30.0
+"""networkctl only passes the word on over D-Bus; D-Bus itself gives up after 25 s."""
+
+
+class Kernel(Protocol):
+    """What is asked of the kernel: `node_bootstrap.netlink.Netlink`."""
+
+    def links(self) -> tuple[Link, ...]:
+        """Return every link."""
+
+    def addresses(self) -> tuple[LinkAddress, ...]:
+        """Return every address."""
+
+    def routes(self) -> tuple[Route, ...]:
+        """Return every route."""
+
+    def rules(self) -> tuple[RoutingRule, ...]:
+        """Return every rule."""
+
+    def rename(self, index: int, name: str) -> None:
+        """Give a link another name."""
+
+
+class Changes(Protocol):
+    """What tells of changes: `node_bootstrap.netlink.Events` of EVERYTHING, subscribed before the links are configured."""
+
+    def wait(self, timeout_s: float) -> bool:
+        """Wait for a change and return whether there was one."""
+
+
+def observe(files: Files, kernel: Kernel, devices: Mapping[str, Device]) -> links.Observed:
+    """Return what `domain.node.links.plan` needs to know of the host."""
+    paths = [
+        f"{layout.NETWORKD}/{name}"
+        for name in files.names(layout.NETWORKD)
+        if name.startswith(layout.NETWORKD_PREFIX) and name.endswith((".link", ".network"))
+    ]
+    link_names = [device.link.name for device in devices.values() if device.link is not None]
+    return links.Observed(
+        files={path: files.text(path) for path in (*paths, layout.SYSCTL)},
+        network=observe_network(kernel),
+        sysctls=sysctl.read(files, sysctls.to_read(link_names)),
+    )
+
+
+def observe_network(kernel: Kernel) -> links.Network:
+    """Return what the kernel has of links, addresses, routes and rules."""
+    return links.Network(kernel.links(), kernel.addresses(), kernel.routes(), kernel.rules())
+
+
+def rename(kernel: Kernel, change: RenameLink) -> None:
+    """Rename a link.
+
+    Raises:
+        LinkNotRenamed: the kernel refuses: the name is another link's, also as an alternative name, or the link has gone.
+    """
+    try:
+        kernel.rename(change.index, change.name)
+    except OSError as refused:
+        raise LinkNotRenamed(
+            f"the kernel does not call link {change.before} {change.name}",
+            value=str(refused),
+            remedy="See ip link show for who has the name (altname too).",
+        ) from refused
+
+
+def reload(programs: Programs) -> None:
+    """Have systemd-networkd read its files; it reconfigures the links whose file changed.
+
+    Raises:
+        ToolFailed: networkctl is missing, or systemd-networkd does not run.
+    """
+    programs.run(["networkctl", "reload"], timeout_s=NETWORKCTL_TIMEOUT_S)
+
+
+def configure(
+    change: ConfigureLinks,
+    expected: Iterable[ExpectedLink],
+    *,
+    programs: Programs,
+    kernel: Kernel,
+    events: Changes,
+    deadline: Deadline,
+) -> None:
+    """Have systemd-networkd configure links, and wait until they are what they must be.
+
+    States it can find:
+    1. Files that systemd-networkd has not read: written by this run, or by one that was killed. `reload` reads all and
+       reconfigures the links whose file changed.
+    2. Links whose files it has read and that are not what these say, after a rename or because somebody changed them:
+       `reconfigure`. It acts on what is loaded, so it comes after `reload`.
+    3. Links that it is at work on: reconfiguring them again does no harm.
+
+    Raises:
+        ToolFailed: networkctl is missing, or systemd-networkd does not run.
+        LinkNotConfigured: the deadline is over, and which pieces are missing.
+    """
+    reload(programs)
+    if change.drifted:
+        programs.run(["networkctl", "reconfigure", *change.drifted], timeout_s=NETWORKCTL_TIMEOUT_S)
+    await_state([link for link in expected if link.name in change.links], kernel, events, deadline)
+
+
+def await_state(
+    expected: Iterable[ExpectedLink], kernel: Kernel, events: Changes, deadline: Deadline
+) -> None:
+    """Wait until links are what they must be; every change in the kernel is a look.
+
+    Raises:
+        LinkNotConfigured: they were not when the deadline was over.
+    """
+    pending = list(expected)
+    while pending:
+        network = observe_network(kernel)
+        missing = {link.name: links.differences(link, network) for link in pending}
+        # All are looked at again: what configures one link can take from another.
+        if not any(missing.values()):
+            return
+        if deadline.is_over():
+            raise LinkNotConfigured(
+                f"not configured within {deadline.passed_s():.0f} s",
+                value="; ".join(
+                    f"{name}: {', '.join(found)}" for name, found in missing.items() if found
+                ),
+                remedy=f"See networkctl status {' '.join(name for name, found in missing.items() if found)} "
+                "and journalctl -u systemd-networkd.",
+            )
+        events.wait(deadline.left_s())

@@ -1,0 +1,62 @@
+"""One look at the host: everything that a plan is made from."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from domain.node import layout, plugins
+from domain.node.plan import Host as Observed
+from node_bootstrap import binding, huge_pages, networkd, pci
+from node_bootstrap import plugins as installed_plugins
+
+if TYPE_CHECKING:
+    from domain.node.config import NodeGroup
+    from node_bootstrap.discovery import Discovery
+    from node_bootstrap.files import Files
+    from node_bootstrap.host import Host
+
+
+def observe(group: NodeGroup, discovery: Discovery, host: Host) -> Observed:
+    """Return what the host has, for the interfaces that were discovered.
+
+    Starts each CNI plugin that the group needs and that is installed, to ask for its version.
+    """
+    needed = [need.plugin for need in plugins.needs(group)]
+    addresses = [device.pci_address for device in discovery.devices.values()]
+    pci_devices = pci.observe(host.files, addresses)
+    pools, memory = huge_pages.observe(host.files)
+    return Observed(
+        instance=discovery.instance,
+        devices=discovery.devices,
+        links=networkd.observe(host.files, host.kernel, discovery.devices),
+        pci_devices=pci_devices,
+        recorded_drivers={
+            record.pci_address: record.driver
+            for record in host.records.devices()
+            if record.driver is not None
+        },
+        drivers=host.modules.observe(),
+        guards=binding.observe_guards(
+            host.files, host.kernel, discovery.instance.primary_mac, pci_devices.values()
+        ),
+        pools=pools,
+        memory=memory,
+        plugins=installed_plugins.observe(needed, host.files, host.programs),
+        files=_files_for_others(group, host.files),
+    )
+
+
+def _files_for_others(group: NodeGroup, files: Files) -> dict[str, str | None]:
+    """Return what is there of the files that are ours.
+
+    The device plugin's is ours only where a group has a pool: otherwise somebody else's may lie there.
+    """
+    paths = [layout.NODEADM]
+    paths += [
+        f"{layout.CNI_CONFIGURATION}/{name}"
+        for name in files.names(layout.CNI_CONFIGURATION)
+        if name.startswith(layout.CNI_PREFIX)
+    ]
+    if any(one.resource_name for one in group.interfaces):
+        paths.append(layout.DEVICE_PLUGIN)
+    return {path: files.text(path) for path in paths}
