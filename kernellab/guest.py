@@ -33,6 +33,7 @@ from kernellab.machine import (
     PRIMARY_SEGMENT,
     PRIMARY_SLOT,
     Machine,
+    Stage,
 )
 from kernellab.qmp import Qmp, QmpError
 
@@ -156,12 +157,7 @@ class Guest:
     def boot(self) -> None:
         """Restore the state saved at this machine's stage; make and save it first where there is none."""
         arguments = self._arguments()
-        key = hashlib.sha256("\0".join(arguments).encode()).hexdigest()[:16]
-        snapshot = self.image.snapshots / key
-        with _lock(self.image.snapshots / f"{key}.lock"):
-            if not snapshot.exists():
-                self._boot_cold(arguments)
-                self._save(snapshot)
+        snapshot = self._snapshot(arguments, self.machine.stage)
         try:
             self._restore(arguments, snapshot)
         except (GuestSilent, QmpError):
@@ -169,6 +165,32 @@ class Guest:
             self.close()
             shutil.rmtree(snapshot, ignore_errors=True)
             self._boot_cold(arguments)
+            self._advance(self.machine.stage)
+        if self.machine.vfio == "stock":
+            self._install_stock_vfio()
+
+    def _snapshot(self, arguments: list[str], stage: Stage) -> Path:
+        """Return the state saved at a stage; that of a booted node is made from the one that is held."""
+        key = hashlib.sha256("\0".join(arguments).encode()).hexdigest()[:16]
+        snapshot = self.image.snapshots / f"{key}-{stage}"
+        with _lock(self.image.snapshots / f"{snapshot.name}.lock"):
+            if not snapshot.exists():
+                if stage == "booted":
+                    self._restore(arguments, self._snapshot(arguments, "before-user-data"))
+                else:
+                    self._boot_cold(arguments)
+                self._advance(stage)
+                self._save(snapshot)
+        return snapshot
+
+    def _advance(self, stage: Stage) -> None:
+        if stage == "booted":
+            self.release()
+            self.wait_booted()
+
+    def _install_stock_vfio(self) -> None:
+        modules = f"/usr/lib/modules/{self.image.kernel_release}/kernel/drivers/vfio"
+        self.run(["cp", "/usr/lib/kernellab/stock-vfio.ko", f"{modules}/vfio.ko"], 20).check()
 
     def _arguments(self) -> list[str]:
         return [
@@ -188,9 +210,7 @@ class Guest:
     def _boot_cold(self, arguments: list[str]) -> None:
         self._process = _Qemu.start(arguments, self.image)
         self._process.await_hello(BOOT_TIMEOUT_S)
-        if self.machine.stage == "booted":
-            self.wait_booted()
-        elif not self.wait_for("test -p /run/lab-hold/go", BOOT_TIMEOUT_S):
+        if not self.wait_for("test -p /run/lab-hold/go", BOOT_TIMEOUT_S):
             raise self._qemu.silent("the boot did not reach the user data")
 
     def _save(self, snapshot: Path) -> None:

@@ -196,10 +196,11 @@ def install_modules(kernel: Kernel, root: Path) -> None:
         shutil.copy(kernel.modules / relative, target / relative)
     (target / "extra").mkdir()
     shutil.copy(kernel.igb_uio, target / "extra/igb_uio.ko")
-    variants = root / "usr/lib/kernellab/vfio"
-    variants.mkdir(parents=True)
-    shutil.copy(target / "kernel/drivers/vfio/vfio.ko", variants / "stock.ko")
-    shutil.copy(kernel.noiommu_vfio, variants / "noiommu.ko")
+    vfio = target / "kernel/drivers/vfio/vfio.ko"
+    aside = root / "usr/lib/kernellab"
+    aside.mkdir(parents=True)
+    vfio.rename(aside / "stock-vfio.ko")
+    shutil.copy(kernel.noiommu_vfio, vfio)
     for name in ("modules.builtin", "modules.builtin.modinfo", "modules.order"):
         shutil.copy(kernel.modules / name, target / name)
     call(["depmod", "-b", str(root), kernel.release])

@@ -28,7 +28,7 @@ class Machine:
     """A machine's hardware and how its kernel is started.
 
     `iommu` takes a "q35" machine with an Intel IOMMU, interfaces being plugged into root ports (bus 01, 02, …);
-    without it a "pc" machine, interfaces being plugged into bus 00. `vfio` chooses the module that is in
+    without it a "pc" machine, interfaces being plugged into bus 00. `vfio` chooses what is in
     the module tree: "noiommu" as AL2023's kernels have it, or "stock" as Debian's, without that mode.
     """
 
@@ -79,12 +79,10 @@ class Machine:
                 "no_timer_check",
                 "rcupdate.rcu_expedited=1",
             ),
-            *("apparmor=0", "selinux=0", "audit=0", f"lab.vfio={self.vfio}"),
+            *("apparmor=0", "selinux=0", "audit=0", "lab.hold"),
         ]
         if self.iommu:
             words.append("intel_iommu=on")
-        if self.stage == "before-user-data":
-            words.append("lab.hold")
         return [*words, *self.kernel_arguments]
 
     def _memory(self) -> list[str]:
