@@ -90,14 +90,19 @@ def _install(given: argparse.Namespace) -> int:
     configuration = _configuration(given.config)
     group = configuration.node_group(given.node_group)
     host = this_host()
-    installation = install.plan(group, source, host.files)
-    install.carry_out(installation, host.files, host.programs)
+    # The lock of runs: one that is under way imports from the file that is replaced here.
+    with lock.held(host.files, status.Run.BOOT):
+        installation = install.plan(group, source, host.files)
+        install.carry_out(installation, host.files, host.programs)
     _say(installation.lines() or ["installed already"])
     if given.no_run:
         return 0
-    request = Request(configuration, group, status.Run.BOOT)
-    code = _converge(request, host)
-    install.watch(host.programs)
+    code = _converge(Request(configuration, group, status.Run.BOOT), host)
+    try:
+        install.watch(host.programs)
+    except NodeError as error:
+        _complain(error.line())
+        code = code or error.exit_code
     return code
 
 

@@ -22,7 +22,7 @@ FETCH = (
     "for pause in 5 10 20 40 0; do "
     "uri=$(aws ssm get-parameter --name {parameter} --query Parameter.Value --output text) && "
     f'aws s3 cp --only-show-errors "$uri" {FETCHED} && break || sleep $pause; done; '
-    f'digest=$(basename "$uri" .pyz); echo "$digest  {FETCHED}" | sha256sum --check --quiet'
+    f'digest=$(basename "$uri" .pyz); echo "$digest  {FETCHED}" | sha256sum --check --quiet || exit 1'
 )
 """The parameter is read at boot, so a launch template need not change when the stack does. The object is named by its own
 SHA-256. The pauses are for a role whose policy IAM has not spread yet and for the moment between two resources of an

@@ -6,14 +6,11 @@ import email
 import hashlib
 import os
 import subprocess
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
 from stacks import user_data
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 OBJECT = b"the archive"
 DIGEST = hashlib.sha256(OBJECT).hexdigest()
@@ -156,3 +153,9 @@ def test_what_comes_late_is_fetched_all_the_same(node: Node) -> None:
     aws(node, fetch=f"{once}; printf '{OBJECT.decode()}' > \"$5\"")
     assert node.run() == 0
     assert "sleep 5" in node.calls
+
+
+def test_the_readme_has_the_lines_that_the_stack_publishes() -> None:
+    readme = (Path(__file__).parents[2] / "README.md").read_text()
+    _, _, lines = user_data.script("MultusEni-example", "user-plane").split("\n", 2)
+    assert f"```bash\n{lines}```" in readme
