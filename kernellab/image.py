@@ -8,13 +8,14 @@ import json
 import os
 import shutil
 import tempfile
+import time
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kernellab.kernel import build_kernel
-from kernellab.pythons import DEBIAN_PYTHON, find_python39
+from kernellab.pythons import DEBIAN_PYTHON, find_compiler, find_python39
 from kernellab.rootfs import HERE, build_initramfs, build_root
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 CACHE_VARIABLE = "MULTUS_KERNEL_LAB_CACHE"
 QEMU = "qemu-system-x86_64"
 
+_LIBRARIES = Path("/usr/lib")
 _APT_LISTS = Path("/var/lib/apt/lists")
 # The Debian 12 package that brings each program the build calls.
 _BUILD_PROGRAMS = {
@@ -40,6 +42,7 @@ _BUILD_PROGRAMS = {
 }
 _SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _MANIFEST = "manifest.json"
+_KEPT_UNUSED_S = 7 * 24 * 3600.0
 
 
 @dataclass(frozen=True)
@@ -118,6 +121,7 @@ def _load(folder: Path) -> Image | None:
         manifest = json.loads((folder / _MANIFEST).read_text())
     except FileNotFoundError:
         return None
+    (folder / _MANIFEST).touch()
     return Image(folder, manifest["kernel_release"], manifest["python"])
 
 
@@ -132,6 +136,10 @@ def missing() -> list[str]:
             for program, package in _BUILD_PROGRAMS.items()
             if shutil.which(program, path=_SYSTEM_PATH) is None
         ]
+        if not any(_LIBRARIES.glob("*/libelf.so.1")):
+            lacks.append("libelf.so.1 (apt-get install libelf1)")
+        if find_python39() is None and find_compiler() is None:
+            lacks.append("python3.9 or python3.11 (apt-get install python3)")
         if not any(_APT_LISTS.glob("*_bookworm_main_binary-amd64_Packages*")):
             lacks.append("package lists of Debian 12, amd64 (apt-get update)")
     return lacks
@@ -157,10 +165,18 @@ def build() -> Image:
             (work / "out").rename(target)
         finally:
             shutil.rmtree(work, ignore_errors=True)
+    _drop_unused(target.parent)
     built = _load(target)
     if built is None:
         raise FileNotFoundError(target / _MANIFEST)
     return built
+
+
+def _drop_unused(root: Path) -> None:
+    """Remove images of former definitions that nobody has asked for in a week: each takes half a gigabyte."""
+    for manifest in root.glob(f"*/{_MANIFEST}"):
+        if time.time() - manifest.stat().st_mtime > _KEPT_UNUSED_S:
+            shutil.rmtree(manifest.parent, ignore_errors=True)
 
 
 @contextmanager

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,6 +29,12 @@ class Interpreter:
     version: str
     prefix: Path
     executable: Path
+
+
+def find_compiler() -> str | None:
+    """Find a Python whose compiled files Debian 12's own Python, the guest's where there is no 3.9, can read."""
+    running = f"python{sys.version_info.major}.{sys.version_info.minor}"
+    return sys.executable if running == DEBIAN_PYTHON else shutil.which(DEBIAN_PYTHON)
 
 
 def find_python39() -> Interpreter | None:
@@ -56,9 +63,13 @@ def _describe(executable: Path) -> Interpreter | None:
     except (OSError, subprocess.SubprocessError):
         return None
     version, prefix = answer[0], Path(answer[1])
-    if not version.startswith("3.9.") or not (prefix / "lib/python3.9/os.py").exists():
+    if (
+        not version.startswith("3.9.")
+        or not (prefix / "lib/python3.9/os.py").exists()
+        or not (prefix / "bin/python3.9").exists()
+    ):
         return None
-    return Interpreter(version, prefix, executable.resolve())
+    return Interpreter(version, prefix, prefix / "bin/python3.9")
 
 
 def install_python39(found: Interpreter, root: Path) -> None:

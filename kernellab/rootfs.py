@@ -12,7 +12,13 @@ from kernellab.cpio import Archive
 from kernellab.imds import node_state
 from kernellab.kernel import EARLY_MODULES, Kernel, install_modules, module_order
 from kernellab.packages import BuildFailed, call, closure, download, unpack
-from kernellab.pythons import DEBIAN_PYTHON, compile_library, compile_programs, install_python39
+from kernellab.pythons import (
+    DEBIAN_PYTHON,
+    compile_library,
+    compile_programs,
+    find_compiler,
+    install_python39,
+)
 
 if TYPE_CHECKING:
     from kernellab.pythons import Interpreter
@@ -140,6 +146,11 @@ def build_root(work: Path, kernel: Kernel, python39: Interpreter | None) -> Path
     for folder in ("bin", "sbin", "lib", "lib64"):
         (root / "usr" / folder).mkdir(parents=True)
         (root / folder).symlink_to(f"usr/{folder}")
+    compiler = str(python39.executable) if python39 else find_compiler()
+    if compiler is None:
+        raise BuildFailed(
+            f"neither Python 3.9 nor {DEBIAN_PYTHON} is there to compile for the guest"
+        )
     wanted = [*_PACKAGES] if python39 else [*_PACKAGES, "python3"]
     drop = re.compile(_DROPPED.pattern + (r"|^(lib)?python3" if python39 else ""))
     unpack(download(closure(wanted, work / "apt", drop=drop), work / "debs"), root)
@@ -147,17 +158,13 @@ def build_root(work: Path, kernel: Kernel, python39: Interpreter | None) -> Path
     if python39:
         install_python39(python39, root)
     else:
-        compile_library(
-            DEBIAN_PYTHON, root / "usr/lib" / DEBIAN_PYTHON, f"/usr/lib/{DEBIAN_PYTHON}"
-        )
+        compile_library(compiler, root / "usr/lib" / DEBIAN_PYTHON, f"/usr/lib/{DEBIAN_PYTHON}")
     _check_libraries(root)
     _install_plugins(root)
     for pruned in _PRUNED:
         shutil.rmtree(root / pruned, ignore_errors=True)
     _configure(root)
-    compile_programs(
-        str(python39.executable) if python39 else DEBIAN_PYTHON, root / "usr/lib/kernellab"
-    )
+    compile_programs(compiler, root / "usr/lib/kernellab")
     disk = work / "root.ext4"
     _make_disk(root, disk)
     return disk

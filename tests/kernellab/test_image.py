@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -59,6 +61,19 @@ def test_an_image_is_built_once(cache: Path, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(image, "_build_into", pytest.fail)
     assert image.build() == built == image.cached()
     assert built.folder.parent == cache
+
+
+def test_an_image_that_nobody_asked_for_in_a_week_is_dropped(
+    cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(image, "_build_into", _fake_build)
+    _built(cache / "old")
+    _built(cache / "recent")
+    eight_days_ago = time.time() - 8 * 24 * 3600
+    os.utime(cache / "old/manifest.json", (eight_days_ago, eight_days_ago))
+    image.build()
+    assert not (cache / "old").exists()
+    assert (cache / "recent").exists()
 
 
 def test_a_failed_build_leaves_nothing_and_a_killed_one_is_swept(
