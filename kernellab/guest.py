@@ -154,6 +154,11 @@ class Guest:
             raise RuntimeError("the guest is not running")
         return self._process
 
+    @property
+    def process_id(self) -> int:
+        """Give QEMU's process id."""
+        return self._qemu.process.pid
+
     def boot(self) -> None:
         """Restore the state saved at this machine's stage; make and save it first where there is none."""
         arguments = self._arguments()

@@ -3,6 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
+import select
+import signal
+import subprocess
+import sys
+from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -180,3 +187,29 @@ def test_imds_answers_at_its_address(guest: Guest) -> None:
     guest.imds.heal()
     guest.imds.resume()
     guest.run(["python3", "/opt/fetch.py", macs]).check()
+
+
+@pytest.mark.subprocesses("qemu-system-x86_64", Path(sys.executable).name)
+def test_no_guest_outlives_a_test_runner_that_is_killed(lab: Image, guest: Guest) -> None:
+    runner = (
+        "import os, sys; from pathlib import Path; from kernellab.guest import Guest;"
+        " from kernellab.image import Image;"
+        " guest = Guest(image=Image(Path(sys.argv[1]), sys.argv[2], sys.argv[3])); guest.boot();"
+        " print(guest.process_id, flush=True); os.kill(os.getpid(), 9)"
+    )
+    assert guest.restored  # The saved state is there, so that the runner below need not make one.
+    killed = subprocess.run(  # noqa: S603 - this interpreter and a script written here
+        [sys.executable, "-c", runner, str(lab.folder), lab.kernel_release, lab.python],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        cwd=Path(__file__).parents[2],
+    )
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    with suppress(ProcessLookupError):
+        qemu = os.pidfd_open(int(killed.stdout))
+        try:
+            assert select.select([qemu], [], [], 10)[0]
+        finally:
+            os.close(qemu)
