@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from authoring import wellformed
+from authoring import node_checks, wellformed
 from authoring.instance_types import known_types
 from authoring.problems import Fault, Location, path_of
 from authoring.shapes import nearest
@@ -49,6 +49,7 @@ def faults(data: object) -> Iterator[Fault]:
         yield from _zones_left_out(group.interfaces)
         yield from _device_indexes(group.interfaces)
         yield from _instance_types(group)
+    yield from node_checks.faults(file)
 
 
 def _name(interface: WrittenInterface) -> Text | None:

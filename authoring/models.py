@@ -174,6 +174,20 @@ class Node(_Written):
         default="loose",
         description="The reverse path filter of each link with a host address: off, strict or loose.",
     )
+    require_plugins: bool = Field(
+        default=False,
+        description="Whether a CNI plugin that is not installed yet is a failure.",
+    )
+    reduce_max_pods: bool = Field(
+        default=True,
+        description="Whether kubelet's max-pods is computed without the ENIs that Multus takes.",
+    )
+    max_pods: (
+        Annotated[int, Between(1, 1000, "pods", "Leave it out and nodeadm computes it.")] | None
+    ) = Field(
+        default=None,
+        description="kubelet's max-pods outright. Left out: what nodeadm computes.",
+    )
 
 
 UNION_FORMS = _MAP, _LIST, _TAGS = "(map)", "(list)", "(tags)"

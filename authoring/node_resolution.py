@@ -57,6 +57,9 @@ def _node_group(group: models.NodeGroup, owner: str) -> NodeGroup:
         ),
         resource_prefix=node.resource_prefix,
         rp_filter=_RP_FILTERS[node.rp_filter],
+        require_plugins=node.require_plugins,
+        reduce_max_pods=node.reduce_max_pods,
+        max_pods=node.max_pods,
     )
 
 

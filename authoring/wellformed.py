@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 from zlib import crc32
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
-from authoring.models import Hook, Interface, Reconcile
+from authoring.models import Hook, HugePages, Interface, InterfaceNode, Node, Reconcile
 from authoring.shapes import RegionName, SecurityGroupIdText, SubnetIdText, TopicArn, ZoneName
 
 if TYPE_CHECKING:
@@ -28,12 +28,27 @@ class Text:
 
 
 @dataclass(frozen=True)
+class Map(Generic[Model]):
+    """A map of keys that all have defaults; those in `unreadable` have them for what is written."""
+
+    location: Location
+    item: Model
+    unreadable: frozenset[str]
+
+    def says(self, *keys: str) -> bool:
+        """Return whether what `item` has for all of these keys is what the file says, or its default."""
+        return self.unreadable.isdisjoint(keys)
+
+
+@dataclass(frozen=True)
 class WrittenInterface:
     """An interface whose keys in `unreadable` have stand-ins for their values."""
 
     location: Location
     item: Interface
     unreadable: frozenset[str]
+    node: Map[InterfaceNode]
+    """What `item.node` would be, key by key."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +58,9 @@ class WrittenGroup:
     name: Text | None
     auto_scaling_group: Text | None
     instance_types: tuple[Text, ...]
+    node: Map[Node]
+    huge_pages: tuple[tuple[Location, HugePages], ...]
+    """Those entries that are right in themselves."""
     interfaces: tuple[WrittenInterface, ...]
 
 
@@ -75,6 +93,11 @@ def read(data: object) -> Written:
 
 
 def _group(here: Location, raw: Mapping[object, object]) -> WrittenGroup:
+    node = _map(raw.get("node"))
+    pages = [
+        ((*here, "node", "huge_pages", position), _valid(HugePages, entry))
+        for position, entry in enumerate(_list(node.get("huge_pages")))
+    ]
     return WrittenGroup(
         name=_text(here, raw, "name"),
         auto_scaling_group=_text(here, raw, "auto_scaling_group"),
@@ -83,6 +106,8 @@ def _group(here: Location, raw: Mapping[object, object]) -> WrittenGroup:
             for position, name in enumerate(_list(raw.get("instance_types")))
             if isinstance(name, str)
         ),
+        node=_key_by_key(Node, (*here, "node"), node),
+        huge_pages=tuple((location, entry) for location, entry in pages if entry is not None),
         interfaces=tuple(
             _interface((*here, "interfaces", position), _map(written))
             for position, written in enumerate(_list(raw.get("interfaces")))
@@ -100,7 +125,18 @@ _SUBNET_ID: TypeAdapter[str] = TypeAdapter(SubnetIdText)
 _SECURITY_GROUP_ID: TypeAdapter[str] = TypeAdapter(SecurityGroupIdText)
 
 
+def _key_by_key(model: type[Model], here: Location, written: Mapping[object, object]) -> Map[Model]:
+    """Read a map whose keys all have defaults: one that is malformed, or unknown, takes none of the others with it."""
+    try:
+        return Map(here, model.model_validate(written), frozenset())
+    except ValidationError as error:
+        unreadable = frozenset(str(detail["loc"][0]) for detail in error.errors())
+        kept = {str(key): value for key, value in written.items() if str(key) not in unreadable}
+        return Map(here, model.model_validate(kept), unreadable)
+
+
 def _interface(here: Location, written: Mapping[object, object]) -> WrittenInterface:
+    node = _key_by_key(InterfaceNode, (*here, "node"), _map(written.get("node")))
     mended = {**written, **_mended(written)}
     try:
         item, unreadable = Interface.model_validate(mended), frozenset[str]()
@@ -108,7 +144,7 @@ def _interface(here: Location, written: Mapping[object, object]) -> WrittenInter
         unreadable = frozenset(str(detail["loc"][0]) for detail in error.errors())
         kept = {str(key): value for key, value in mended.items() if str(key) not in unreadable}
         item = Interface.model_validate({**_STAND_INS, **kept})
-    return WrittenInterface(here, item, unreadable)
+    return WrittenInterface(here, item, unreadable, node)
 
 
 def _mended(written: Mapping[object, object]) -> dict[object, object]:

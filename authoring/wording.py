@@ -9,8 +9,11 @@ from authoring.models import (
     Authored,
     ByTags,
     Hook,
+    HugePages,
     Interface,
+    InterfaceNode,
     Ipv6,
+    Node,
     NodeGroup,
     Reconcile,
 )
@@ -28,7 +31,10 @@ _MODELS: Mapping[tuple[str, ...], type[BaseModel]] = {
     ("hook",): Hook,
     ("reconcile",): Reconcile,
     ("node_groups",): NodeGroup,
+    ("node_groups", "node"): Node,
+    ("node_groups", "node", "huge_pages"): HugePages,
     ("node_groups", "interfaces"): Interface,
+    ("node_groups", "interfaces", "node"): InterfaceNode,
     ("node_groups", "interfaces", "ipv6"): Ipv6,
     ("node_groups", "interfaces", "subnets"): ByTags,
     ("node_groups", "interfaces", "security_groups"): ByTags,
@@ -82,10 +88,14 @@ def _fault(detail: ErrorDetails) -> Fault:
     if kind == REFUSED:
         return Fault(location, value, context["message"], context["remedy"])
     if kind == "literal_error":
-        return Fault(location, value, f"must be {context['expected']}", "Write one of them.")
+        return Fault(location, value, *_no_choice(value, context["expected"]))
     if kind == "model_type":
         return Fault(location, value, "must be a map", _keys_of(location))
     return Fault(location, value, *_TYPES.get(kind, (detail["msg"], "See docs/configuration.md.")))
+
+
+def _no_choice(value: object, expected: str) -> tuple[str, str]:
+    return _NO_MACVLAN if value == "macvlan" else (f"must be {expected}", "Write one of them.")
 
 
 def _location(detail: ErrorDetails) -> Location:

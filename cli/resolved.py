@@ -11,11 +11,21 @@ import typer
 import authoring
 from cli.loading import load_or_exit
 from domain import config
+from domain.node import config as node_config
 
 
 def resolved(
     path: Annotated[Path, typer.Argument(metavar="CONFIG", help="A configuration file.")],
+    *,
+    nodes: Annotated[
+        bool, typer.Option("--nodes", help="What the bootstrap on the nodes reads, instead.")
+    ] = False,
 ) -> None:
     """Print the resolved configuration as JSON: defaults filled in, device indexes given out, tags merged."""
-    document = config.to_json(authoring.resolve(load_or_exit(path)))
+    authored = load_or_exit(path)
+    document = (
+        node_config.to_json(authoring.resolve_nodes(authored))
+        if nodes
+        else config.to_json(authoring.resolve(authored))
+    )
     typer.echo(json.dumps(json.loads(document), indent=2))

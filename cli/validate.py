@@ -14,6 +14,8 @@ import authoring
 from authoring.instance_types import known_types
 from cli.loading import EXIT_BAD_CONFIG, load_or_tell
 from domain.config import Ipv4Mode
+from domain.node.config import OnFailure, PodNetwork
+from domain.node.huge_pages import GIB_KIB
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
 
     from authoring.models import NodeGroup as AuthoredGroup
     from domain.config import InterfaceSpec, NodeGroup, SecurityGroupSelector, SubnetSelector
+    from domain.node import config as node_config
 
 
 def validate(
@@ -45,8 +48,13 @@ def described(authored: authoring.Authored) -> Iterator[RenderableType]:
     """Yield what the configuration means, ready to be printed: a headline, and for each node group its tables."""
     config = authoring.resolve(authored)
     yield f"{config.owner} for cluster {config.cluster_name}"
-    for written, group in zip(authored.node_groups, config.node_groups, strict=True):
+    nodes = authoring.resolve_nodes(authored)
+    for written, group, node in zip(
+        authored.node_groups, config.node_groups, nodes.node_groups, strict=True
+    ):
         yield _interfaces(group)
+        yield _links(node)
+        yield _promise(node)
         if written.instance_types:
             yield _room(written)
 
@@ -118,6 +126,49 @@ def _addresses(spec: InterfaceSpec) -> str:
     if not spec.source_dest_check:
         parts.append("no src/dest check")
     return "\n".join(parts)
+
+
+def _links(group: node_config.NodeGroup) -> Table:
+    """Show what the bootstrap makes of the interfaces."""
+    table = _table(f"What multus-node makes of them on each node of {group.name}")
+    for heading in ("interface", "link", "driver", "MTU", "on the host", "pods", "pool"):
+        table.add_column(heading, overflow="fold")
+    for one in group.interfaces:
+        table.add_row(
+            one.name,
+            "none" if one.driver.is_dpdk else one.link_name,
+            one.driver.value,
+            "" if one.driver.is_dpdk else str(one.mtu),
+            "addresses" if one.host_address else "no address",
+            "" if one.pod_network is PodNetwork.NONE else one.pod_network.value,
+            f"{group.resource_prefix}/{one.resource_name}" if one.resource_name else "",
+        )
+    return table
+
+
+_UNREADY = {
+    OnFailure.HOLD: "is held: kubelet does not start",
+    OnFailure.ABANDON: "is replaced",
+    OnFailure.CONTINUE: "joins without the interface, labelled so",
+}
+
+
+def _promise(group: node_config.NodeGroup) -> str:
+    parts = [f"A node that is not ready {_UNREADY[group.on_failure]} (waits {group.deadline_s} s)."]
+    if group.ready_hook:
+        parts.append(f"It answers its own launch hook {group.ready_hook}.")
+    parts += [_huge_pages(pages) for pages in group.huge_pages]
+    if group.allow_unsafe_noiommu:
+        parts.append("vfio-pci may work without an IOMMU.")
+    return "\n".join(parts)
+
+
+def _huge_pages(pages: node_config.HugePages) -> str:
+    size = "1 GiB" if pages.size_kib == GIB_KIB else "2 MiB"
+    where = (
+        f"NUMA nodes {', '.join(map(str, pages.numa_nodes))}" if pages.numa_nodes else "NUMA node"
+    )
+    return f"Huge pages: {pages.count} of {size} on each {where}."
 
 
 def _room(group: AuthoredGroup) -> Table:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime
 
+    from domain.config import NodeGroup
     from domain.launch import Node
     from domain.model import EniId, Instance, NetworkInterface
 
@@ -69,6 +70,12 @@ def plan_repair(node: Node) -> NodePlan:
     tagged = [_retag(node, eni) for eni in node.interfaces if eni.attachment is not None]
     work += [item for item in tagged if item is not None]
     return NodePlan(plan.reason, tuple(work))
+
+
+def all_attached(group: NodeGroup, interfaces: Iterable[NetworkInterface]) -> bool:
+    """Return whether every interface of the group has a network interface that is on its way to a node, or attached."""
+    attached = {eni.tags.get(tags.INTERFACE) for eni in interfaces if eni.attachment is not None}
+    return {spec.name for spec in group.interfaces} <= attached
 
 
 def missing(node: Node) -> tuple[str, ...]:

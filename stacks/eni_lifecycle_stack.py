@@ -171,6 +171,7 @@ class EniLifecycleStack(Stack):
             "Hooks",
             config=config,
             heartbeat_timeout_s=settings.heartbeat_timeout_s,
+            ready_timeouts_s=settings.ready_timeouts_s,
             answered_by=[
                 launches,
                 terminations,

@@ -1,4 +1,4 @@
-"""The launch and terminate hooks on every adopted Auto Scaling group."""
+"""The launch and terminate hooks on every adopted Auto Scaling group, and the ready hook where nodes answer one."""
 
 from __future__ import annotations
 
@@ -11,15 +11,20 @@ from domain import naming
 from domain.lifecycle import LifecycleResult, Transition
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from constructs import IDependable
 
-    from domain.config import Config
+    from domain.config import Config, NodeGroup
 
 
 class LifecycleHooks(Construct):
-    """Two hooks per group: a launch that is not answered is abandoned, a termination goes on."""
+    """Two hooks per group: a launch that is not answered is abandoned, a termination goes on.
+
+    A group with a ready hook has a second launch hook, which the node itself answers. Both open at the same moment, and
+    the instance is in service when both are answered. The stack's rules filter on a hook's name, so no event of the ready
+    hook reaches a queue. Its default is ABANDON: a node that never says that it is ready is replaced.
+    """
 
     def __init__(
         self,
@@ -28,6 +33,7 @@ class LifecycleHooks(Construct):
         *,
         config: Config,
         heartbeat_timeout_s: int,
+        ready_timeouts_s: Mapping[str, int],
         answered_by: Sequence[IDependable],
     ) -> None:
         """Hook each group, after everything in `answered_by` is complete.
@@ -35,29 +41,60 @@ class LifecycleHooks(Construct):
         A hook without its rule, queue, mapping and function would hold each new node until the heartbeat ends and then
         abandon it, and events are not kept for a rule that comes later. CloudFormation deletes in the reverse order, so
         `cdk destroy` takes the hooks away while there is still somebody to answer the ones that are open.
+
+        Args:
+            scope: the construct's parent.
+            construct_id: its id there.
+            config: which groups.
+            heartbeat_timeout_s: of the launch and terminate hooks.
+            ready_timeouts_s: of the ready hook, by node group; a group that is not in it gets none.
+            answered_by: what must be there before the first hook opens.
         """
         super().__init__(scope, construct_id)
+        self._answered_by = answered_by
         for group in config.node_groups:
-            for transition, name, result in (
-                (
+            self._hook(
+                group,
+                Transition.LAUNCHING,
+                naming.launch_hook(config.owner),
+                default=LifecycleResult.ABANDON,
+                timeout_s=heartbeat_timeout_s,
+            )
+            # Never ABANDON: a group whose InstanceLifecyclePolicy retains on it would keep the instance for ever.
+            self._hook(
+                group,
+                Transition.TERMINATING,
+                naming.terminate_hook(config.owner),
+                default=LifecycleResult.CONTINUE,
+                timeout_s=heartbeat_timeout_s,
+            )
+            if group.name in ready_timeouts_s:
+                self._hook(
+                    group,
                     Transition.LAUNCHING,
-                    naming.launch_hook(config.owner),
-                    LifecycleResult.ABANDON,
-                ),
-                # Never ABANDON: a group whose InstanceLifecyclePolicy retains on it would keep the instance for ever.
-                (
-                    Transition.TERMINATING,
-                    naming.terminate_hook(config.owner),
-                    LifecycleResult.CONTINUE,
-                ),
-            ):
-                hook = autoscaling.CfnLifecycleHook(
-                    self,
-                    f"{group.name}-{transition.name.title()}",
-                    auto_scaling_group_name=group.auto_scaling_group,
-                    lifecycle_transition=transition.value,
-                    lifecycle_hook_name=name,
-                    default_result=result.value,
-                    heartbeat_timeout=heartbeat_timeout_s,
+                    naming.ready_hook(config.owner),
+                    label="Ready",
+                    default=LifecycleResult.ABANDON,
+                    timeout_s=ready_timeouts_s[group.name],
                 )
-                hook.node.add_dependency(*answered_by)
+
+    def _hook(
+        self,
+        group: NodeGroup,
+        transition: Transition,
+        name: str,
+        *,
+        default: LifecycleResult,
+        timeout_s: int,
+        label: str | None = None,
+    ) -> None:
+        hook = autoscaling.CfnLifecycleHook(
+            self,
+            f"{group.name}-{label or transition.name.title()}",
+            auto_scaling_group_name=group.auto_scaling_group,
+            lifecycle_transition=transition.value,
+            lifecycle_hook_name=name,
+            default_result=default.value,
+            heartbeat_timeout=timeout_s,
+        )
+        hook.node.add_dependency(*self._answered_by)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from authoring import Authored
 
 
@@ -27,6 +29,8 @@ class StackSettings:
     account: str | None = None
     """None, like `region`, leaves the stack to the account and region of whoever deploys it."""
     region: str | None = None
+    ready_timeouts_s: Mapping[str, int] = field(default_factory=dict)
+    """The ready hook's heartbeat timeout by node group; a group that is not in it has no ready hook."""
 
 
 def settings_of(authored: Authored) -> StackSettings:
@@ -41,4 +45,9 @@ def settings_of(authored: Authored) -> StackSettings:
         alarm_topic_arn=authored.alarm_topic_arn,
         account=authored.account,
         region=authored.region,
+        ready_timeouts_s={
+            group.name: group.node.ready_timeout_s
+            for group in authored.node_groups
+            if group.node.ready_hook
+        },
     )

@@ -73,6 +73,10 @@ def demo(
             console.print(
                 f"{group} launches {platform.LARGEST_TYPE}: its types do not take {interfaces} Multus interfaces"
             )
+    for group in platform.without_ready_hooks(document):
+        console.print(
+            f"{group} has no ready hook here: the demo's nodes run nothing that could answer it"
+        )
     # Short enough to watch: the reconciler comes every minute, a crashed run's message after one.
     document["reconcile"] = {**document.get("reconcile", {}), "interval_minutes": 1}
     document["hook"] = {"heartbeat_timeout_s": 180}

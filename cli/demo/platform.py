@@ -58,7 +58,7 @@ def with_interfaces(document: dict[str, Any], count: int) -> list[str]:
         pattern = {
             key: value
             for key, value in wanted[-1].items()
-            if key not in ("device_index", "network_card", "ipv4", "ipv6", "pod_ranges")
+            if key not in ("device_index", "network_card", "ipv4", "ipv6", "pod_ranges", "node")
         }
         wanted += [
             {**pattern, "name": f"extra{number}"} for number in range(1, count - len(wanted) + 1)
@@ -69,6 +69,21 @@ def with_interfaces(document: dict[str, Any], count: int) -> list[str]:
             group["instance_types"] = [LARGEST_TYPE]
             enlarged.append(str(group["name"]))
     return enlarged
+
+
+def without_ready_hooks(document: dict[str, Any]) -> list[str]:
+    """Take the nodes' own launch hooks out of a configuration and return the names of the groups that had one.
+
+    A node answers that hook itself. The demo's nodes are entries in an account and run nothing.
+    """
+    groups = [group for group in document["node_groups"] if group.get("node", {}).get("ready_hook")]
+    for group in groups:
+        group["node"] = {
+            key: value
+            for key, value in group["node"].items()
+            if key not in ("ready_hook", "ready_timeout_s", "on_failure")
+        }
+    return [str(group["name"]) for group in groups]
 
 
 def build(account: Account, document: dict[str, Any]) -> Platform:

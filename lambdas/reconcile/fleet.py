@@ -10,7 +10,7 @@ from domain import fleet as decide
 from domain import pacing, tags
 from domain.errors import EniLifecycleError
 from domain.fleet import WaitingAction
-from domain.launch import Node
+from domain.launch import Node, plan_launch
 from domain.model import InstanceId
 from domain.outcome import Outcome, Result
 from lambdas.reconcile.launch import Launch
@@ -153,11 +153,18 @@ class FleetReconciler:
             return [], 0
         backlog = self._launch_queue.has_backlog()
         heartbeat_timeout_s = self._bounds.heartbeat_timeout_s
+        by_instance = _by_instance(fleet.interfaces)
         lost: list[Launch] = []
         held: list[Launch] = []
+        complete: list[Launch] = []
         for member, instance in waiting:
             launch = Launch(member.instance_id, member.group_name, None, instance.launched_at)
             waited = now - instance.launched_at
+            if waited >= decide.TAKE_OVER_AFTER and self._has_everything(
+                member, instance, by_instance.get(member.instance_id, ())
+            ):
+                complete.append(launch)
+                continue
             action = decide.about_waiting(
                 waited, backlog=backlog, heartbeat_timeout_s=heartbeat_timeout_s
             )
@@ -167,7 +174,34 @@ class FleetReconciler:
             if pacing.needs_heartbeat(waited.total_seconds(), heartbeat_timeout_s):
                 held.append(launch)
         heartbeats = 0 if self._bounds.dry_run else self._launches.hold(held)
-        return self._take_over(lost, deadline), heartbeats
+        return [*self._answer(complete), *self._take_over(lost, deadline)], heartbeats
+
+    def _has_everything(
+        self, member: Member, instance: Instance, interfaces: tuple[NetworkInterface, ...]
+    ) -> bool:
+        """Return whether a waiting node needs nothing of us but, at most, the answer to its hook.
+
+        It is then in one of these states, which Auto Scaling does not tell apart:
+          1. our hook is answered and another launch hook is open, such as the one that the node answers itself;
+          2. a run ended between its last step and the answer, and its event will not come again.
+        """
+        group = self._config.node_group_of(member.group_name)
+        if group is None or not decide.all_attached(group, interfaces):
+            return False
+        try:
+            desired = self._catalog.desired(group, instance)
+        except EniLifecycleError:
+            return False  # What it must have is not known now: taking the launch over tells why.
+        node = Node(self._config.owner, group.name, instance, desired, interfaces)
+        return plan_launch(node).converged
+
+    def _answer(self, complete: Sequence[Launch]) -> list[Outcome]:
+        if self._bounds.dry_run:
+            return [
+                _reported(launch.instance_id, "waits in a launch hook, ours or another (dry run)")
+                for launch in complete
+            ]
+        return self._launches.answer(complete)
 
     def _take_over(self, lost: Sequence[Launch], deadline: datetime) -> list[Outcome]:
         if self._bounds.dry_run:

@@ -46,6 +46,8 @@ SECTIONS: dict[str, tuple[str, type[BaseModel]]] = {
     "reconcile": ("`reconcile`", models.Reconcile),
     "node group": ("`node_groups[]`", models.NodeGroup),
     "interface": ("`node_groups[].interfaces[]`", models.Interface),
+    "node": ("`node_groups[].node`", models.Node),
+    "an interface's node": ("`node_groups[].interfaces[].node`", models.InterfaceNode),
 }
 
 
@@ -68,6 +70,11 @@ def test_every_key_has_its_row_and_its_true_default(heading: str, model: type[Ba
             assert field.default in (None, (), PydanticUndefined) or rows[key] == "see below", key
 
 
-def test_the_keys_of_ipv6_are_there() -> None:
-    keys = {key.removeprefix("ipv6.") for key in _rows(SECTIONS["interface"][0]) if "." in key}
-    assert keys == models.Ipv6.model_fields.keys()
+@pytest.mark.parametrize(
+    ("section", "key", "model"),
+    [("interface", "ipv6", models.Ipv6), ("node", "huge_pages", models.HugePages)],
+    ids=["ipv6", "huge pages"],
+)
+def test_the_keys_of_a_map_inside_are_there(section: str, key: str, model: type[BaseModel]) -> None:
+    keys = {each.removeprefix(f"{key}.") for each in _rows(SECTIONS[section][0]) if "." in each}
+    assert keys == model.model_fields.keys()

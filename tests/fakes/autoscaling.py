@@ -37,7 +37,7 @@ class Action:
 
 
 class FakeAutoScaling:
-    """Auto Scaling groups with one launch and one terminate hook each."""
+    """Auto Scaling groups with their launch and terminate hooks."""
 
     def __init__(self, calls: PortCalls, terminate: Callable[[InstanceId], None]) -> None:
         self.calls = calls
@@ -94,7 +94,8 @@ class FakeAutoScaling:
             action.results.append(result)
             launched = action.transition is Transition.LAUNCHING
             if launched and result is LifecycleResult.CONTINUE:
-                self._states[instance_id] = (group, "InService")
+                if not self._still_launching(instance_id):
+                    self._states[instance_id] = (group, "InService")
             else:
                 self._states[instance_id] = (group, "Terminating:Proceed")
                 self._terminate(instance_id)
@@ -123,6 +124,14 @@ class FakeAutoScaling:
                 for instance_id, (group, state) in self._states.items()
                 if group in groups
             ]
+
+    def _still_launching(self, instance_id: InstanceId) -> bool:
+        """Return whether another launch hook of the instance is open: it waits until every one is answered."""
+        return any(
+            action.is_open and action.transition is Transition.LAUNCHING
+            for action in self.actions
+            if action.instance_id == instance_id
+        )
 
     def _open(
         self,

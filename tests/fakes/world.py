@@ -53,6 +53,7 @@ class World:
         self.specs = self.config.node_groups[0].interfaces
         self.launch_hook = naming.launch_hook(self.config.owner)
         self.terminate_hook = naming.terminate_hook(self.config.owner)
+        self.ready_hook = naming.ready_hook(self.config.owner)
         self.bounds = Bounds(HEARTBEAT_S, timedelta(minutes=15), max_deletions, dry_run)
         self.clock = FakeClock()
         self.calls = PortCalls()
@@ -69,6 +70,7 @@ class World:
         hooks = {
             self.launch_hook: Transition.LAUNCHING,
             self.terminate_hook: Transition.TERMINATING,
+            self.ready_hook: Transition.LAUNCHING,
         }
         self.autoscaling.add_group(GROUP, hooks)
         self.ec2.add_security_group(SECURITY_GROUP)
@@ -140,6 +142,15 @@ class World:
         else:
             self.autoscaling.serve(group, instance_id)
         return instance_id
+
+    def launch_until_ready_hook(self, count: int = 1) -> list[InstanceId]:
+        """Launch nodes of which everything is done but what they answer themselves."""
+        nodes = [self.launch() for _ in range(count)]
+        launches = [self.launching(node) for node in nodes]
+        for node in nodes:
+            self.autoscaling.open(GROUP, self.ready_hook, node)
+        self.run_launches(*launches)
+        return nodes
 
     def scale_in(self, instance_id: InstanceId) -> Action:
         """Open the terminate hook of a node."""

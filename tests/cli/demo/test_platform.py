@@ -32,6 +32,14 @@ def test_only_a_group_whose_types_are_too_small_launches_a_larger_one(
     assert document["node_groups"][1]["instance_types"] == ["c6in.8xlarge"]
 
 
+def test_a_ready_hook_that_no_node_would_answer_is_taken_out(document: dict[str, Any]) -> None:
+    document["node_groups"][1]["node"] |= {"ready_hook": True, "on_failure": "abandon"}
+    assert platform.without_ready_hooks(document) == ["user-plane"]
+    nodes = authoring.resolve_nodes(authoring.parse(yaml.safe_dump(document)))
+    assert [group.ready_hook for group in nodes.node_groups] == [None, None]
+    assert nodes.node_groups[1].allow_unsafe_noiommu
+
+
 def test_a_configuration_of_another_account_is_deployed_into_this_one(
     document: dict[str, Any], empty_account: Account
 ) -> None:

@@ -79,6 +79,70 @@ def test_no_launch_is_taken_over_that_the_run_has_no_time_for(world: World) -> N
     assert world.action(node).is_open
 
 
+# Nodes that wait in another launch hook: the one that they answer themselves.
+
+LOOKS = ["list_interfaces", "list_members", "describe_group_instances"]
+
+
+@pytest.mark.parametrize("backlog", [False, True], ids=["queue empty", "launches queued"])
+@pytest.mark.parametrize("waited_s", [61.0, 301.0, 599.0, 4000.0])
+def test_a_node_that_waits_only_for_itself_costs_one_call_and_keeps_its_hook(
+    world: World, waited_s: float, backlog: bool
+) -> None:
+    (node,) = world.launch_until_ready_hook()
+    world.launch_queue.backlog = backlog
+    world.clock.wait(waited_s)
+    before = world.calls.total
+    report = world.run_fleet()
+    assert world.calls.log[before:] == [*LOOKS, "has_backlog", "complete"]
+    assert (report.outcomes, report.heartbeats) == ((), 0)
+    ready = world.action(node)
+    assert (ready.hook_name, ready.is_open, ready.heartbeats) == (world.ready_hook, True, 0)
+
+
+def test_a_young_node_that_waits_only_for_itself_costs_nothing(world: World) -> None:
+    world.launch_until_ready_hook()
+    before = world.calls.total
+    assert world.run_fleet().outcomes == ()
+    assert world.calls.log[before:] == [*LOOKS, "has_backlog"]
+
+
+def test_a_launch_that_lacks_only_its_answer_is_answered_without_another_look(world: World) -> None:
+    """A run attached everything and ended before it could answer the hook."""
+    node = world.launch()
+    world.calls.fail("complete", Throttled("slow down"), times=1_000)
+    world.run_launches(world.launching(node))
+    world.calls.mend()
+    world.clock.wait(61)
+    before = world.calls.total
+    (outcome,) = world.run_fleet().outcomes
+    assert outcome.result is Result.CONTINUED
+    assert world.calls.log[before:] == [*LOOKS, "has_backlog", "complete"]
+    assert world.autoscaling.state(node) == "InService"
+
+
+def test_an_answer_that_fails_is_given_by_the_next_run(world: World) -> None:
+    node = world.launch()
+    world.calls.fail("complete", Throttled("slow down"), times=1_000)
+    world.run_launches(world.launching(node))
+    world.clock.wait(61)
+    (outcome,) = world.run_fleet().outcomes
+    assert (outcome.result, outcome.error is not None) == (Result.RETRY, True)
+    world.calls.mend()
+    (outcome,) = world.run_fleet().outcomes
+    assert outcome.result is Result.CONTINUED
+    assert world.autoscaling.state(node) == "InService"
+
+
+def test_what_a_node_loses_while_it_waits_for_itself_is_given_back(world: World) -> None:
+    (node,) = world.launch_until_ready_hook()
+    world.ec2.edit(world.enis(node)[0].eni_id, source_dest_check=False)
+    world.clock.wait(61)
+    world.run_fleet()
+    assert all(eni.source_dest_check for eni in world.enis(node))
+    assert world.action(node).is_open
+
+
 # Terminate hooks.
 
 
