@@ -1,0 +1,281 @@
+"""Whole runs on a host that behaves as the kernel does: all or nothing, twice the same, killed anywhere and run again."""
+
+from __future__ import annotations
+
+import dataclasses
+from contextlib import suppress
+from datetime import UTC, datetime
+from ipaddress import IPv4Address, IPv4Network
+from typing import TYPE_CHECKING
+
+import pytest
+
+from domain.node import layout
+from domain.node.config import Driver, HugePages, NodeConfig, NodeGroup, NodeInterface, OnFailure
+from domain.node.model import Eni, Instance, Link, LinkAddress, Route, RoutingRule
+from domain.node.status import Run, State, Status
+from node_bootstrap.bootstrap import Bootstrap, Request
+from node_bootstrap.host import Host
+from node_bootstrap.imds import Observation
+from node_bootstrap.modules import Modules
+from node_bootstrap.records import Records
+from tests.fakes import host as fakes
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from domain.node.change import RemoveFile, WriteFile
+    from node_bootstrap.deadline import Deadline
+
+PRIMARY = ("0000:00:05.0", "02:00:00:00:00:00")
+FIRST = ("0000:00:06.0", "02:00:00:00:00:01")
+SECOND = ("0000:00:07.0", "02:00:00:00:00:02")
+NOW = datetime(2026, 11, 24, 3, 0, tzinfo=UTC)
+
+
+class CountedHost(fakes.Host):
+    """A host on which a file that is written can be the moment in which the process is killed."""
+
+    def carry_out(self, change: WriteFile | RemoveFile) -> None:
+        super().carry_out(change)
+        self.wrote()
+
+
+class Kernel:
+    """The kernel's links, as far as sysfs has them; only the primary one has a default route."""
+
+    def __init__(self, host: fakes.Host) -> None:
+        self._host = host
+
+    def links(self) -> tuple[Link, ...]:
+        return tuple(
+            Link(nic.link, index, nic.mac, True, 9001, nic.address, carrier=True)
+            for index, nic in enumerate(self._host.nics.values(), start=2)
+            if nic.link is not None and not nic.link_in_pod
+        )
+
+    def addresses(self) -> tuple[LinkAddress, ...]:
+        return ()
+
+    def routes(self) -> tuple[Route, ...]:
+        everywhere = IPv4Network("0.0.0.0/0")
+        return (Route(254, everywhere, IPv4Address("10.0.0.1"), 2, 512),)
+
+    def rules(self) -> tuple[RoutingRule, ...]:
+        return ()
+
+    def rename(self, index: int, name: str) -> None:
+        raise AssertionError(f"no link is renamed here: {index}, {name}")
+
+
+class Metadata:
+    """The metadata service of an instance with its interfaces."""
+
+    def __init__(self, macs: Sequence[str]) -> None:
+        self.enis = tuple(_eni(number, mac) for number, mac in enumerate(macs))
+
+    def instance(self, deadline: Deadline) -> Observation:
+        assert deadline.left_s() >= 0
+        told = Instance("i-1", "m5.large", "us-east-1a", "us-east-1", PRIMARY[1], self.enis)
+        return Observation(told, ())
+
+
+class Silence:
+    """All is there from the start: nobody has to wait."""
+
+    def wait(self, timeout_s: float) -> bool:
+        raise AssertionError(f"a run waits {timeout_s} s for what does not come")
+
+
+class Programs(fakes.HostPrograms):
+    """modprobe as the host has it, and systemd's tools, which have nothing to do here."""
+
+    def run(
+        self,
+        argv: Sequence[str],
+        *,
+        timeout_s: float,
+        environ: Mapping[str, str] | None = None,
+        with_stderr: bool = False,
+    ) -> str:
+        if argv[0] in ("networkctl", "systemctl"):
+            self.started += 1
+            self.commands.append(tuple(argv))
+            return ""
+        return super().run(argv, timeout_s=timeout_s, environ=environ, with_stderr=with_stderr)
+
+
+def _eni(number: int, mac: str) -> Eni:
+    return Eni(
+        mac=mac,
+        eni_id=f"eni-{number}",
+        device_index=number,
+        network_card_index=0,
+        subnet_id=f"subnet-{number}",
+        security_group_ids=(),
+        ipv4_subnet=IPv4Network(f"10.0.{number}.0/24"),
+        ipv4_addresses=(IPv4Address(f"10.0.{number}.10"),),
+        ipv6_subnets=(),
+        ipv6_addresses=(),
+    )
+
+
+def _interface(number: int) -> NodeInterface:
+    return NodeInterface(
+        name=f"net{number}",
+        link_name=f"eth{number}",  # as the kernel calls it here: no rename
+        network_card_index=0,
+        device_index=number,
+        device_index_fixed=False,
+        subnet_ids=(f"subnet-{number}",),
+        security_group_ids=(),
+        host_address=False,
+        driver=Driver.UIO_PCI_GENERIC,
+    )
+
+
+GROUP = NodeGroup(
+    "user-plane",
+    "asg",
+    (_interface(1), _interface(2)),
+    deadline_s=0,
+    huge_pages=(HugePages(2048, 8),),
+)
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> CountedHost:
+    """Return a host with a primary and two Multus interfaces, and memory."""
+    host = CountedHost(tmp_path)
+    for address, mac in (PRIMARY, FIRST, SECOND):
+        host.add_nic(address, mac)
+    host.add_numa_node(0, fakes.Memory(free_kib=4 * 1024 * 1024), (2048, 1048576))
+    host.writes = 0
+    return host
+
+
+def run(
+    files: fakes.Host,
+    group: NodeGroup = GROUP,
+    started_by: Run = Run.BOOT,
+    unbind: str | None = None,
+) -> Status:
+    """Run the bootstrap once."""
+    return _bootstrap(files, group, started_by, unbind).run()
+
+
+def _bootstrap(
+    files: fakes.Host, group: NodeGroup, started_by: Run = Run.BOOT, unbind: str | None = None
+) -> Bootstrap:
+    programs = Programs(files)
+    there = Host(
+        files=files,
+        programs=programs,
+        kernel=Kernel(files),
+        events=Silence(),
+        metadata=Metadata([PRIMARY[1], *(nic.mac for nic in list(files.nics.values())[1:])]),
+        modules=Modules(files, programs, fakes.RELEASE),
+        records=Records(files),
+        now=lambda: NOW,
+    )
+    config = NodeConfig("MultusEni-lab", "lab", None, (group,))
+    return Bootstrap(Request(config, group, started_by, unbind), there)
+
+
+def drivers(files: fakes.Host) -> tuple[str | None, str | None]:
+    return files.driver(FIRST[0]), files.driver(SECOND[0])
+
+
+def test_a_run_makes_the_node_what_was_promised_and_a_second_one_changes_nothing(
+    files: CountedHost,
+) -> None:
+    first = run(files)
+    assert (first.state, first.error) == (State.READY, None)
+    assert drivers(files) == ("uio_pci_generic", "uio_pci_generic")
+    assert files.driver(PRIMARY[0]) == "ena"
+    assert "2048 KiB huge pages on NUMA node 0: 0 -> 8" in first.changes
+    assert [each.state for each in first.interfaces] == ["ready", "ready"]
+    assert files.text(layout.READY) is not None
+    before = files.snapshot()
+    second = run(files, started_by=Run.MANUAL)
+    assert (second.state, second.changes) == (State.READY, ())
+    assert files.snapshot() == before
+
+
+def test_a_failure_puts_everything_back(files: CountedHost) -> None:
+    files.load("uio_pci_generic")
+    before = files.snapshot()
+    files.refusals[f"/sys/bus/pci/devices/{SECOND[0]}/driver_override"] = 22
+    ended = run(files)
+    assert ended.state is State.HELD
+    assert ended.error is not None
+    assert ended.error.code == "bind-failed"
+    files.refusals.clear()
+    assert drivers(files) == ("ena", "ena")
+    after = files.snapshot()
+    assert {k: v for k, v in after.items() if "override" not in k and "net/" not in k} == {
+        k: v for k, v in before.items() if "override" not in k and "net/" not in k
+    }
+    assert files.text(layout.READY) is None
+    assert files.names(layout.NETWORKD) == ()
+    assert files.text(layout.NODEADM) is None
+    assert [each.state for each in ended.interfaces] == ["not prepared", "not prepared"]
+
+
+def test_a_group_that_may_goes_on_without_the_interface_that_failed(files: CountedHost) -> None:
+    files.refusals[f"/sys/bus/pci/devices/{SECOND[0]}/driver_override"] = 22
+    ended = run(files, dataclasses.replace(GROUP, on_failure=OnFailure.CONTINUE))
+    assert ended.state is State.DEGRADED
+    assert [each.state for each in ended.interfaces] == ["ready", "not prepared"]
+    assert files.driver(FIRST[0]) == "uio_pci_generic"
+    labels = files.text(layout.NODEADM) or ""
+    assert "multus-eni.io/state=degraded" in labels
+    assert "multus-eni.io/missing=net2" in labels
+    assert files.text(layout.READY) is not None
+
+
+def test_a_node_that_joins_with_nothing_says_so(files: CountedHost) -> None:
+    greedy = dataclasses.replace(
+        GROUP, huge_pages=(HugePages(1048576, 64),), on_failure=OnFailure.CONTINUE
+    )
+    ended = run(files, greedy)
+    assert ended.error is not None
+    assert (ended.state, ended.error.code) == (State.DEGRADED, "huge-pages-short")
+    assert "missing=net1.net2" in (files.text(layout.NODEADM) or "")
+    assert drivers(files) == ("ena", "ena")
+
+
+def test_a_plan_changes_nothing(files: CountedHost) -> None:
+    before = files.snapshot()
+    planned = _bootstrap(files, GROUP).plan()
+    assert any("uio_pci_generic" in str(change) for change in planned.plan.changes)
+    assert files.writes == 0
+    assert files.snapshot() == before
+    assert files.names(layout.RUN) == ()
+
+
+def test_a_device_goes_back_to_its_kernel_driver_until_somebody_runs_again(
+    files: CountedHost,
+) -> None:
+    run(files)
+    assert run(files, started_by=Run.MANUAL, unbind="net1").error is None
+    assert drivers(files) == ("ena", "uio_pci_generic")
+    run(files, started_by=Run.HOTPLUG)
+    assert drivers(files) == ("ena", "uio_pci_generic")
+    assert run(files, started_by=Run.MANUAL).state is State.READY
+    assert drivers(files) == ("uio_pci_generic", "uio_pci_generic")
+
+
+@pytest.mark.parametrize("killed_at", range(1, 41))
+def test_a_run_that_is_killed_anywhere_is_finished_by_the_next(
+    files: CountedHost, killed_at: int
+) -> None:
+    files.kill_at = killed_at
+    with suppress(fakes.Killed):
+        run(files)
+    files.kill_at = None
+    ended = run(files)
+    assert (ended.state, ended.error) == (State.READY, None)
+    assert drivers(files) == ("uio_pci_generic", "uio_pci_generic")
+    assert run(files).changes == ()
