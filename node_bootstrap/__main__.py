@@ -89,40 +89,40 @@ def _install(given: argparse.Namespace) -> int:
     source = archive.running()
     configuration = _configuration(given.config)
     group = configuration.node_group(given.node_group)
-    host = this_host()
-    # The lock of runs: one that is under way imports from the file that is replaced here.
-    with lock.held(host.files, status.Run.BOOT):
-        installation = install.plan(group, source, host.files)
-        install.carry_out(installation, host.files, host.programs)
-    _say(installation.lines() or ["installed already"])
-    if given.no_run:
-        return 0
-    code = _converge(Request(configuration, group, status.Run.BOOT), host)
-    try:
-        install.watch(host.programs)
-    except NodeError as error:
-        _complain(error.line())
-        code = code or error.exit_code
-    return code
+    with this_host() as host:
+        # The lock of runs: one that is under way imports from the file that is replaced here.
+        with lock.held(host.files, status.Run.BOOT):
+            installation = install.plan(group, source, host.files)
+            install.carry_out(installation, host.files, host.programs)
+        _say(installation.lines() or ["installed already"])
+        if given.no_run:
+            return 0
+        code = _converge(Request(configuration, group, status.Run.BOOT), host)
+        try:
+            install.watch(host.programs)
+        except NodeError as error:
+            _complain(error.line())
+            code = code or error.exit_code
+        return code
 
 
 def _run(given: argparse.Namespace) -> int:
     _require_root("run")
     configuration = _configuration(given.config)
-    host = this_host()
-    name = given.node_group or install.node_group_name(host.files)
-    request = Request(configuration, configuration.node_group(name), status.Run(given.trigger))
-    return _plan(request, host) if given.dry_run else _converge(request, host)
+    group = configuration.node_group(given.node_group or install.node_group_name(Files()))
+    request = Request(configuration, group, status.Run(given.trigger))
+    with this_host() as host:
+        return _plan(request, host) if given.dry_run else _converge(request, host)
 
 
 def _unbind(given: argparse.Namespace) -> int:
     _require_root("unbind")
     configuration = _configuration(None)
-    host = this_host()
-    group = configuration.node_group(install.node_group_name(host.files))
+    group = configuration.node_group(install.node_group_name(Files()))
     group.interface(given.interface)
     request = Request(configuration, group, status.Run.MANUAL, unbind=given.interface)
-    return _plan(request, host) if given.dry_run else _converge(request, host)
+    with this_host() as host:
+        return _plan(request, host) if given.dry_run else _converge(request, host)
 
 
 def _plan(request: Request, host: Host) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
@@ -14,7 +15,7 @@ from node_bootstrap.programs import Programs
 from node_bootstrap.records import Records
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from node_bootstrap.discovery import Metadata
     from node_bootstrap.networkd import Changes, Kernel
@@ -39,19 +40,21 @@ class Host:
     now: Callable[[], datetime] = field(default=_utc_now)
 
 
-def this_host() -> Host:
-    """Return the machine this runs on.
+@contextmanager
+def this_host() -> Iterator[Host]:
+    """Connect to the machine this runs on.
 
     Raises:
         OSError: the kernel gives no netlink socket.
     """
     files, programs = Files(), Programs()
-    return Host(
-        files=files,
-        programs=programs,
-        events=Events(),
-        kernel=Netlink(files),
-        metadata=MetadataService(),
-        modules=Modules(files, programs),
-        records=Records(files),
-    )
+    with Events() as events, Netlink(files) as kernel:
+        yield Host(
+            files=files,
+            programs=programs,
+            events=events,
+            kernel=kernel,
+            metadata=MetadataService(),
+            modules=Modules(files, programs),
+            records=Records(files),
+        )
