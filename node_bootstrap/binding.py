@@ -44,8 +44,8 @@ def observe_guards(
     """Return what forbids touching devices."""
     return Guards(
         primary_mac=primary_mac,
-        default_route_links=_default_route_links(kernel),
-        holders={device.address: pci.holders(files, device) for device in devices},
+        default_route_links=_default_route_links(kernel, primary_mac),
+        holders=pci.holders(files, devices),
     )
 
 
@@ -101,13 +101,14 @@ def _bind(change: Bind, files: Files) -> None:
     device = f"{pci.DEVICES}/{change.pci_address}"
     driver = files.target(f"{device}/driver")
     to_kernel = change.driver == KERNEL
+    # Before the device loses its driver: from then on no other can take it.
+    files.set(f"{device}/driver_override", _NO_OVERRIDE if to_kernel else f"{change.driver}\n")
     if (
         driver is not None
-        and (driver == change.before or not to_kernel)
         and driver != change.driver
+        and (driver == change.before or not to_kernel)
     ):
         files.set(f"{pci.DRIVERS}/{driver}/unbind", change.pci_address)
-    files.set(f"{device}/driver_override", _NO_OVERRIDE if to_kernel else f"{change.driver}\n")
     if files.target(f"{device}/driver") is None:
         if to_kernel:
             files.set(PROBE, change.pci_address)
@@ -167,20 +168,31 @@ def _as_bind_error(
     )
 
 
-def _default_route_links(kernel: Kernel) -> frozenset[str]:
-    """Return the links with the best default route of the main table, one of each family."""
-    names = {link.index: link.name for link in kernel.links()}
+def _default_route_links(kernel: Kernel, primary_mac: str) -> frozenset[str]:
+    """Return the links with the best default route of the main table, one of each family.
+
+    A family counts only if the primary interface has a default route of it, or none of any: EC2 advertises itself as a
+    router in each subnet with an IPv6 block, and nodeadm's files take that up (amazon-eks-ami, eks-managed.network.tpl:
+    UseGateway), so on a node whose primary interface is IPv4-only the one IPv6 default route is a Multus interface's. What
+    the node itself talks to, it reaches by its primary interface.
+    """
+    links = {link.index: link for link in kernel.links()}
+    routes = [
+        route
+        for route in kernel.routes()
+        if route.table == MAIN_TABLE
+        and route.destination.prefixlen == 0
+        and route.link_index in links
+        and route.is_unicast
+    ]
+    families = {
+        route.destination.version
+        for route in routes
+        if route.link_index is not None and links[route.link_index].mac == primary_mac
+    }
     found = set()
-    for version in (4, 6):
-        routes = [
-            route
-            for route in kernel.routes()
-            if route.table == MAIN_TABLE
-            and route.destination.version == version
-            and route.destination.prefixlen == 0
-            and route.link_index in names
-            and route.is_unicast
-        ]
-        best = min((route.metric for route in routes), default=None)
-        found |= {names[r.link_index] for r in routes if r.metric == best and r.link_index}
+    for version in families or {4, 6}:
+        of_family = [route for route in routes if route.destination.version == version]
+        best = min((route.metric for route in of_family), default=None)
+        found |= {links[r.link_index].name for r in of_family if r.metric == best and r.link_index}
     return frozenset(found)

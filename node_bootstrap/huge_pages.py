@@ -42,14 +42,27 @@ def observe(files: Files) -> tuple[tuple[HugePagePool, ...], tuple[NumaMemory, .
 def carry_out(change: SetHugePages, files: Files) -> None:
     """Ask for the pages and see what came.
 
+    Killed in between, it leaves the pool as large as the kernel made it, which is what the next run counts from.
+
     Raises:
-        HugePagesShort: the kernel granted fewer; the pool is as it was before.
+        HugePagesShort: the kernel granted fewer; the pool is as it was before, or the message says that it is not.
     """
-    files.set(_path(change), str(change.count))
+    refused = ""
+    try:
+        files.set(_path(change), str(change.count))
+    except OSError as cause:
+        refused = cause.strerror or str(cause)
     granted = int(files.text(_path(change)) or 0)
-    if granted < change.count:
-        files.set(_path(change), str(change.before))
-        raise short(change, granted)
+    if granted >= change.count:
+        return
+    error = short(change, granted)
+    error.value = "; ".join(filter(None, [error.value, refused]))
+    if granted != change.before:
+        try:
+            put_back(change, files)
+        except OSError as second:
+            error.value += f"; not put back: {second}"
+    raise error
 
 
 def put_back(change: SetHugePages, files: Files) -> None:

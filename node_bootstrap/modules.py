@@ -58,9 +58,10 @@ class Modules:
         Raises:
             ModuleMissing: there is no such module, or the kernel refuses it.
         """
+        # A module goes even when devices are bound to it, which lose their driver then: one that came since the plan stays.
         given = [f"{key}={value}" for key, value in change.parameters.items()]
         try:
-            if change.reload:
+            if change.reload and not _bound(self._files, change.name):
                 self._programs.run(["modprobe", "-r", change.name], timeout_s=_TIMEOUT_S)
             self._programs.run(["modprobe", change.name, *given], timeout_s=_TIMEOUT_S)
         except ToolFailed as cause:
@@ -121,15 +122,12 @@ def igb_uio_write_combining(files: Files) -> bool | None:
     without it the driver maps each device's BARs itself, uncached, and no later mapping of the same memory can then be
     write-combined; /proc/vmallocinfo lists such mappings with the module that made them. So it takes a bound device.
     """
-    if not any(":" in name for name in files.names(f"{pci.DRIVERS}/igb_uio")):
+    if not _bound(files, "igb_uio"):
         return None
-    try:
-        mappings = files.text("/proc/vmallocinfo")
-    except OSError:
-        return None
-    if mappings is None:
-        return None
-    return not any("[igb_uio]" in line and "ioremap" in line for line in mappings.splitlines())
+    mappings = files.text("/proc/vmallocinfo")
+    return mappings is not None and not any(
+        "[igb_uio]" in line and "ioremap" in line for line in mappings.splitlines()
+    )
 
 
 def vfio_pci_out_of_tree(files: Files) -> bool | None:
@@ -146,6 +144,11 @@ def vfio_pci_out_of_tree(files: Files) -> bool | None:
         "O" in (files.text(f"/sys/module/{name}/taint") or "")
         for name in ("vfio_pci_core", "vfio_pci")
     )
+
+
+def _bound(files: Files, driver: str) -> tuple[str, ...]:
+    """Return the PCI addresses of a driver's devices."""
+    return tuple(name for name in files.names(f"{pci.DRIVERS}/{driver}") if ":" in name)
 
 
 def _module_name(path: str) -> str:

@@ -63,20 +63,24 @@ def read(files: Files, address: str) -> PciDevice | None:
     )
 
 
-def holders(files: Files, device: PciDevice) -> tuple[str, ...]:
-    """Return the processes that have the device's node open, e.g. `process 4242 (dpdk-testpmd)`.
+def holders(files: Files, devices: Iterable[PciDevice]) -> dict[str, tuple[str, ...]]:
+    """Return the processes that have devices' nodes open, e.g. `process 4242 (dpdk-testpmd)`, by PCI address.
 
-    Only a device under vfio or uio has one. The kernel does not refuse to unbind a device that is held: under vfio the
-    write waits until the holder lets go (vfio_unregister_group_dev), so somebody has to look first.
+    Only a device under vfio or uio has a node: while none is, no process is looked at. The kernel does not refuse to
+    unbind a device that is held: under vfio the write waits until the holder lets go (vfio_unregister_group_dev), so
+    somebody has to look first.
     """
-    nodes = _nodes(files, device)
-    if not nodes:
-        return ()
-    return tuple(
-        f"process {process_id} ({(files.text(f'/proc/{process_id}/comm') or '?').strip()})"
-        for process_id in files.names("/proc")
-        if process_id.isdecimal() and nodes & set(_open_files(files, process_id))
-    )
+    nodes = {device.address: _nodes(files, device) for device in devices}
+    found: dict[str, tuple[str, ...]] = dict.fromkeys(nodes, ())
+    if not any(nodes.values()):
+        return found
+    for process_id in filter(str.isdecimal, files.names("/proc")):
+        opened = set(_open_files(files, process_id))
+        for address, own in nodes.items():
+            if own & opened:
+                name = (files.text(f"/proc/{process_id}/comm") or "?").strip()
+                found[address] += (f"process {process_id} ({name})",)
+    return found
 
 
 def maps_write_combined(files: Files, address: str) -> bool | None:

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING
 
 from domain.node import layout
 from domain.node.change import WriteFile
+from domain.node.config import Driver
 from domain.node.status import Reading, State, from_json, to_json
+from node_bootstrap import pci
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -27,6 +29,7 @@ _MEANING = {
     State.HELD: "kubelet does not start. The node stays for you to look at: `multus-node run` tries again.",
     State.ABANDONED: "kubelet does not start. Auto Scaling was told to replace the node.",
 }
+_DPDK = frozenset(each.value for each in Driver if each.is_dpdk)
 _COLUMNS = ("INTERFACE", "STATE", "LINK", "DRIVER", "PCI", "MAC", "ENI", "ADDRESSES")
 
 
@@ -40,6 +43,8 @@ class Live:
     """Its links in this network namespace."""
     operstate: str = ""
     """Of its link: `up`, `down`, …; empty without one."""
+    write_combined: bool | None = None
+    """Whether the DPDK application that has it maps its memory write-combined; None while nothing shows it."""
 
 
 def write(status: Status, files: Files) -> None:
@@ -93,7 +98,7 @@ def report(reading: Reading, live: Mapping[str, Live], now: datetime) -> str:
         _failure(status),
         _table(status.interfaces),
         _listed("Not as the run left it", differences),
-        _listed("Warnings", [*status.warnings, *([reading.problem] if reading.problem else [])]),
+        _listed("Warnings", [*status.warnings, *_doubts(reading, live)]),
         _changed(status),
     ]
     return "\n\n".join(section for section in sections if section) + "\n"
@@ -109,7 +114,9 @@ def _live(address: str, files: Files) -> Live:
     except OSError:
         # The link went between the two looks.
         operstate = ""
-    return Live(True, files.target(f"{device}/driver") or "", links, operstate)
+    driver = files.target(f"{device}/driver") or ""
+    write_combined = pci.maps_write_combined(files, address) if driver in _DPDK else None
+    return Live(True, driver, links, operstate, write_combined)
 
 
 def _headline(status: Status, now: datetime, *, as_left: bool) -> str:
@@ -223,6 +230,14 @@ def _difference(interface: Interface, now: Live) -> Iterator[str]:
         yield f"the link is called {now.links[0]} in place of {interface.link}"
     elif interface.link and now.operstate == "down":
         yield f"the link {interface.link} is down"
+
+
+def _doubts(reading: Reading, live: Mapping[str, Live]) -> Iterator[str]:
+    if reading.problem:
+        yield reading.problem
+    for name, now in live.items():
+        if now.write_combined is False:
+            yield f"{name}: an application has its memory mapped without write combining now; low-latency queues are slow"
 
 
 def _listed(title: str, items: Sequence[str]) -> str:

@@ -92,7 +92,7 @@ def plan(
 
     Args:
         group: the node's group, without interfaces that are left out.
-        devices: the interfaces that were found. A device that is not among them is never touched.
+        devices: the interfaces that were found, which must be all of them. Another device is never touched.
         pci_devices: those devices and the others in their IOMMU groups, by PCI address.
         drivers: what the kernel has of drivers.
         guards: what forbids it.
@@ -102,7 +102,8 @@ def plan(
     """
     cases = _cases(group, devices, pci_devices, drivers, guards)
     pending = [case for case in cases if _differs(case)]
-    problems = [problem for case in pending for problem in _problems(case, pci_devices)]
+    problems = list(_unconfirmed(group, devices, pci_devices))
+    problems += [problem for case in pending for problem in _problems(case, pci_devices)]
     problems += [problem for case in cases for problem in _write_combining_problems(case)]
     if problems:
         raise _together(problems)
@@ -139,6 +140,31 @@ def _cases(
         pci.address for interface, _, pci in found if interface.driver is Driver.VFIO_PCI
     )
     return [_Case(*each, group, drivers, guards, ours) for each in found]
+
+
+def _unconfirmed(
+    group: NodeGroup, devices: Mapping[str, Device], pci_devices: Mapping[str, PciDevice]
+) -> Iterator[DeviceError]:
+    """Yield the interfaces that have no device of which it is known that it is theirs, and theirs alone."""
+    taken: dict[str, str] = {}
+    for interface in group.interfaces:
+        device = devices.get(interface.name)
+        address = device.pci_address if device else ""
+        if address not in pci_devices:
+            yield DeviceRefused(
+                f"{interface.name} has no device that is confirmed as its own",
+                value=f"nothing at {address}" if address else "none found",
+                remedy="It may have been detached just now: run `multus-node run` again.",
+                interfaces=(interface.name,),
+            )
+        elif address in taken:
+            yield DeviceRefused(
+                f"{interface.name} and {taken[address]} are found at one PCI address",
+                value=address,
+                remedy="See `multus-node status`; one of them is not attached to this node.",
+                interfaces=(interface.name,),
+            )
+        taken.setdefault(address, interface.name)
 
 
 def _differs(case: _Case) -> bool:

@@ -22,7 +22,7 @@ _COMMAND_LINE = (
     "Reserve 1 GiB pages on the kernel command line of the AMI:"
     " default_hugepagesz=1G hugepagesz=1G hugepages=N (DPDK, System Requirements)."
 )
-_FEWER = "Ask for fewer huge pages, or launch a type with more memory."
+_FEWER = "Ask for fewer huge pages or other ones, or launch a type with more memory."
 
 
 def plan(
@@ -44,7 +44,7 @@ def plan(
     for numa_node, size_kib, count in _requests(wanted, pools):
         pool = there.get((numa_node, size_kib))
         if pool is None:
-            problems.append(f"NUMA node {numa_node} has no pool of {size_kib} KiB pages")
+            problems.append(_no_pool(numa_node, size_kib, pools))
         elif pool.total < count:
             changes.append(SetHugePages(numa_node, size_kib, count, pool.total))
     problems += _shortages(changes, memory)
@@ -56,6 +56,14 @@ def plan(
             remedy=f"{_FEWER} {_COMMAND_LINE}" if large else _FEWER,
         )
     return tuple(changes)
+
+
+def _no_pool(numa_node: int, size_kib: int, pools: Sequence[HugePagePool]) -> str:
+    sizes = sorted(pool.size_kib for pool in pools if pool.numa_node == numa_node)
+    if not sizes:
+        return f"there is no NUMA node {numa_node} with memory"
+    has = " and ".join(str(size) for size in sizes)
+    return f"the CPU has no huge pages of {size_kib} KiB, only of {has} (NUMA node {numa_node})"
 
 
 def short(change: SetHugePages, granted: int) -> HugePagesShort:
