@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 NETWORKCTL_TIMEOUT_S = 30.0
 """networkctl only passes the word on over D-Bus; D-Bus itself gives up after 25 s."""
+UDEVADM_TIMEOUT_S = 60.0
+"""udevadm waits until udev has taken the word, by its default for a minute (udevadm(8))."""
 
 
 class Kernel(Protocol):
@@ -91,6 +93,17 @@ def reload(programs: Programs) -> None:
         ToolFailed: networkctl is missing, or systemd-networkd does not run.
     """
     programs.run(["networkctl", "reload"], timeout_s=NETWORKCTL_TIMEOUT_S)
+
+
+def reload_link_files(programs: Programs) -> None:
+    """Have udev read its .link files now: by itself it looks for changed ones every three seconds at most.
+
+    systemd, src/udev/udevd.c (252): event_queue_start.
+
+    Raises:
+        ToolFailed: udevadm is missing, or udev does not run.
+    """
+    programs.run(["udevadm", "control", "--reload"], timeout_s=UDEVADM_TIMEOUT_S)
 
 
 def configure(
