@@ -136,7 +136,7 @@ def _plan(request: Request, host: Host) -> int:
 def _converge(request: Request, host: Host) -> int:
     with lock.held(host.files, request.started_by):
         ended = Bootstrap(request, host).run()
-    _say(ended.changes or ["nothing to change"])
+    _say(ended.changes or (["nothing to change"] if ended.error is None else []))
     _say(f"warning: {each}" for each in ended.warnings)
     if ended.error is None:
         return 0

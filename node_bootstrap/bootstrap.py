@@ -18,11 +18,12 @@ from node_bootstrap.deadline import Deadline
 from node_bootstrap.observation import observe
 
 if TYPE_CHECKING:
-    from domain.node.config import NodeConfig, NodeGroup
+    from domain.node.config import NodeConfig, NodeGroup, NodeInterface
     from domain.node.model import Device
     from domain.node.plan import NodePlan
     from node_bootstrap.discovery import Discovery
     from node_bootstrap.host import Host
+    from node_bootstrap.readiness import Concluded
     from node_bootstrap.records import Records
 
 CONFIGURE_TIMEOUT_S = 60.0
@@ -106,7 +107,9 @@ class Bootstrap:
             files=self._host.files,
             programs=self._host.programs,
         )
-        return self._end(error or concluded.error, (*changes, *concluded.lines()), warnings)
+        if error is not None and concluded.error is not None:
+            warnings = (*warnings, concluded.error.line())
+        return self._end(error, concluded, changes=changes, warnings=warnings)
 
     def _label_all_missing(self, error: NodeError) -> tuple[str, ...]:
         """Have a node that joins with none of its interfaces say so, and return what kept it from that."""
@@ -181,39 +184,43 @@ class Bootstrap:
     def _end(
         self,
         error: NodeError | None,
-        changes: tuple[str, ...] = (),
-        warnings: tuple[str, ...] = (),
+        concluded: Concluded,
+        *,
+        changes: tuple[str, ...],
+        warnings: tuple[str, ...],
     ) -> status.Status:
-        first = error or next(iter(self._left_out.values()), None)
+        first = error or concluded.error or next(iter(self._left_out.values()), None)
         found = self._found
         self._status = dataclasses.replace(
             self._status,
-            state=_state(self._group, error, degraded=bool(self._left_out)),
+            state=_state(self._group, error, concluded, degraded=bool(self._left_out)),
             step=self._status.step if error else "done",
             ended_at=status.timestamp(self._host.now()),
+            consequence=concluded.reason,
             instance=found.instance.instance_id if found else "",
-            interfaces=self._interfaces(error),
+            interfaces=self._interfaces(_left_as(error, concluded)),
             error=status.failure(first) if first else None,
             warnings=warnings,
-            changes=changes,
+            changes=(*changes, *concluded.lines()),
         )
         status_file.write(self._status, self._host.files)
         return self._status
 
-    def _interfaces(self, error: NodeError | None) -> tuple[status.Interface, ...]:
+    def _interfaces(self, left_as: str) -> tuple[status.Interface, ...]:
         devices = self._found.devices if self._found else {}
         return tuple(
-            self._interface(one.name, devices.get(one.name), failed=error is not None)
-            for one in self._group.interfaces
+            self._interface(one, devices.get(one.name), left_as) for one in self._group.interfaces
         )
 
-    def _interface(self, name: str, device: Device | None, *, failed: bool) -> status.Interface:
+    def _interface(
+        self, promised: NodeInterface, device: Device | None, left_as: str
+    ) -> status.Interface:
+        pod_network = promised.pod_network.value
         if device is None:
-            return status.Interface(name, "missing")
-        kept_back = failed or name in self._left_out
+            return status.Interface(promised.name, "missing", pod_network=pod_network)
         return status.Interface(
-            name=name,
-            state="not prepared" if kept_back else "ready",
+            name=promised.name,
+            state="not prepared" if promised.name in self._left_out else left_as,
             eni=device.eni.eni_id,
             mac=device.eni.mac,
             pci=device.pci_address,
@@ -222,6 +229,7 @@ class Bootstrap:
             addresses=tuple(
                 str(each) for each in (*device.eni.ipv4_addresses, *device.eni.ipv6_addresses)
             ),
+            pod_network=pod_network,
         )
 
     def _link_now(self, device: Device) -> str:
@@ -241,11 +249,19 @@ def _kept_with_kernel(request: Request, records: Records) -> frozenset[str]:
     return kept & {one.name for one in request.group.interfaces}
 
 
-def _state(group: NodeGroup, error: NodeError | None, *, degraded: bool) -> status.State:
+def _left_as(error: NodeError | None, concluded: Concluded) -> str:
+    """Return what the interfaces are that are there: a run that failed has taken back what it did."""
     if error is None:
+        return "ready"
+    return "as before" if concluded.kubelet_may_start else "not prepared"
+
+
+def _state(
+    group: NodeGroup, error: NodeError | None, concluded: Concluded, *, degraded: bool
+) -> status.State:
+    if error is None and concluded.error is None:
         return status.State.DEGRADED if degraded else status.State.READY
-    return {
-        OnFailure.HOLD: status.State.HELD,
-        OnFailure.ABANDON: status.State.ABANDONED,
-        OnFailure.CONTINUE: status.State.DEGRADED,
-    }[group.on_failure]
+    if concluded.kubelet_may_start:
+        goes_on = error is not None and group.on_failure is OnFailure.CONTINUE
+        return status.State.DEGRADED if goes_on else status.State.FAILED
+    return status.State.ABANDONED if concluded.abandoned else status.State.HELD

@@ -43,6 +43,10 @@ class Concluded:
     started: tuple[str, ...] = ()
     """Units that were told to start."""
     answered: HookResult | None = None
+    kubelet_may_start: bool = False
+    """Whether it may now, since this run or an earlier one."""
+    abandoned: bool = False
+    """Whether Auto Scaling was told to replace the node, by this run or an earlier one."""
     error: NodeError | None = None
     """What went wrong here; what the run itself ended with is not in it and stays the first error."""
 
@@ -83,7 +87,8 @@ def conclude(
         OSError: /run is full or read-only.
     """
     gate_open = files.text(layout.READY) is not None
-    decided = consequence(group, Situation(succeeded, gate_open, _answered(group, instance, files)))
+    before = _answered(group, instance, files)
+    decided = consequence(group, Situation(succeeded, gate_open, before))
     started: tuple[str, ...] = ()
     error: NodeError | None = None
     if decided.open_gate:
@@ -106,6 +111,8 @@ def conclude(
         opened=decided.open_gate,
         started=started,
         answered=answered,
+        kubelet_may_start=gate_open or decided.open_gate,
+        abandoned=HookResult.ABANDON in (before, answered),
         error=error,
     )
 

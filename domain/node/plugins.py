@@ -140,7 +140,8 @@ def _checked(
     found = version(observed.said)
     if found is None:
         return _unnamed(name, most, observed.said)
-    for need in sorted(wanted, key=lambda need: need.vital, reverse=True):
+    # The highest one first: whoever updates to the version that is named must not be told of the next.
+    for need in sorted(wanted, key=lambda need: (need.vital, need.least), reverse=True):
         if found < need.least:
             return _short(need, found)
     return Checked(name, Verdict.FINE, "")

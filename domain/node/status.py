@@ -29,11 +29,12 @@ class State(str, Enum):
     WAITING = "waiting"
     """A run is under way, or was killed."""
     FAILED = "failed"
-    """A run ended with an error; the host is as it was before."""
+    """A run ended with an error, and kubelet may run all the same: the node was ready before, or only its launch hook is
+    not answered."""
     HELD = "held"
-    """As failed, and kubelet does not start (on_failure: hold)."""
+    """A run ended with an error, and kubelet does not start."""
     ABANDONED = "abandoned"
-    """As failed, and Auto Scaling was told to replace the node (on_failure: abandon)."""
+    """A run ended with an error, kubelet does not start, and Auto Scaling was told to replace the node."""
 
 
 class Run(str, Enum):
@@ -58,6 +59,9 @@ class Interface:
     """Empty under a DPDK driver."""
     driver: str = ""
     addresses: tuple[str, ...] = ()
+    """Those that EC2 assigned to the ENI; which of them the host has is for the configuration to say."""
+    pod_network: str = ""
+    """How pods get at it, as the configuration says it."""
 
 
 @dataclass(frozen=True)
@@ -86,6 +90,8 @@ class Status:
     since: str
     """When the run began."""
     ended_at: str | None = None
+    consequence: str = ""
+    """What the run's end means for kubelet and for the launch hook, for a person, without a full stop."""
     instance: str = ""
     node_group: str = ""
     interfaces: tuple[Interface, ...] = ()
