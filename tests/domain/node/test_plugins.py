@@ -137,7 +137,7 @@ def test_an_absent_plugin_is_expected_later_unless_it_is_required() -> None:
     checked = verdict(KERNEL, None)
     assert checked.verdict is Verdict.DEFERRED
     assert "aws-node brings it" in checked.message
-    with pytest.raises(PluginMissing, match="host-device 0.8.6 or newer is needed"):
+    with pytest.raises(PluginMissing, match=r"host-device 0\.8\.6 or newer is needed"):
         plugins.check(plugins.needs(KERNEL), {}, required=True)
 
 
