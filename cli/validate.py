@@ -165,9 +165,8 @@ def _promise(group: node_config.NodeGroup) -> str:
 
 def _huge_pages(pages: node_config.HugePages) -> str:
     size = "1 GiB" if pages.size_kib == GIB_KIB else "2 MiB"
-    where = (
-        f"NUMA nodes {', '.join(map(str, pages.numa_nodes))}" if pages.numa_nodes else "NUMA node"
-    )
+    nodes = ", ".join(map(str, pages.numa_nodes))
+    where = f"of NUMA nodes {nodes}" if nodes else "NUMA node"
     return f"Huge pages: {pages.count} of {size} on each {where}."
 
 

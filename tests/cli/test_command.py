@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 import authoring
 from cli.__main__ import app
 from domain import config
+from domain.node import config as node_config
 
 CONFIG = Path(__file__).parents[2] / "config"
 EXAMPLE, MINIMAL = CONFIG / "example.yaml", CONFIG / "minimal.yaml"
@@ -46,6 +47,41 @@ def test_validate_shows_what_each_node_will_get() -> None:
     ):
         assert shown in result.stdout
     assert max(map(len, result.stdout.splitlines())) <= 80
+
+
+@pytest.mark.parametrize("width", [80, 100])
+def test_validate_shows_what_a_node_makes_of_each_interface(width: int) -> None:
+    result = CliRunner().invoke(app(), ["validate", str(EXAMPLE)], env={"COLUMNS": str(width)})
+    _, _, ours = result.stdout.partition(
+        "What multus-node makes of them on each node of user-plane"
+    )
+    rows = [line.split() for line in ours.partition("Room on")[0].splitlines()]
+    assert [
+        "n3", "none", "vfio-pci", "no", "address", "host-device", "multus-eni.io/n3_dpdk",
+    ] in rows  # fmt: skip
+    assert ["n9", "mul2", "kernel", "9001", "addresses"] in rows
+    for promise in (
+        "A node that is not ready is held: kubelet does not start (waits 300 s).",
+        "Huge pages: 4 of 1 GiB on each NUMA node.",
+        "vfio-pci may work without an IOMMU.",
+    ):
+        assert promise in ours
+    assert max(map(len, result.stdout.splitlines())) <= width
+
+
+def test_validate_shows_who_answers_the_ready_hook_and_where_huge_pages_are(tmp_path: Path) -> None:
+    path = tmp_path / "ready.yaml"
+    node = (
+        "    node:\n      ready_hook: true\n      on_failure: abandon\n"
+        "      huge_pages: [{size: 2Mi, count: 512, numa_nodes: [0, 1]}]\n    interfaces:\n"
+    )
+    text = MINIMAL.read_text(encoding="utf-8").replace("    interfaces:\n", node)
+    path.write_text(text, encoding="utf-8")
+    shown = CliRunner().invoke(app(), ["validate", str(path)]).stdout
+    assert "A node that is not ready is replaced (waits 300 s)." in shown
+    assert "It answers its own launch hook MultusEni-minimal-ready." in shown
+    assert "Huge pages: 512 of 2 MiB on each NUMA nodes 0, 1." not in shown
+    assert "Huge pages: 512 of 2 MiB on each of NUMA nodes 0, 1." in shown
 
 
 def test_validate_shows_the_room_left_for_the_vpc_cni() -> None:
@@ -87,6 +123,13 @@ def test_resolved_prints_what_handlers_read() -> None:
     result = CliRunner().invoke(app(), ["resolved", str(EXAMPLE)])
     assert result.exit_code == 0
     assert config.from_json(result.stdout) == authoring.resolve(authoring.load(EXAMPLE))
+
+
+def test_resolved_prints_what_nodes_read_when_asked_for() -> None:
+    result = CliRunner().invoke(app(), ["resolved", "--nodes", str(EXAMPLE)])
+    assert result.exit_code == 0
+    nodes = authoring.resolve_nodes(authoring.load(EXAMPLE))
+    assert node_config.from_json(result.stdout) == nodes
 
 
 def test_resolved_of_a_bad_file_prints_nothing_and_exits_with_2(bad: Path) -> None:

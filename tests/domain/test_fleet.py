@@ -15,6 +15,7 @@ from domain.fleet import (
     TAKE_OVER_AFTER,
     WaitingAction,
     about_waiting,
+    all_attached,
     find_orphans,
     missing,
     plan_repair,
@@ -61,6 +62,26 @@ def test_a_short_hook_is_prolonged_before_it_is_taken_over() -> None:
     waited = TAKE_OVER_AFTER - timedelta(seconds=1)
     action = about_waiting(waited, backlog=False, heartbeat_timeout_s=60)
     assert action is WaitingAction.HEARTBEAT
+
+
+@pytest.mark.parametrize(
+    ("attached", "free", "everything"),
+    [
+        pytest.param(("n1", "n2"), (), True, id="both"),
+        pytest.param(("n1", "n2", "n9"), (), True, id="and one that is not configured any more"),
+        pytest.param(("n1",), ("n2",), False, id="one still unattached"),
+        pytest.param((), (), False, id="none"),
+    ],
+)
+def test_a_node_has_everything_when_something_is_attached_for_each_interface(
+    build: Builders, attached: tuple[str, ...], free: tuple[str, ...], everything: bool
+) -> None:
+    (group,) = build.config(build.specs(2)).node_groups
+    enis = [
+        *(build.attached(name, index) for index, name in enumerate(attached, start=1)),
+        *(build.eni(name) for name in free),
+    ]
+    assert all_attached(group, enis) is everything
 
 
 # Drift.

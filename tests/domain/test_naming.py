@@ -67,10 +67,11 @@ def test_two_stacks_share_no_name() -> None:
             owner,
             naming.launch_hook(owner),
             naming.terminate_hook(owner),
+            naming.ready_hook(owner),
             naming.parameter(owner, "launch-hook"),
         }
 
-    assert len(names("blue")) == 4
+    assert len(names("blue")) == 5
     assert not names("blue") & names("green")
 
 

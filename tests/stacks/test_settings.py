@@ -17,6 +17,11 @@ reconcile: {interval_minutes: 2, orphan_min_age_minutes: 20, max_deletions_per_r
 node_groups:
   - name: workers
     auto_scaling_group: workers
+    node: {ready_hook: true, ready_timeout_s: 1200}
+    interfaces:
+      - {name: n3, subnets: [subnet-0123456789abcdef0], security_groups: [sg-0123456789abcdef0]}
+  - name: others
+    auto_scaling_group: others
     interfaces:
       - {name: n3, subnets: [subnet-0123456789abcdef0], security_groups: [sg-0123456789abcdef0]}
 """
@@ -33,4 +38,5 @@ def test_every_setting_arrives_in_the_stacks_units() -> None:
         alarm_topic_arn="arn:aws:sns:eu-central-1:210987654321:on-call",
         account="210987654321",
         region="eu-central-1",
+        ready_timeouts_s={"workers": 1200},
     )
