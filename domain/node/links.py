@@ -120,7 +120,7 @@ def plan(
     """
     wanted_sysctls = sysctls.desired(group, devices, instance)
     files = _file_changes(group, devices, observed.files, wanted_sysctls)
-    renames = _renames(group, devices, observed.network.links)
+    renames = tuple(_renames(group, devices, observed.network.links))
     names_now = {
         interface.link_name: link.name
         for interface in _found(group, devices)
@@ -129,7 +129,7 @@ def plan(
     }
     return LinkPlan(
         files=tuple(files),
-        renames=tuple(renames),
+        renames=renames,
         configuration=tuple(
             _configuration(expected_state(group, devices), files, renames, observed.network)
         ),
