@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from domain.node import layout
 from domain.node.change import WriteFile
-from domain.node.config import Driver
+from domain.node.config import Driver, PodNetwork
 from domain.node.status import Reading, State, from_json, to_json
 from node_bootstrap import pci
 
@@ -22,13 +22,13 @@ if TYPE_CHECKING:
 _WIDTH = 100
 _PCI_DEVICES = "/sys/bus/pci/devices"
 _LINKS = "/sys/class/net"
-_MEANING = {
-    State.DEGRADED: "kubelet may start, and the node's labels say what it lacks.",
-    State.WAITING: "A run is under way, or was killed; the next one takes up from here.",
-    State.FAILED: "The host is as it was before the run.",
-    State.HELD: "kubelet does not start. The node stays for you to look at: `multus-node run` tries again.",
-    State.ABANDONED: "kubelet does not start. Auto Scaling was told to replace the node.",
+_NEXT = {
+    State.DEGRADED: "Mend it, then `multus-node run`. The labels of a node that has joined stay as they are.",
+    State.WAITING: "A run is under way, or was killed: the next one takes up from here.",
+    State.FAILED: "Mend it, then `multus-node run`.",
+    State.HELD: "Mend it, then `multus-node run`: kubelet starts when that succeeds.",
 }
+"""What a person does next; nothing when the node is ready, or goes."""
 _DPDK = frozenset(each.value for each in Driver if each.is_dpdk)
 _COLUMNS = ("INTERFACE", "STATE", "LINK", "DRIVER", "PCI", "MAC", "ENI", "ADDRESSES")
 
@@ -86,7 +86,7 @@ def report(reading: Reading, live: Mapping[str, Live], now: datetime) -> str:
     if status is None:
         return "\n".join(
             [
-                f"NOT READY  no status: {reading.problem}.",
+                f"NOT READY  {reading.problem}",
                 "",
                 "Look at `systemctl status multus-node` and `journalctl -u multus-node`.",
                 "",
@@ -129,7 +129,7 @@ def _headline(status: Status, now: datetime, *, as_left: bool) -> str:
     where = " on ".join(part for part in (status.node_group, status.instance) if part)
     began, ended = _ago(status.since, now), _ago(status.ended_at, now)
     when = f"ended {ended}" if ended else f"began {began}, at step {status.step}"
-    if status.state is not State.READY and ended:
+    if status.error is not None and ended and status.step != "done":
         when += f", at step {status.step}"
     return "\n".join(line for line in (head, where, f"{status.run.value} run, {when}") if line)
 
@@ -151,27 +151,33 @@ def _ago(moment: str | None, now: datetime) -> str:
 
 
 def _failure(status: Status) -> str:
-    lines = [] if status.error is None else _explained(status.error)
-    meaning = _MEANING.get(status.state)
-    if meaning is not None:
-        lines.append(meaning)
-    return "\n".join(lines)
+    if status.state is State.READY:
+        return ""
+    told = [] if status.error is None else _explained(status.error)
+    if status.consequence:
+        told += _filled(_labelled("so"), status.consequence)
+    following = _NEXT.get(status.state)
+    return "\n\n".join(part for part in ("\n".join(told), following) if part)
 
 
 def _explained(error: Failure) -> list[str]:
-    retry = "by itself, at the next run" if error.retryable else "not by itself"
+    retry = "may help as it is" if error.retryable else "only once it is mended"
     told = (
         ("error", error.message),
         ("found", error.value),
         ("do", error.remedy),
-        ("goes away", retry),
+        ("retry", retry),
         ("exit code", str(error.exit_code)),
     )
     lines: list[str] = []
     for label, text in told:
         if text:
-            lines += _filled(f"  {label + ':':<11}", text)
-    return [*lines, ""]
+            lines += _filled(_labelled(label), text)
+    return lines
+
+
+def _labelled(label: str) -> str:
+    return f"  {label + ':':<11}"
 
 
 def _filled(indent: str, text: str) -> list[str]:
@@ -225,7 +231,10 @@ def _difference(interface: Interface, now: Live) -> Iterator[str]:
     if now.driver != interface.driver:
         yield f"driver {now.driver or 'none'} in place of {interface.driver or 'none'}"
     if interface.link and not now.links:
-        yield f"no link {interface.link} here: a pod has it, or the driver let it go"
+        if interface.pod_network == PodNetwork.HOST_DEVICE.value:
+            # A pod has it: what it is for.
+            return
+        yield f"no link {interface.link} here: another network namespace has it, or the driver let it go"
     elif interface.link and interface.link not in now.links:
         yield f"the link is called {now.links[0]} in place of {interface.link}"
     elif interface.link and now.operstate == "down":

@@ -17,6 +17,13 @@ if TYPE_CHECKING:
 
 VERSION = 1
 NO_STATUS_EXIT_CODE = 1
+_ACCEPTED: Mapping[str, tuple[type, ...]] = {
+    "str": (str,),
+    "str | None": (str, type(None)),
+    "int": (int,),
+    "bool": (bool,),
+}
+"""What JSON may hold for a field, by the field's annotation, which is text here (PEP 563)."""
 
 
 class State(str, Enum):
@@ -149,7 +156,7 @@ def from_json(text: str | None) -> Reading:
         text: the file's content, None when there is none.
     """
     if text is None:
-        return Reading(None, "there is no status: no run has begun since the node booted")
+        return Reading(None, "no run has begun since the node booted")
     try:
         document = json.loads(text)
     except ValueError as cause:
@@ -201,8 +208,8 @@ def _known(made: type, document: Mapping[str, Any]) -> dict[str, Any]:
         if field.name not in document:
             continue
         value = document[field.name]
-        for declared, accepted in (("str", str), ("int", int), ("bool", bool)):
-            if field.type == declared and not isinstance(value, accepted):
-                raise TypeError(f"{field.name} is {value!r}")
+        accepted = _ACCEPTED.get(str(field.type))
+        if accepted is not None and not isinstance(value, accepted):
+            raise TypeError(f"{field.name} is {value!r}")
         found[field.name] = value
     return found
