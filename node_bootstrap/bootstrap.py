@@ -157,7 +157,13 @@ class Bootstrap:
             files=self._host.files,
             records=self._host.records,
         )
-        found = discovery.wait(self._request.config, self._group, sources, deadline)
+        found = discovery.wait(
+            self._request.config,
+            self._group,
+            sources,
+            deadline,
+            self._say_what_is_missing if remember else None,
+        )
         self._found = found
         if remember:
             self._host.records.remember_devices(found.seen)
@@ -177,8 +183,24 @@ class Bootstrap:
         self._left_out.update(dict.fromkeys(sorted(named), error))
 
     def _step(self, step: str, *, write: bool = True) -> None:
-        self._status = dataclasses.replace(self._status, step=step)
+        """Have the status say how far the run is, and what it has found until then."""
+        self._status = dataclasses.replace(
+            self._status,
+            step=step,
+            instance=self._found.instance.instance_id if self._found else "",
+            interfaces=self._interfaces("found") if self._found else (),
+            warnings=(),
+        )
         if write:
+            status_file.write(self._status, self._host.files)
+
+    def _say_what_is_missing(self, found: Discovery) -> None:
+        """Have the status say what the run waits for, for whoever asks before its time is up."""
+        self._found = found
+        waits_for = tuple(f"waits for {name}: {why.seen}" for name, why in found.absent.items())
+        if waits_for != self._status.warnings:
+            self._step("discover", write=False)
+            self._status = dataclasses.replace(self._status, warnings=waits_for)
             status_file.write(self._status, self._host.files)
 
     def _end(

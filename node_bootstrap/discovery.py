@@ -18,7 +18,7 @@ from node_bootstrap import pci
 from node_bootstrap.records import DeviceRecord, is_believed, plug
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
     from domain.node.config import NodeConfig, NodeGroup, NodeInterface
     from domain.node.model import Eni, Instance, Link
@@ -139,13 +139,20 @@ def require(discovery: Discovery, left_out: Collection[str] = ()) -> None:
     )
 
 
-def wait(config: NodeConfig, group: NodeGroup, sources: Sources, deadline: Deadline) -> Discovery:
+def wait(
+    config: NodeConfig,
+    group: NodeGroup,
+    sources: Sources,
+    deadline: Deadline,
+    tell: Callable[[Discovery], None] | None = None,
+) -> Discovery:
     """Return what is there of what was promised: all of it, or what is there when the time is up.
 
     A link's coming and going ends each wait, and links are looked at anew. The metadata service is asked again after
     pauses that double, and soon when a link comes that it has not told of.
 
-    Takes and raises what `discover` does, but for InterfaceMissing.
+    Takes and raises what `discover` does, but for InterfaceMissing. `tell` is called with what is there after each look
+    that found something missing.
     """
     noticed: set[str] = set()
     pause_s = FIRST_PAUSE_S
@@ -158,6 +165,8 @@ def wait(config: NodeConfig, group: NodeGroup, sources: Sources, deadline: Deadl
                 discovery = _joined(config, group, sources, observation, links)
                 if not discovery.absent or deadline.is_over():
                     return replace(discovery, waited_s=deadline.passed_s())
+                if tell is not None:
+                    tell(discovery)
             unheard_of = _unheard_of(observation, links) - noticed
             if unheard_of:
                 noticed |= unheard_of

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from contextlib import suppress
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from ipaddress import IPv4Address, IPv4Network
 from typing import TYPE_CHECKING
@@ -14,6 +15,7 @@ from domain.node import layout
 from domain.node.config import Driver, HugePages, NodeConfig, NodeGroup, NodeInterface, OnFailure
 from domain.node.model import Eni, Instance, Link, LinkAddress, Route, RoutingRule
 from domain.node.status import Run, State, Status
+from node_bootstrap import status as status_file
 from node_bootstrap.bootstrap import Bootstrap, Request
 from node_bootstrap.host import Host
 from node_bootstrap.imds import Observation
@@ -99,7 +101,7 @@ class Programs(fakes.HostPrograms):
         environ: Mapping[str, str] | None = None,
         with_stderr: bool = False,
     ) -> str:
-        if argv[0] in ("networkctl", "systemctl"):
+        if argv[0] in ("networkctl", "systemctl", "udevadm"):
             self.started += 1
             self.commands.append(tuple(argv))
             return ""
@@ -168,8 +170,13 @@ def run(
 def _bootstrap(
     files: fakes.Host, group: NodeGroup, started_by: Run = Run.BOOT, unbind: str | None = None
 ) -> Bootstrap:
+    config = NodeConfig("MultusEni-lab", "lab", None, (group,))
+    return Bootstrap(Request(config, group, started_by, unbind), _host(files))
+
+
+def _host(files: fakes.Host) -> Host:
     programs = Programs(files)
-    there = Host(
+    return Host(
         files=files,
         programs=programs,
         kernel=Kernel(files),
@@ -179,8 +186,6 @@ def _bootstrap(
         records=Records(files),
         now=lambda: NOW,
     )
-    config = NodeConfig("MultusEni-lab", "lab", None, (group,))
-    return Bootstrap(Request(config, group, started_by, unbind), there)
 
 
 def drivers(files: fakes.Host) -> tuple[str | None, str | None]:
@@ -279,3 +284,38 @@ def test_a_run_that_is_killed_anywhere_is_finished_by_the_next(
     assert (ended.state, ended.error) == (State.READY, None)
     assert drivers(files) == ("uio_pci_generic", "uio_pci_generic")
     assert run(files).changes == ()
+
+
+@dataclass
+class Latecomer:
+    """The metadata service and the kernel's events of a node whose second interface comes while the run waits."""
+
+    files: fakes.Host
+    told: list[Status | None] = field(default_factory=list)
+    """What the status file said whenever the run waited."""
+
+    def instance(self, deadline: Deadline) -> Observation:
+        macs = [PRIMARY[1], FIRST[1], *([SECOND[1]] if self.told else [])]
+        return Metadata(macs).instance(deadline)
+
+    def wait(self, timeout_s: float) -> bool:
+        self.told.append(status_file.read(self.files).status)
+        return timeout_s > 0
+
+
+def test_whoever_asks_while_a_run_waits_is_told_what_for(files: CountedHost) -> None:
+    late = Latecomer(files)
+    host = dataclasses.replace(_host(files), metadata=late, events=late)
+    group = dataclasses.replace(GROUP, deadline_s=60)
+    config = NodeConfig("MultusEni-lab", "lab", None, (group,))
+    ended = Bootstrap(Request(config, group, Run.BOOT), host).run()
+    told = late.told[0]
+    assert told is not None
+    assert (told.state, told.step, told.instance) == (State.WAITING, "discover", "i-1")
+    assert [(each.name, each.state) for each in told.interfaces] == [
+        ("net1", "found"),
+        ("net2", "missing"),
+    ]
+    (waits_for,) = told.warnings
+    assert waits_for.startswith("waits for net2: not attached (network card 0, device index 2)")
+    assert (ended.state, ended.warnings) == (State.READY, ())
