@@ -53,8 +53,9 @@ def bind(change: Bind, files: Files) -> None:
     """Give a device the driver that the change names.
 
     States it can find, of a run that was killed between any two of its writes: the override is set and the old driver has
-    the device; the override is set and none has it; the new driver has it and the override is still set. Each write is made
-    where its effect is missing, so all end the same. Neither `drivers_probe` nor modprobe tells of a failure: what counts is
+    the device; the override is set and none has it. Each write is made where its effect is missing, so both end the same.
+    Killed before the last write, the new driver has the device and the override names it: no later run has to do with that
+    device, and giving it back begins with clearing the override. Neither `drivers_probe` nor modprobe tells of a failure: what counts is
     the device's driver link.
 
     The override is cleared at the end, as DPDK's dpdk-devbind.py does: a bound device is not probed again, and one that is

@@ -1,0 +1,80 @@
+"""Huge pages, modules and drivers under the system Python of Amazon Linux 2023 (3.9), on the fake host."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.domain.test_python39 import python39
+
+REPOSITORY = Path(__file__).parents[2]
+
+SMOKE = r"""
+import sys
+assert sys.version_info[:2] == (3, 9), sys.version
+sys.path.insert(0, sys.argv[1])
+from pathlib import Path
+from domain.node import binding as decided, huge_pages as pages
+from domain.node.change import AllowUnsafeNoiommu, LoadModule
+from domain.node.config import Driver, HugePages
+from domain.node.errors import DeviceError
+from node_bootstrap import binding, huge_pages, pci
+from node_bootstrap.modules import Modules
+from tests.fakes import nodes
+from tests.fakes.host import RELEASE, Host, HostPrograms, Memory
+
+address = "0000:00:06.0"
+host = Host(Path(sys.argv[2]))
+host.add_nic(address, "06:00:00:00:00:01")
+host.add_numa_node(0, Memory(4194304), (2048, 1048576))
+modules = Modules(host, HostPrograms(host), RELEASE)
+
+class Kernel:
+    def links(self):
+        return ()
+    def routes(self):
+        return ()
+
+def plan(consent):
+    group = nodes.group(nodes.interface(driver=Driver.VFIO_PCI), allow_unsafe_noiommu=consent)
+    found = pci.observe(host, [address])
+    links = found[address].link_names
+    device = nodes.device(link=links[0] if links else None)
+    guards = binding.observe_guards(host, Kernel(), "06:00:00:00:00:00", found.values())
+    return decided.plan(group, {"n3": device}, found, modules.observe(), guards)
+
+try:
+    plan(False)
+except DeviceError as refused:
+    assert refused.code == "iommu-missing", refused.line()
+for change in plan(True).changes:
+    if isinstance(change, LoadModule):
+        modules.load(change)
+    elif isinstance(change, AllowUnsafeNoiommu):
+        modules.allow_unsafe_noiommu()
+    else:
+        binding.bind(change, host)
+again = plan(True)
+assert again.changes == () and "vfio-pci is the kernel's own" in again.warnings[0], again
+wanted = [HugePages(2048, 8)]
+for change in pages.plan(wanted, *huge_pages.observe(host)):
+    huge_pages.carry_out(change, host)
+assert pages.plan(wanted, *huge_pages.observe(host)) == ()
+assert pci.maps_write_combined(host, address) is None
+print("ok", host.driver(address))
+"""
+
+
+@pytest.mark.subprocesses("python3.9")
+def test_drivers_and_huge_pages_work_under_python_3_9(tmp_path: Path) -> None:
+    done = subprocess.run(  # noqa: S603 - a fixed program and arguments of this repository
+        [python39(), "-W", "error", "-I", "-S", "-B", "-c", SMOKE, REPOSITORY, tmp_path],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, done.stderr, done.stdout) == (0, "", "ok vfio-pci\n")
