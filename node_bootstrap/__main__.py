@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from domain.node import config, layout, status
-from domain.node.errors import ConfigurationMissing, NodeError, NotPermitted
+from domain.node.errors import ConfigurationMissing, InterfaceMissing, NodeError, NotPermitted
 from node_bootstrap import archive, install, lock
 from node_bootstrap import status as status_file
 from node_bootstrap.bootstrap import Bootstrap, Request
@@ -148,12 +148,14 @@ def _converge(request: Request, host: Host) -> int:
 def _status(given: argparse.Namespace) -> int:
     files = Files()
     reading = status_file.read(files)
+    live = status_file.observe(reading.status, files) if reading.status else {}
     if given.json:
         _say([status.to_json(reading.status) if reading.status else "null"])
     else:
-        live = status_file.observe(reading.status, files) if reading.status else {}
         _say([status_file.report(reading, live, datetime.now(timezone.utc))])
-    return status.exit_code(reading)
+    # A device that is gone is no pod's: the node was ready and is not.
+    gone = any(not now.present for now in live.values())
+    return status.exit_code(reading) or (InterfaceMissing.exit_code if gone else 0)
 
 
 def _configuration(path: str | None) -> NodeConfig:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 """udev and systemd start programs with less."""
+_BY_HAND = "Run `{}` by hand, or see journalctl -b for why."
 
 
 class Programs:
@@ -51,13 +52,16 @@ class Programs:
             ) from cause
         except subprocess.TimeoutExpired as cause:
             raise ToolFailed(
-                f"{argv[0]} did not end within {timeout_s:g} s", value=command
+                f"{argv[0]} did not end within {timeout_s:g} s",
+                value=command,
+                remedy=_BY_HAND.format(command),
             ) from cause
         said = done.stderr.decode(errors="replace").strip()
         if done.returncode:
             raise ToolFailed(
                 f"{argv[0]} ended with {done.returncode}",
                 value=f"{command}: {said}" if said else command,
+                remedy=_BY_HAND.format(command),
             )
         output = done.stdout + done.stderr if with_stderr else done.stdout
         return output.decode(errors="replace")
