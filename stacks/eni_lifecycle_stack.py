@@ -223,6 +223,11 @@ class EniLifecycleStack(Stack):
             facts={
                 "owner": config.owner,
                 "launch-hook": naming.launch_hook(config.owner),
+                **(
+                    {"ready-hook": naming.ready_hook(config.owner)}
+                    if settings.ready_timeouts_s
+                    else {}
+                ),
                 "terminate-hook": naming.terminate_hook(config.owner),
                 **_queue_facts({f"{k.lower()}-queue": q for k, q in queues.items()}),
                 **_queue_facts({f"{k.lower()}-dead-letters": q for k, q in dead_letters.items()}),

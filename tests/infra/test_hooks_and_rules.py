@@ -82,6 +82,7 @@ TERMINATE = ("EC2 Instance-terminate Lifecycle Action", Transition.TERMINATING)
             hook_event(*TERMINATE, f"{OWNER}-terminate"), ["Terminations"], id="our terminate hook"
         ),
         pytest.param(state_event("terminated"), ["Terminations"], id="instance terminated"),
+        pytest.param(hook_event(*LAUNCH, f"{OWNER}-ready"), [], id="the node's own hook"),
         pytest.param(hook_event(*LAUNCH, "Launch-LC-Hook"), [], id="another's launch hook"),
         pytest.param(hook_event(*TERMINATE, "drain"), [], id="another's terminate hook"),
         pytest.param(
@@ -120,7 +121,9 @@ def test_the_handlers_read_what_the_rules_let_through(event: dict[str, Any], kin
     assert isinstance(parse_event(event, hooks), kind)
 
 
-def test_each_adopted_group_has_both_hooks(fleet: Synthesized) -> None:
+def test_each_adopted_group_has_both_hooks_and_a_third_where_nodes_answer_one(
+    fleet: Synthesized,
+) -> None:
     hooks = sorted(
         (
             hook["AutoScalingGroupName"],
@@ -131,13 +134,15 @@ def test_each_adopted_group_has_both_hooks(fleet: Synthesized) -> None:
         )
         for hook in fleet.of_type("AWS::AutoScaling::LifecycleHook").values()
     )
+    launch = ("autoscaling:EC2_INSTANCE_LAUNCHING", f"{OWNER}-launch", "ABANDON", 600)
+    ready = ("autoscaling:EC2_INSTANCE_LAUNCHING", f"{OWNER}-ready", "ABANDON", 900)
+    terminate = ("autoscaling:EC2_INSTANCE_TERMINATING", f"{OWNER}-terminate", "CONTINUE", 600)
     assert hooks == [
-        (group, *rest)
-        for group in ("core-control-plane", "core-user-plane")
-        for rest in (
-            ("autoscaling:EC2_INSTANCE_LAUNCHING", f"{OWNER}-launch", "ABANDON", 600),
-            ("autoscaling:EC2_INSTANCE_TERMINATING", f"{OWNER}-terminate", "CONTINUE", 600),
-        )
+        ("core-control-plane", *launch),
+        ("core-control-plane", *terminate),
+        ("core-user-plane", *launch),
+        ("core-user-plane", *ready),
+        ("core-user-plane", *terminate),
     ]
 
 

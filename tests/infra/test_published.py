@@ -40,6 +40,7 @@ LEAVES = {
     "launch-rule-arn",
     "terminate-rule-arn",
     "terminated-rule-arn",
+    "ready-hook",
     "node-bootstrap",
     "node-bootstrap-sha256",
     "node-policy",
@@ -69,6 +70,7 @@ def test_names_that_others_rely_on_are_the_hooks(fleet: Synthesized) -> None:
     }
     assert hooks == {
         values[naming.parameter(OWNER, "launch-hook")],
+        values[naming.parameter(OWNER, "ready-hook")],
         values[naming.parameter(OWNER, "terminate-hook")],
     }
 
