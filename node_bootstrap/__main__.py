@@ -150,9 +150,10 @@ def _status(given: argparse.Namespace) -> int:
     reading = status_file.read(files)
     live = status_file.observe(reading.status, files) if reading.status else {}
     if given.json:
-        _say([status.to_json(reading.status) if reading.status else "null"])
+        _say([status.to_json(reading.status).rstrip("\n") if reading.status else "null"])
     else:
-        _say([status_file.report(reading, live, datetime.now(timezone.utc))])
+        now = datetime.now(timezone.utc)
+        _say([status_file.report(reading, live, now, lock.runner(files))])
     # A device that is gone is no pod's: the node was ready and is not.
     gone = any(not now.present for now in live.values())
     return status.exit_code(reading) or (InterfaceMissing.exit_code if gone else 0)

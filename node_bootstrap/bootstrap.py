@@ -218,7 +218,7 @@ class Bootstrap:
             state=_state(self._group, error, concluded, degraded=bool(self._left_out)),
             step=self._status.step if error else "done",
             ended_at=status.timestamp(self._host.now()),
-            consequence=concluded.reason,
+            consequence=_consequence(error, concluded, degraded=bool(self._left_out)),
             instance=found.instance.instance_id if found else "",
             interfaces=self._interfaces(_left_as(error, concluded)),
             error=status.failure(first) if first else None,
@@ -269,6 +269,15 @@ def _kept_with_kernel(request: Request, records: Records) -> frozenset[str]:
         return records.unbound() | {request.unbind}
     kept = records.unbound() if request.started_by is status.Run.HOTPLUG else frozenset()
     return kept & {one.name for one in request.group.interfaces}
+
+
+def _consequence(error: NodeError | None, concluded: Concluded, *, degraded: bool) -> str:
+    """Return what the run's end means, for a person."""
+    if error is None and concluded.error is not None:
+        return "kubelet may start; only what follows a run has failed"
+    if concluded.kubelet_may_start and degraded:
+        return "kubelet may start: the node group says continue"
+    return concluded.reason
 
 
 def _left_as(error: NodeError | None, concluded: Concluded) -> str:

@@ -22,6 +22,7 @@ WAIT_S: Mapping[Run, float] = {Run.BOOT: 3600, Run.HOTPLUG: 3600, Run.MANUAL: 0}
 """How long each waits for the run before it. Nobody starts the first two a second time, so they wait as long as a run can
 take (the longest deadline that a configuration may set). A person is told at once."""
 
+_LOCKS = "/proc/locks"
 _LONGEST_WAIT_MS = 1000
 """The process that the lock's file names is not the holder in the moment between its taking the lock and writing its id."""
 
@@ -55,6 +56,24 @@ def held(files: Files, started_by: Run, *, timeout_s: float | None = None) -> It
         yield
     finally:
         os.close(descriptor)
+
+
+def runner(files: Files) -> int | None:
+    """Return the process of the run that is under way; None when there is none.
+
+    Takes no lock, which a run that begins at this moment would find taken, and needs no rights.
+    """
+    try:
+        found = files.at(layout.LOCK).stat()
+    except OSError:
+        return None
+    file = f"{os.major(found.st_dev):02x}:{os.minor(found.st_dev):02x}:{found.st_ino}"
+    # "1: FLOCK  ADVISORY  WRITE 1234 fe:00:5678 0 EOF"; a process that waits has "->" after the number (proc_locks(5)).
+    for line in (files.text(_LOCKS) or "").splitlines():
+        words = line.split()
+        if words[1:2] == ["FLOCK"] and words[5] == file:
+            return int(words[4])
+    return None
 
 
 def _taken(descriptor: int) -> bool:

@@ -24,13 +24,13 @@ _PCI_DEVICES = "/sys/bus/pci/devices"
 _LINKS = "/sys/class/net"
 _NEXT = {
     State.DEGRADED: "Mend it, then `multus-node run`. The labels of a node that has joined stay as they are.",
-    State.WAITING: "A run is under way, or was killed: the next one takes up from here.",
     State.FAILED: "Mend it, then `multus-node run`.",
     State.HELD: "Mend it, then `multus-node run`: kubelet starts when that succeeds.",
 }
 """What a person does next; nothing when the node is ready, or goes."""
 _DPDK = frozenset(each.value for each in Driver if each.is_dpdk)
-_COLUMNS = ("INTERFACE", "STATE", "LINK", "DRIVER", "PCI", "MAC", "ENI", "ADDRESSES")
+_COLUMNS = ("INTERFACE", "STATE", "LINK", "DRIVER", "PCI", "MAC", "ENI", "ENI ADDRESSES")
+_IN_POD = "(in a pod)"
 
 
 @dataclass(frozen=True)
@@ -74,34 +74,33 @@ def observe(status: Status, files: Files) -> dict[str, Live]:
     }
 
 
-def report(reading: Reading, live: Mapping[str, Live], now: datetime) -> str:
+def report(
+    reading: Reading, live: Mapping[str, Live], now: datetime, runner: int | None = None
+) -> str:
     """Return the status as plain text: what a person must know first comes first.
 
     Args:
         reading: the status file.
         live: what the interfaces are now; one that is left out is not compared.
         now: the time of day, with a time zone.
+        runner: the process of the run that is under way.
     """
     status = reading.status
     if status is None:
-        return "\n".join(
-            [
-                f"NOT READY  {reading.problem}",
-                "",
-                "Look at `systemctl status multus-node` and `journalctl -u multus-node`.",
-                "",
-            ]
+        return (
+            f"NOT READY  {reading.problem}\n\n"
+            "`multus-node run` starts a run; `journalctl -u multus-node` tells of the boot's own."
         )
     differences = _differences(status, live)
     sections = [
         _headline(status, now, as_left=not differences),
-        _failure(status),
-        _table(status.interfaces),
-        _listed("Not as the run left it", differences),
+        _under_way(runner) if status.state is State.WAITING else _failure(status),
+        _table(status.interfaces, live),
+        _listed("Not as the run left it (`multus-node run` mends what it can)", differences),
         _listed("Warnings", [*status.warnings, *_doubts(reading, live)]),
         _changed(status),
     ]
-    return "\n\n".join(section for section in sections if section) + "\n"
+    return "\n\n".join(section for section in sections if section)
 
 
 def _live(address: str, files: Files) -> Live:
@@ -150,6 +149,12 @@ def _ago(moment: str | None, now: datetime) -> str:
     return f"{written} (now)"
 
 
+def _under_way(runner: int | None) -> str:
+    if runner is None:
+        return "The run was killed: nobody is at it. `multus-node run` takes up from there."
+    return f"Process {runner} is at it."
+
+
 def _failure(status: Status) -> str:
     if status.state is State.READY:
         return ""
@@ -191,21 +196,21 @@ def _filled(indent: str, text: str) -> list[str]:
     )
 
 
-def _table(interfaces: Sequence[Interface]) -> str:
+def _table(interfaces: Sequence[Interface], live: Mapping[str, Live]) -> str:
     if not interfaces:
         return ""
-    rows = [_COLUMNS, *(_row(interface) for interface in interfaces)]
+    rows = [_COLUMNS, *(_row(interface, live.get(interface.name)) for interface in interfaces)]
     widths = [max(len(row[column]) for row in rows) for column in range(len(_COLUMNS))]
     return "\n".join(
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() for row in rows
     )
 
 
-def _row(interface: Interface) -> tuple[str, ...]:
+def _row(interface: Interface, now: Live | None) -> tuple[str, ...]:
     cells = (
         interface.name,
         interface.state,
-        interface.link,
+        _IN_POD if now is not None and _is_in_pod(interface, now) else interface.link,
         interface.driver,
         interface.pci,
         interface.mac,
@@ -230,15 +235,24 @@ def _difference(interface: Interface, now: Live) -> Iterator[str]:
         return
     if now.driver != interface.driver:
         yield f"driver {now.driver or 'none'} in place of {interface.driver or 'none'}"
+    if _is_in_pod(interface, now):
+        return
     if interface.link and not now.links:
-        if interface.pod_network == PodNetwork.HOST_DEVICE.value:
-            # A pod has it: what it is for.
-            return
         yield f"no link {interface.link} here: another network namespace has it, or the driver let it go"
     elif interface.link and interface.link not in now.links:
         yield f"the link is called {now.links[0]} in place of {interface.link}"
     elif interface.link and now.operstate == "down":
         yield f"the link {interface.link} is down"
+
+
+def _is_in_pod(interface: Interface, now: Live) -> bool:
+    """Return whether a pod has the link, which is what a host-device network is for: the driver stays, the link goes."""
+    return (
+        interface.pod_network == PodNetwork.HOST_DEVICE.value
+        and not now.links
+        and now.driver == interface.driver
+        and now.driver not in {"", *_DPDK}
+    )
 
 
 def _doubts(reading: Reading, live: Mapping[str, Live]) -> Iterator[str]:

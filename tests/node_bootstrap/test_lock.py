@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import threading
@@ -12,10 +13,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from domain.node import layout
+from domain.node.change import WriteFile
 from domain.node.errors import RunUnderWay
 from domain.node.status import Run
 from node_bootstrap.files import Files
-from node_bootstrap.lock import held
+from node_bootstrap.lock import held, runner
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -101,3 +103,25 @@ def test_a_lock_file_without_a_holders_name_is_still_a_lock(tmp_path: Path) -> N
         with pytest.raises(RunUnderWay) as refused, held(files, Run.HOTPLUG, timeout_s=0.05):
             pytest.fail("two runs at once")
         assert refused.value.value == ""
+
+
+def locks(inode: str) -> str:
+    """Return what /proc/locks shows while a process holds a file's lock and another waits for it."""
+    return (
+        f"1: POSIX  ADVISORY  WRITE 11 {inode} 0 EOF\n"
+        "2: FLOCK  ADVISORY  WRITE 12 fd:00:1 0 EOF\n"
+        f"3: FLOCK  ADVISORY  WRITE 13 {inode} 0 EOF\n"
+        f"3: -> FLOCK  ADVISORY  WRITE 14 {inode} 0 EOF\n"
+    )
+
+
+def test_whoever_looks_sees_which_process_is_at_it_without_taking_the_lock(tmp_path: Path) -> None:
+    files = Files(tmp_path)
+    assert runner(files) is None
+    with held(files, Run.BOOT):
+        found = files.at(layout.LOCK).stat()
+    inode = f"{os.major(found.st_dev):02x}:{os.minor(found.st_dev):02x}:{found.st_ino}"
+    files.carry_out(WriteFile("/proc/locks", locks(inode)))
+    assert runner(files) == 13
+    files.carry_out(WriteFile("/proc/locks", locks("00:17:9")))
+    assert runner(files) is None

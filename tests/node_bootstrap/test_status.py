@@ -97,7 +97,7 @@ CASES: dict[str, tuple[Reading, dict[str, Live]]] = {
             dataclasses.replace(
                 READY,
                 state=State.DEGRADED,
-                consequence="not ready, and the group says continue",
+                consequence="kubelet may start: the node group says continue",
                 interfaces=(N3, Interface("n6", "missing")),
                 error=MISSING,
             )
@@ -105,8 +105,31 @@ CASES: dict[str, tuple[Reading, dict[str, Live]]] = {
         {"n3": AS_LEFT["n3"]},
     ),
     "waiting": (
-        Reading(Status(State.WAITING, "discover", Run.HOTPLUG, "2026-11-24T03:02:12Z")),
+        Reading(
+            Status(
+                State.WAITING,
+                "discover",
+                Run.HOTPLUG,
+                "2026-11-24T03:02:12Z",
+                instance="i-0a1b2c3d4e5f60718",
+                node_group="user-plane",
+                interfaces=(dataclasses.replace(N3, state="found"), Interface("n6", "missing")),
+                warnings=("waits for n6: not attached (network card 0, device index 2)",),
+            )
+        ),
+        {"n3": AS_LEFT["n3"]},
+    ),
+    "killed": (
+        Reading(Status(State.WAITING, "apply", Run.BOOT, "2026-11-24T03:02:12Z")),
         {},
+    ),
+    "ready-in-a-pod": (
+        Reading(
+            dataclasses.replace(
+                READY, interfaces=(dataclasses.replace(N3, pod_network="host-device"), N6)
+            )
+        ),
+        {"n3": Live(True, "ena", ()), "n6": AS_LEFT["n6"]},
     ),
     "failed": (
         Reading(
@@ -143,10 +166,17 @@ CASES: dict[str, tuple[Reading, dict[str, Live]]] = {
 }  # fmt: skip
 
 
+RUNNERS = {"waiting": 1234}
+
+
 @pytest.mark.parametrize("name", CASES)
 def test_the_report_is_the_golden_one(name: str) -> None:
     reading, live = CASES[name]
-    assert status_file.report(reading, live, NOW) == (GOLDEN / f"{name}.txt").read_text()
+    runner = RUNNERS.get(name)
+    assert (
+        f"{status_file.report(reading, live, NOW, runner)}\n"
+        == (GOLDEN / f"{name}.txt").read_text()
+    )
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -179,7 +209,7 @@ def test_no_line_of_the_report_ends_in_blanks_and_only_the_table_is_wide() -> No
 def test_what_changed_since_the_run_is_told(interface: Interface, live: Live, told: str) -> None:
     status = dataclasses.replace(READY, interfaces=(interface,))
     report = status_file.report(Reading(status), {interface.name: live}, NOW)
-    assert "Not as the run left it:" in report
+    assert "Not as the run left it" in report
     assert told in " ".join(report.split())
 
 
