@@ -7,8 +7,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from domain.node import status
 from domain.node.config import NodeConfig, NodeGroup, to_json
 from node_bootstrap import __main__ as command
+from node_bootstrap import status as status_file
+from node_bootstrap.files import Files
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -85,3 +88,23 @@ def test_the_help_names_every_verb_and_every_exit_code() -> None:
     text = " ".join(command.parser().format_help().split())
     assert all(verb in text for verb in ("install", "run", "status", "unbind"))
     assert all(f"{code} " in text for code in range(11) if code != 1)
+
+
+@pytest.mark.parametrize(
+    ("present", "options", "code"),
+    [(True, [], 0), (False, [], 4), (False, ["--json"], 4)],
+    ids=["there", "gone", "gone, as JSON"],
+)
+def test_a_node_that_was_ready_is_not_when_a_device_is_gone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, present: bool, options: list[str], code: int
+) -> None:
+    files = Files(tmp_path)
+    interface = status.Interface("n3", "ready", pci="0000:00:06.0", link="mul0", driver="ena")
+    left = status.Status(
+        status.State.READY, "done", status.Run.BOOT, "2026-11-24T01:00:00Z", interfaces=(interface,)
+    )
+    status_file.write(left, files)
+    if present:
+        files.at("/sys/bus/pci/devices/0000:00:06.0").mkdir(parents=True)
+    monkeypatch.setattr(command, "Files", lambda: files)
+    assert command.main(["status", *options]) == code
