@@ -9,10 +9,15 @@ from domain.node.change import RemoveFile, WriteFile
 
 
 class Files:
-    """Files by their absolute path on the host. A test gives another root."""
+    """Files by their absolute path on the host. A test gives another root.
+
+    What looks does not go by pathlib, which takes three to five times as long: a run reads some hundred files of sysfs
+    between the last interface's coming and the first change.
+    """
 
     def __init__(self, root: Path = Path("/")) -> None:
         self._root = root
+        self._prefix = str(root).rstrip("/")
 
     def at(self, path: str) -> Path:
         """Return where a path of the host really is."""
@@ -25,23 +30,27 @@ class Files:
             OSError: it is there and cannot be read.
         """
         try:
-            return self.at(path).read_text(encoding="utf-8", errors="surrogateescape")
+            with open(  # noqa: PTH123 - see the class
+                self._prefix + path, encoding="utf-8", errors="surrogateescape"
+            ) as file:
+                return file.read()
         except (FileNotFoundError, NotADirectoryError):
             return None
 
     def names(self, path: str) -> tuple[str, ...]:
         """Return the sorted names in a directory; none if there is no such directory."""
         try:
-            return tuple(sorted(entry.name for entry in self.at(path).iterdir()))
+            return tuple(sorted(os.listdir(self._prefix + path)))  # noqa: PTH208 - see the class
         except (FileNotFoundError, NotADirectoryError):
             return ()
 
     def target(self, path: str) -> str | None:
         """Return the last part of what a symbolic link points to (how sysfs tells a driver); None if there is none."""
         try:
-            return self.at(path).readlink().name
-        except (OSError, AttributeError):
+            target = os.readlink(self._prefix + path)  # noqa: PTH115 - see the class
+        except OSError:
             return None
+        return target.rpartition("/")[2]
 
     def set(self, path: str, value: str) -> None:
         """Write a kernel attribute: one write, because each is one command to the kernel.

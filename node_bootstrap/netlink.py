@@ -408,7 +408,7 @@ def _network(address: bytes | None, length: int, family: int) -> IPv4Network | I
     """Return a prefix; the kernel leaves the address of a prefix of length 0 out."""
     if address is None:
         address = bytes(4 if family == socket.AF_INET else 16)
-    return ip_network(f"{ip_address(address)}/{length}")
+    return ip_network((address, length))
 
 
 def _integer(raw: bytes | None, otherwise: int = 0) -> int:

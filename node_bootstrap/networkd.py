@@ -24,8 +24,8 @@ UDEVADM_TIMEOUT_S = 60.0
 """udevadm waits until udev has taken the word, by its default for a minute (udevadm(8))."""
 
 
-class Kernel(Protocol):
-    """What is asked of the kernel: `node_bootstrap.netlink.Netlink`."""
+class Look(Protocol):
+    """What tells of the kernel's network configuration: `node_bootstrap.netlink.Netlink`."""
 
     def links(self) -> tuple[Link, ...]:
         """Return every link."""
@@ -39,6 +39,10 @@ class Kernel(Protocol):
     def rules(self) -> tuple[RoutingRule, ...]:
         """Return every rule."""
 
+
+class Kernel(Look, Protocol):
+    """What is asked of the kernel: `node_bootstrap.netlink.Netlink`."""
+
     def rename(self, index: int, name: str) -> None:
         """Give a link another name."""
 
@@ -50,7 +54,7 @@ class Changes(Protocol):
         """Wait for a change and return whether there was one."""
 
 
-def observe(files: Files, kernel: Kernel, devices: Mapping[str, Device]) -> links.Observed:
+def observe(files: Files, kernel: Look, devices: Mapping[str, Device]) -> links.Observed:
     """Return what `domain.node.links.plan` needs to know of the host."""
     paths = [
         f"{layout.NETWORKD}/{name}"
@@ -65,7 +69,7 @@ def observe(files: Files, kernel: Kernel, devices: Mapping[str, Device]) -> link
     )
 
 
-def observe_network(kernel: Kernel) -> links.Network:
+def observe_network(kernel: Look) -> links.Network:
     """Return what the kernel has of links, addresses, routes and rules."""
     return links.Network(kernel.links(), kernel.addresses(), kernel.routes(), kernel.rules())
 
@@ -135,15 +139,21 @@ def configure(
 
 
 def await_state(
-    expected: Iterable[ExpectedLink], kernel: Kernel, events: Changes, deadline: Deadline
+    expected: Iterable[ExpectedLink], kernel: Look, events: Changes, deadline: Deadline
 ) -> None:
     """Wait until links are what they must be; every change in the kernel is a look.
+
+    While one has no carrier a look is at the links alone: systemd-networkd gives a link its addresses after that, and a
+    dump of all routes at every change would take the time from it.
 
     Raises:
         LinkNotConfigured: they were not when the deadline was over.
     """
     pending = list(expected)
     while pending:
+        if not (_have_carrier(pending, kernel.links()) or deadline.is_over()):
+            events.wait(deadline.left_s())
+            continue
         network = observe_network(kernel)
         missing = {link.name: links.differences(link, network) for link in pending}
         # All are looked at again: what configures one link can take from another.
@@ -159,3 +169,9 @@ def await_state(
                 "and journalctl -u systemd-networkd.",
             )
         events.wait(deadline.left_s())
+
+
+def _have_carrier(expected: Iterable[ExpectedLink], found: Iterable[Link]) -> bool:
+    """Return whether all that are expected are there and have their carrier."""
+    ready = {link.name for link in found if link.carrier}
+    return all(link.name in ready for link in expected)

@@ -11,9 +11,30 @@ from node_bootstrap import plugins as installed_plugins
 
 if TYPE_CHECKING:
     from domain.node.config import NodeGroup
+    from domain.node.model import Link, LinkAddress, Route, RoutingRule
     from node_bootstrap.discovery import Discovery
     from node_bootstrap.files import Files
     from node_bootstrap.host import Host
+    from node_bootstrap.networkd import Look
+
+
+class _OneLook:
+    """The kernel's network configuration, dumped once for all who look."""
+
+    def __init__(self, kernel: Look) -> None:
+        self._network = networkd.observe_network(kernel)
+
+    def links(self) -> tuple[Link, ...]:
+        return self._network.links
+
+    def addresses(self) -> tuple[LinkAddress, ...]:
+        return self._network.addresses
+
+    def routes(self) -> tuple[Route, ...]:
+        return self._network.routes
+
+    def rules(self) -> tuple[RoutingRule, ...]:
+        return self._network.rules
 
 
 def observe(group: NodeGroup, discovery: Discovery, host: Host) -> Observed:
@@ -25,10 +46,11 @@ def observe(group: NodeGroup, discovery: Discovery, host: Host) -> Observed:
     addresses = [device.pci_address for device in discovery.devices.values()]
     pci_devices = pci.observe(host.files, addresses)
     pools, memory = huge_pages.observe(host.files)
+    kernel = _OneLook(host.kernel)
     return Observed(
         instance=discovery.instance,
         devices=discovery.devices,
-        links=networkd.observe(host.files, host.kernel, discovery.devices),
+        links=networkd.observe(host.files, kernel, discovery.devices),
         pci_devices=pci_devices,
         recorded_drivers={
             record.pci_address: record.driver
@@ -37,7 +59,7 @@ def observe(group: NodeGroup, discovery: Discovery, host: Host) -> Observed:
         },
         drivers=host.modules.observe(),
         guards=binding.observe_guards(
-            host.files, host.kernel, discovery.instance.primary_mac, pci_devices.values()
+            host.files, kernel, discovery.instance.primary_mac, pci_devices.values()
         ),
         pools=pools,
         memory=memory,

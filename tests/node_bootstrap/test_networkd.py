@@ -166,6 +166,30 @@ def test_a_state_that_does_not_last_is_not_the_end() -> None:
     assert "mul0" not in missing.value.value
 
 
+def test_only_links_are_looked_at_until_each_has_its_carrier() -> None:
+    host, change = _host()
+    host.carry_out(change)
+    (index,) = host.links
+    ready = host.links[index]
+    asked: list[bool] = []
+
+    class _Watched(_Kernel):
+        def routes(self) -> tuple[Route, ...]:
+            asked.append(host.links[index].carrier)
+            return super().routes()
+
+    def nothing(_: LinkHost) -> None: ...
+
+    def carrier_comes(changed: LinkHost) -> None:
+        changed.links[index] = ready
+
+    host.links[index] = replace(ready, carrier=False)
+    told = _Networkd(host, nothing, nothing, carrier_comes)
+    networkd.await_state(EXPECTED, _Watched(host), told, Deadline(5, lambda: told.now_s))
+    assert asked == [True]
+    assert links.differences(EXPECTED[0], networkd.observe_network(_Kernel(host))) == ()
+
+
 def test_a_systemd_networkd_that_does_not_run_is_told() -> None:
     host, change = _host()
     told = _Networkd(host)
