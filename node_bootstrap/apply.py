@@ -17,16 +17,18 @@ from domain.node.change import (
     SetSysctl,
     WriteFile,
 )
+from domain.node.config import Driver
 from domain.node.errors import NodeError, ToolFailed
 from node_bootstrap import binding, huge_pages, networkd, sysctl
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from domain.node.change import Change
     from domain.node.routing import ExpectedLink
     from node_bootstrap.deadline import Deadline
     from node_bootstrap.host import Host
+    from node_bootstrap.programs import Programs
 
     Undo = Callable[[], None]
 
@@ -81,6 +83,7 @@ class Application:
                 undo = self._hands[type(change)](change)
             except (NodeError, OSError) as cause:
                 error = _as_node_error(change, cause)
+                error.interfaces = error.interfaces or self._concerned(change)
                 left = self._take_back()
                 if left:
                     error.value = "; ".join(filter(None, [error.value, *left]))
@@ -89,19 +92,40 @@ class Application:
                 self._undo.append((change, undo))
 
     def _take_back(self) -> list[str]:
-        """Undo the changes, the last one first, and return what could not be undone."""
-        left = []
-        for change, undo in reversed(self._undo):
-            try:
-                undo()
-            except (NodeError, OSError) as second:
-                left.append(f"not taken back: {change} ({second})")
-        if any(_concerns_networkd(change) for change, _ in self._undo):
-            try:
-                networkd.reload(self._host.programs)
-            except ToolFailed as second:
-                left.append(f"systemd-networkd was not told: {second}")
-        return left
+        """Undo the changes, the last one first, and return what could not be undone.
+
+        But for the files of systemd-networkd, which come before all else: udev names a link by what it finds when the link
+        comes, and that of a device that gets its network driver back is to have the name that it had.
+        """
+        done = list(reversed(self._undo))
+        files = [each for each in done if _concerns_networkd(each[0])]
+        rest = [each for each in done if not _concerns_networkd(each[0])]
+        if not files:
+            return _undone(rest)
+        return [
+            *_undone(files),
+            *self._told(networkd.reload_link_files),
+            *_undone(rest),
+            *self._told(networkd.reload),
+        ]
+
+    def _told(self, tell: Callable[[Programs], None]) -> list[str]:
+        try:
+            tell(self._host.programs)
+        except ToolFailed as second:
+            return [f"not told that its files are as before: {second}"]
+        return []
+
+    def _concerned(self, change: Change) -> tuple[str, ...]:
+        """Return the interfaces that cannot be had without what vfio or a module was to be told."""
+        if not isinstance(change, (LoadModule, AllowUnsafeNoiommu)):
+            return ()
+        driver = change.name if isinstance(change, LoadModule) else Driver.VFIO_PCI.value
+        return tuple(
+            each.interface
+            for each in self._changes
+            if isinstance(each, Bind) and each.driver == driver
+        )
 
     def _set_huge_pages(self, change: SetHugePages) -> Undo:
         huge_pages.carry_out(change, self._host.files)
@@ -115,11 +139,12 @@ class Application:
         self._host.modules.allow_unsafe_noiommu()
         return lambda: self._host.modules.allow_unsafe_noiommu(allowed=False)
 
-    def _bind(self, change: Bind) -> Undo:
+    def _bind(self, change: Bind) -> None:
         binding.bind(change, self._host.files)
+        # Before the wait for the link, which can be in vain.
+        self._undo.append((change, lambda: binding.bind(binding.reverse(change), self._host.files)))
         if change.driver == KERNEL:
             binding.await_link(change, self._host.kernel, self._host.events, self._deadline)
-        return lambda: binding.bind(binding.reverse(change), self._host.files)
 
     def _rename(self, change: RenameLink) -> Undo:
         networkd.rename(self._host.kernel, change)
@@ -149,6 +174,17 @@ class Application:
             deadline=self._deadline,
         )
         return None
+
+
+def _undone(done: Iterable[tuple[Change, Undo]]) -> list[str]:
+    """Undo changes in this order and return what could not be undone."""
+    left = []
+    for change, undo in done:
+        try:
+            undo()
+        except (NodeError, OSError) as second:
+            left.append(f"not taken back: {change} ({second})")
+    return left
 
 
 def _concerns_networkd(change: Change) -> bool:

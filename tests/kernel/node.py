@@ -76,6 +76,13 @@ class Node:
         """Install and run to the end."""
         return self.begin_install(*options).wait(timeout_s)
 
+    def try_out(self, *options: str, timeout_s: float = 90.0) -> Result:
+        """Run what was fetched, without installing it."""
+        return self.guest.run(
+            ["/usr/bin/python3", "-IS", ARCHIVE, "run", "--node-group", self.group.name, *options],
+            timeout_s,
+        )
+
     def command(self, *arguments: str, timeout_s: float = 90.0) -> Result:
         """Run the installed command."""
         return self.guest.run(["/usr/local/sbin/multus-node", *arguments], timeout_s)

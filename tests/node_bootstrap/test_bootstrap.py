@@ -319,3 +319,47 @@ def test_whoever_asks_while_a_run_waits_is_told_what_for(files: CountedHost) -> 
     (waits_for,) = told.warnings
     assert waits_for.startswith("waits for net2: not attached (network card 0, device index 2)")
     assert (ended.state, ended.warnings) == (State.READY, ())
+
+
+def test_a_run_that_fails_on_a_ready_node_says_that_kubelet_runs_on(files: CountedHost) -> None:
+    run(files)
+    more = dataclasses.replace(GROUP, huge_pages=(HugePages(1048576, 64),))
+    ended = run(files, more, Run.MANUAL)
+    assert (ended.state, ended.consequence) == (
+        State.FAILED,
+        "the node was ready before, and kubelet is left alone",
+    )
+    assert ended.error is not None
+    assert ended.error.code == "huge-pages-short"
+    assert [each.state for each in ended.interfaces] == ["as before", "as before"]
+    assert files.text(layout.READY) is not None
+
+
+@pytest.mark.parametrize(
+    ("on_failure", "left"),
+    [
+        pytest.param(OnFailure.HOLD, ["ready", "ready"], id="ready"),
+        pytest.param(OnFailure.CONTINUE, ["ready", "not prepared"], id="degraded"),
+    ],
+)
+def test_a_launch_hook_that_is_not_answered_is_no_fault_of_the_interfaces(
+    files: CountedHost, on_failure: OnFailure, left: list[str]
+) -> None:
+    if on_failure is OnFailure.CONTINUE:
+        files.refusals[f"/sys/bus/pci/devices/{SECOND[0]}/driver_override"] = 22
+    ended = run(files, dataclasses.replace(GROUP, ready_hook="ready", on_failure=on_failure))
+    assert ended.error is not None
+    assert (ended.state, ended.error.code) == (State.FAILED, "hook-unanswered")
+    assert ended.consequence == "kubelet may start; only what follows a run has failed"
+    assert [each.state for each in ended.interfaces] == left
+    assert files.text(layout.READY) is not None
+
+
+def test_what_fails_after_a_failed_run_is_a_warning_and_the_first_error_stays(
+    files: CountedHost,
+) -> None:
+    files.refusals[f"/sys/bus/pci/devices/{SECOND[0]}/driver_override"] = 22
+    ended = run(files, dataclasses.replace(GROUP, ready_hook="ready", on_failure=OnFailure.ABANDON))
+    assert ended.error is not None
+    assert (ended.state, ended.error.code) == (State.HELD, "bind-failed")
+    assert [each.partition(":")[0] for each in ended.warnings] == ["hook-unanswered"]
