@@ -87,6 +87,7 @@ def _ipvlan(interface: NodeInterface) -> dict[str, Any]:
             f"ipvlan needs a link, and {interface.name} has none under a DPDK driver",
             value=f"{interface.pod_network.value} with {interface.driver.value}",
             remedy="Use host-device for it, or the kernel driver.",
+            interfaces=(interface.name,),
         )
     return {
         "type": "ipvlan",

@@ -104,22 +104,26 @@ def _driver(
             f"the device of {interface.name} has no network driver that its pool could name",
             value=address,
             remedy=f"Bind {address} to its network driver (ena), or take resource_name from the interface.",
+            interfaces=(interface.name,),
         )
     return driver
 
 
 def _pool(prefix: str, name: str, members: list[tuple[NodeInterface, str, str]]) -> Pool:
+    concerned = tuple(interface.name for interface, _, _ in members)
     if not _RESOURCE_NAME.fullmatch(name):
         raise ConfigurationConflict(
             "the SR-IOV device plugin refuses this resource name",
             value=name,
             remedy="Use letters, digits, underscores and hyphens.",
+            interfaces=concerned,
         )
     if len({driver for _, _, driver in members}) > 1:
         raise ConfigurationConflict(
             f"the interfaces of the pool {prefix}/{name} do not have the same driver",
             value=", ".join(f"{interface.name}: {driver}" for interface, _, driver in members),
             remedy="Give each driver a resource_name of its own.",
+            interfaces=concerned,
         )
     addresses = tuple(sorted(address for _, address, _ in members))
     return Pool(prefix, name, members[0][2], addresses)

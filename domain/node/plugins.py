@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import TYPE_CHECKING
 
@@ -11,9 +11,9 @@ from domain.node.config import PodNetwork
 from domain.node.errors import PluginMissing, PluginTooOld
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
-    from domain.node.config import NodeGroup
+    from domain.node.config import NodeGroup, NodeInterface
 
 Version = tuple[int, int, int]
 
@@ -38,6 +38,8 @@ class Need:
     purpose: str
     vital: bool = True
     """Whether the network fails without it. Otherwise something is silently left out."""
+    interfaces: tuple[str, ...] = ()
+    """Names of the interfaces whose pods need it."""
 
 
 @dataclass(frozen=True)
@@ -78,26 +80,24 @@ def needs(group: NodeGroup) -> tuple[Need, ...]:
     accepts a device of a DPDK driver from 0.9.1 and runs IPAM for one from 1.1.0; `static` takes runtimeConfig.ips from
     0.8.3.
     """
-    found: list[Need] = []
+    found: dict[Need, list[str]] = {}
     for interface in group.interfaces:
-        if interface.pod_network is PodNetwork.HOST_DEVICE:
-            found.append(Need("host-device", _PCI_BUS_ID, "to find a device by pciBusID"))
-            if interface.driver.is_dpdk:
-                found.append(Need("host-device", _DPDK_DEVICES, "for a device of a DPDK driver"))
-                found.append(
-                    Need(
-                        "host-device",
-                        _DPDK_ADDRESSES,
-                        "for IPAM on a device of a DPDK driver",
-                        vital=False,
-                    )
-                )
-        elif interface.pod_network is not PodNetwork.NONE:
-            found.append(Need("ipvlan", (0, 0, 0), "for pods' links"))
-            found.append(
-                Need("static", _STATIC_IPS, "to take a pod's addresses from its annotation")
-            )
-    return tuple(sorted(set(found), key=lambda need: (need.plugin, need.least)))
+        for need in _needs(interface):
+            found.setdefault(need, []).append(interface.name)
+    every = (replace(need, interfaces=tuple(names)) for need, names in found.items())
+    return tuple(sorted(every, key=lambda need: (need.plugin, need.least)))
+
+
+def _needs(interface: NodeInterface) -> Iterator[Need]:
+    if interface.pod_network is PodNetwork.HOST_DEVICE:
+        yield Need("host-device", _PCI_BUS_ID, "to find a device by pciBusID")
+        if interface.driver.is_dpdk:
+            yield Need("host-device", _DPDK_DEVICES, "for a device of a DPDK driver")
+            purpose = "for IPAM on a device of a DPDK driver"
+            yield Need("host-device", _DPDK_ADDRESSES, purpose, vital=False)
+    elif interface.pod_network is not PodNetwork.NONE:
+        yield Need("ipvlan", (0, 0, 0), "for pods' links")
+        yield Need("static", _STATIC_IPS, "to take a pod's addresses from its annotation")
 
 
 def version(said: str) -> Version | None:
@@ -136,7 +136,7 @@ def _checked(
 ) -> Checked:
     most = max(wanted, key=lambda need: (need.vital, need.least))
     if observed is None:
-        return _absent(name, most, required=required)
+        return _absent(name, most, wanted, required=required)
     found = version(observed.said)
     if found is None:
         return _unnamed(name, most, observed.said)
@@ -147,13 +147,14 @@ def _checked(
     return Checked(name, Verdict.FINE, "")
 
 
-def _absent(name: str, most: Need, *, required: bool) -> Checked:
+def _absent(name: str, most: Need, wanted: list[Need], *, required: bool) -> Checked:
     least = "" if most.least == (0, 0, 0) else f" {_dotted(most.least)} or newer"
     if required:
         raise PluginMissing(
             f"the CNI plugin {name}{least} is needed {most.purpose} and not installed",
             value=name,
             remedy="Put it into the AMI, or let aws-node bring it: require_plugins: false.",
+            interfaces=tuple(sorted({each for need in wanted for each in need.interfaces})),
         )
     return Checked(
         name, Verdict.DEFERRED, f"the CNI plugin {name}{least} is not there yet: aws-node brings it"
@@ -185,6 +186,7 @@ def _short(need: Need, found: Version) -> Checked:
         f"the CNI plugin {need.plugin} must be {_dotted(need.least)} or newer {need.purpose}",
         value=_dotted(found),
         remedy="Update the VPC CNI add-on or the AMI that brought it.",
+        interfaces=need.interfaces,
     )
 
 

@@ -56,6 +56,7 @@ def test_ipvlan_on_a_device_without_a_link_is_refused() -> None:
     with pytest.raises(ConfigurationConflict, match="n3 has none under a DPDK driver") as caught:
         cni.files(nodes.group(interface), [nodes.device("n3")])
     assert caught.value.value == "ipvlan-l2 with igb_uio"
+    assert caught.value.interfaces == ("n3",)
 
 
 @pytest.mark.parametrize("address", ["00:06.0", "0000:00:06", "", "0000:00:06.0/x"])

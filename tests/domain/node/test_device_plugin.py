@@ -115,6 +115,7 @@ def test_a_kernel_device_without_a_known_network_driver_is_refused(bound: str | 
             nodes.group(kernel("n3", "n3")), [nodes.device("n3", A)], pci(a=bound), {}
         )
     assert (caught.value.value, caught.value.exit_code) == (A, 5)
+    assert caught.value.interfaces == ("n3",)
 
 
 @pytest.mark.parametrize(
@@ -135,6 +136,7 @@ def test_a_pool_of_unlike_devices_is_refused_and_each_is_named(members: Any, pre
         device_plugin.pools(nodes.group(*members), devices, present, {})
     assert "a: " in caught.value.value
     assert "b: " in caught.value.value
+    assert caught.value.interfaces == ("a", "b")
 
 
 def test_a_name_that_the_plugin_refuses_is_refused_here() -> None:

@@ -141,6 +141,21 @@ def test_an_absent_plugin_is_expected_later_unless_it_is_required() -> None:
         plugins.check(plugins.needs(KERNEL), {}, required=True)
 
 
+def test_a_failure_names_the_interfaces_whose_pods_need_the_plugin() -> None:
+    group = nodes.group(
+        nodes.interface("a", pod_network=PodNetwork.HOST_DEVICE),
+        nodes.interface("b", pod_network=PodNetwork.HOST_DEVICE, driver=Driver.VFIO_PCI),
+        nodes.interface("c", pod_network=PodNetwork.IPVLAN_L2),
+    )
+    between = {"host-device": Observed("host-device", named("v0.9.0"))}
+    with pytest.raises(PluginTooOld) as short:
+        plugins.check(plugins.needs(group), between, required=False)
+    assert short.value.interfaces == ("b",)
+    with pytest.raises(PluginMissing) as absent:
+        plugins.check(plugins.needs(group), {}, required=True)
+    assert absent.value.interfaces == ("a", "b")
+
+
 def test_any_version_of_ipvlan_will_do() -> None:
     assert verdict(IPVLAN, named("v0.7.0", "ipvlan"), "ipvlan").verdict is Verdict.FINE
     assert "ipvlan is not there yet" in verdict(IPVLAN, None, "ipvlan").message
