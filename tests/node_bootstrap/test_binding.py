@@ -141,6 +141,16 @@ def test_whatever_the_device_had_is_put_back(tmp_path: Path, before: str | None)
     assert (host.driver(A), host.override(A)) == (before, None)
 
 
+def test_a_probe_that_finds_no_kernel_driver_is_told_and_taken_back(tmp_path: Path) -> None:
+    host = made(tmp_path)
+    binding.bind(bind("vfio-pci", "ena"), host)
+    host.remove("ena")
+    with pytest.raises(BindFailed) as caught:
+        binding.bind(bind(KERNEL, "vfio-pci"), host)
+    assert caught.value.value == "driver none"
+    assert (host.driver(A), host.override(A)) == ("vfio-pci", None)
+
+
 @pytest.mark.parametrize(
     "path",
     [

@@ -146,3 +146,32 @@ def test_the_kernels_list_tells_how_memory_is_mapped(
         host.at(MEMORY_TYPES).parent.mkdir(parents=True)
         host.at(MEMORY_TYPES).write_text(types)
     assert pci.maps_write_combined(host, A) is mapped
+
+
+def test_a_process_that_ends_while_it_is_looked_at_holds_nothing(
+    host: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bind(host, A, "igb_uio")
+    host.hold(4242, "testpmd", "/dev/uio0")
+    host.hold(4243, "testpmd", "/dev/uio0")
+
+    def names(path: str) -> tuple[str, ...]:
+        if path == "/proc/4242/fd":
+            raise ProcessLookupError
+        if path == "/proc/4243/fd":
+            return ("99",)
+        return Host.names(host, path)
+
+    found = pci.observe(host, [A])
+    monkeypatch.setattr(host, "names", names)
+    assert pci.holders(host, found.values()) == {A: ()}
+
+
+def test_a_list_that_only_root_may_read_tells_nobody_else_anything(
+    host: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def text(path: str) -> str | None:
+        raise PermissionError(path)
+
+    monkeypatch.setattr(host, "text", text)
+    assert pci.maps_write_combined(host, A) is None
