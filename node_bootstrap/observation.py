@@ -65,6 +65,7 @@ def observe(group: NodeGroup, discovery: Discovery, host: Host) -> Observed:
         memory=memory,
         plugins=installed_plugins.observe(needed, host.files, host.programs),
         files=_files_for_others(group, host.files),
+        user_data=host.files.text(layout.USER_DATA) or "",
     )
 
 

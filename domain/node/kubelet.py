@@ -95,20 +95,20 @@ def drop_in(group: NodeGroup, missing: Sequence[str]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def overridden(group: NodeGroup, user_data: str) -> str | None:
-    """Return a warning when user data's own max-pods makes ours void; None when nothing does.
+def overridden(group: NodeGroup, user_data: str) -> tuple[str, ...]:
+    """Return a warning when user data's own max-pods makes ours void; nothing when it does not.
 
     Args:
         group: what the node must become.
         user_data: as the metadata service gives it; compressed user data is not looked into.
     """
     if group.max_pods is None and max_pods_expression(group) is None:
-        return None
+        return ()
     wins = "which wins over the number without the ENIs that Multus takes"
     flags = _MAX_PODS_FLAG.findall(user_data)
     if flags:
-        return f"user data sets kubelet's --max-pods to {flags[-1]}, {wins}: take the flag out"
+        return (f"user data sets kubelet's --max-pods to {flags[-1]}, {wins}: take the flag out",)
     keys = _MAX_PODS_KEY.findall(user_data)
     if keys and group.max_pods is None:
-        return f"user data sets maxPods to {keys[-1]}, {wins}: set max_pods for the node group"
-    return None
+        return (f"user data sets maxPods to {keys[-1]}, {wins}: set max_pods for the node group",)
+    return ()

@@ -55,6 +55,8 @@ class Host:
     plugins: Mapping[str, plugins.Observed | None]
     files: Mapping[str, str | None]
     """What others read: content by path of what is there and ours."""
+    user_data: str
+    """The instance's user data; empty when cloud-init keeps none."""
 
 
 @dataclass(frozen=True)
@@ -131,6 +133,7 @@ def plan(group: NodeGroup, left_out: Collection[str], host: Host) -> NodePlan:
             *bindings.warnings,
             *link_plan.warnings,
             *(each.message for each in checked if each.message),
+            *kubelet.overridden(group, host.user_data),
         ),
     )
 

@@ -363,3 +363,14 @@ def test_what_fails_after_a_failed_run_is_a_warning_and_the_first_error_stays(
     assert ended.error is not None
     assert (ended.state, ended.error.code) == (State.HELD, "bind-failed")
     assert [each.partition(":")[0] for each in ended.warnings] == ["hook-unanswered"]
+
+
+def test_user_data_that_tells_kubelet_another_number_of_pods_is_a_warning(
+    files: CountedHost,
+) -> None:
+    user_data = files.at(layout.USER_DATA)
+    user_data.parent.mkdir(parents=True)
+    user_data.write_bytes(b"spec:\n  kubelet:\n    config:\n      maxPods: 110\n\x1f\x8b\xff")
+    ended = run(files)
+    assert ended.state is State.READY
+    assert any("user data sets maxPods to 110" in warning for warning in ended.warnings)
