@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from domain.node import layout
-from domain.node.change import WriteFile
+from domain.node.change import RemoveFile, WriteFile
 from domain.node.errors import HookUnanswered, NodeError, ToolFailed
 from domain.node.readiness import HookResult, Situation, consequence
 from domain.node.status import Run
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 STARTED_AGAIN = ("nodeadm-run.service", "nodeadm-reconcile.service")
 """The boot's own jobs for these units failed at the closed gate. nodeadm-run starts kubelet; the other one requires it and
 is not on every AMI (awslabs/amazon-eks-ami, templates/al2023)."""
+NOT_STARTED = f"{layout.RUN}/kubelet-not-started"
 UNIT_FOLDERS = ("/etc/systemd/system", "/usr/lib/systemd/system")
 
 START_TIMEOUT_S = 30.0
@@ -74,6 +75,8 @@ def conclude(
     """Do what follows from a run's end, as far as it is not done yet.
 
     The gate comes first: it is on this machine and certain, the answer to the hook is a call that may take a minute.
+    A mark goes before the gate until what the gate held back was told to start: a run that was killed in between, or
+    that systemd refused, leaves an open gate with the mark, and the next run starts it.
 
     Args:
         group: the node's.
@@ -92,11 +95,16 @@ def conclude(
     started: tuple[str, ...] = ()
     error: NodeError | None = None
     if decided.open_gate:
+        if started_by is not Run.BOOT:
+            files.carry_out(WriteFile(NOT_STARTED, ""))
         files.carry_out(WriteFile(layout.READY, f"{decided.reason}\n"))
+    if files.text(layout.READY) is not None and files.text(NOT_STARTED) is not None:
         try:
-            started = _start(files, programs) if started_by is not Run.BOOT else ()
+            started = _start(files, programs)
         except ToolFailed as failed:
             error = failed
+        else:
+            files.carry_out(RemoveFile(NOT_STARTED))
     answered = None
     if decided.answer is not None and instance is not None:
         try:

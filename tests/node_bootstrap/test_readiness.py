@@ -100,6 +100,15 @@ def test_a_run_by_hand_starts_what_the_gate_held_back(node: Node) -> None:
     assert "start nodeadm-run.service, nodeadm-reconcile.service" in done.lines()
 
 
+def test_what_could_not_be_started_is_started_by_the_next_run(node: Node) -> None:
+    node.programs.failures["systemctl"] = "no bus"
+    assert node.conclude(started_by=Run.MANUAL).error is not None
+    node.programs.failures.clear()
+    units = ("nodeadm-run.service", "nodeadm-reconcile.service")
+    assert node.conclude(started_by=Run.HOTPLUG).started == units
+    assert node.conclude(started_by=Run.MANUAL).started == ()
+
+
 def test_a_unit_that_this_image_lacks_is_not_started(node: Node) -> None:
     node.files.at("/etc/systemd/system/nodeadm-reconcile.service").unlink()
     node.conclude(dataclasses.replace(GROUP, ready_hook=None), started_by=Run.HOTPLUG)
