@@ -1,0 +1,324 @@
+"""What others read on a node, given to those who read it: the real CNI plugins, sysfs, YAML, and a person."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import yaml
+
+from domain.node import layout
+from domain.node.config import Driver, NodeGroup, PodNetwork, WriteCombining
+from kernellab.guest import Guest
+from kernellab.machine import Machine
+from tests.kernel.node import ARCHIVE, GROUP, Node, eni, interface
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from kernellab.image import Image
+
+pytestmark = [pytest.mark.kernel, pytest.mark.subprocesses("qemu-system-x86_64")]
+
+INTERFACES = (
+    dataclasses.replace(interface(1), pod_network=PodNetwork.IPVLAN_L2, host_address=False),
+    dataclasses.replace(interface(2), pod_network=PodNetwork.IPVLAN_L3),
+    dataclasses.replace(
+        interface(3),
+        pod_network=PodNetwork.HOST_DEVICE,
+        host_address=False,
+        resource_name="signalling",
+    ),
+    dataclasses.replace(
+        interface(4),
+        driver=Driver.VFIO_PCI,
+        write_combining=WriteCombining.IGNORED,
+        pod_network=PodNetwork.HOST_DEVICE,
+        host_address=False,
+        resource_name="user_plane",
+    ),
+)
+PCI_ADDRESSES = {f"net{position}": f"0000:00:{position + 5:02x}.0" for position in range(1, 5)}
+POD_LINK = "net1"
+
+
+def pod_addresses(position: int) -> tuple[str, str]:
+    """Return secondary addresses of an ENI, for pods."""
+    return f"10.0.{position}.11", f"10.0.{position}.12"
+
+
+@pytest.fixture(scope="module")
+def node(lab: Image) -> Iterator[Node]:
+    """Give a ready node with an interface of each kind. Each test leaves it as it was."""
+    with Guest(Machine(stage="before-user-data"), image=lab) as guest:
+        made = Node(guest, NodeGroup(GROUP, "asg", INTERFACES, allow_unsafe_noiommu=True))
+        made.fetch()
+        for position in range(1, 5):
+            own = eni(position)
+            made.attach(own._replace(local_ipv4s=(*own.local_ipv4s, *pod_addresses(position))))
+        made.install().check()
+        yield made
+
+
+@dataclasses.dataclass
+class Multus:
+    """What Multus does with a NetworkAttachmentDefinition that has no spec.config, and a pod that asks for it."""
+
+    node: Node
+    network: str
+    pod: str
+
+    def definition(self, runtime_config: Mapping[str, object]) -> dict[str, Any]:
+        """Return the file whose key `name` is the definition's, with what libcni adds to it for its capabilities."""
+        folder = layout.CNI_CONFIGURATION
+        for name in sorted(self.node.guest.run(["ls", folder]).check().stdout.split()):
+            found: dict[str, Any] = json.loads(self.node.guest.read(f"{folder}/{name}") or b"")
+            if found["name"] == self.network:
+                break
+        else:
+            raise LookupError(self.network)
+        capabilities = found.get("capabilities", {})
+        given = {key: value for key, value in runtime_config.items() if capabilities.get(key)}
+        return {**found, **({"runtimeConfig": given} if given else {})}
+
+    def call(
+        self,
+        command: str,
+        *,
+        device: str | None = None,
+        previous: Mapping[str, Any] | None = None,
+        **runtime: object,
+    ) -> dict[str, Any]:
+        """Start the plugin that the file names, and return what it says; fail if it fails.
+
+        Args:
+            command: ADD, CHECK or DEL.
+            device: the PCI address that the device plugin chose for the pod.
+            previous: what ADD said, for CHECK and DEL.
+            runtime: from the pod's annotation, by capability.
+        """
+        configuration = self.definition(runtime)
+        if device is not None:
+            configuration.update(deviceID=device, pciBusID=device)
+        if previous is not None:
+            configuration["prevResult"] = previous
+        environment = {
+            "CNI_COMMAND": command,
+            "CNI_CONTAINERID": f"container-{self.pod}",
+            "CNI_NETNS": f"/var/run/netns/{self.pod}",
+            "CNI_IFNAME": POD_LINK,
+            "CNI_PATH": layout.CNI_PLUGINS,
+        }
+        plugin = f"{layout.CNI_PLUGINS}/{configuration['type']}"
+        said = self.node.guest.run([plugin], stdin=json.dumps(configuration), env=environment)
+        return dict(json.loads(said.check().stdout or "{}"))
+
+
+@pytest.fixture
+def pods(node: Node) -> Iterator[tuple[str, str]]:
+    """Give two pods' network namespaces."""
+    names = ("pod-a", "pod-b")
+    for name in names:
+        node.guest.run(f"ip netns add {name} && ip -n {name} link set lo up").check()
+    yield names
+    for name in names:
+        node.guest.run(f"ip netns pids {name} | xargs -r kill; ip netns del {name}").check()
+
+
+def join(node: Node, network: str, pods: tuple[str, str], position: int) -> list[Multus]:
+    """Attach two pods to an ipvlan network with addresses of its ENI."""
+    joined = []
+    for pod, address in zip(pods, pod_addresses(position), strict=True):
+        multus = Multus(node, network, pod)
+        ips = [f"{address}/24"]
+        result = multus.call("ADD", ips=ips)
+        assert [each["address"] for each in result["ips"]] == ips
+        multus.call("CHECK", previous=result, ips=ips)
+        joined.append(multus)
+    return joined
+
+
+def ping(node: Node, pod: str, address: str) -> None:
+    node.guest.run(f"ip netns exec {pod} ping -c 1 -W 5 {address}").check()
+
+
+def settled(node: Node) -> str:
+    """Run until no other run is under way, and return what the run said."""
+    path = "/run/settled"
+    assert node.guest.wait_for(f"/usr/local/sbin/multus-node run > {path}")
+    return (node.guest.read(path) or b"").decode()
+
+
+def test_pods_on_an_ipvlan_in_l2_mode_reach_each_other_and_their_subnet(
+    node: Node, pods: tuple[str, str]
+) -> None:
+    node.guest.add_peer("near", "subnet-1", "0e:00:00:00:01:01", ["10.0.1.1/24"])
+    joined = join(node, "multus-eni-net1", pods, 1)
+    (master,) = node.ip("address", "show", "mul0")
+    assert (master["operstate"], master["addr_info"]) == ("UP", [])
+    (link,) = node.ip("-details", "-n", pods[0], "link", "show", POD_LINK)
+    assert (link["linkinfo"]["info_data"]["mode"], link["mtu"]) == ("l2", 9001)
+    ping(node, pods[0], "10.0.1.12")
+    ping(node, pods[1], "10.0.1.11")
+    ping(node, pods[0], "10.0.1.1")
+    for multus in joined:
+        multus.call("DEL")
+    assert [link["ifname"] for link in node.ip("-n", pods[0], "link")] == ["lo"]
+
+
+def test_pods_on_an_ipvlan_in_l3_mode_reach_each_other_and_what_lies_behind_the_router(
+    node: Node, pods: tuple[str, str]
+) -> None:
+    joined = join(node, "multus-eni-net2", pods, 2)
+    (link,) = node.ip("-details", "-n", pods[0], "link", "show", POD_LINK)
+    assert link["linkinfo"]["info_data"]["mode"] == "l3"
+    ping(node, pods[0], "10.0.2.12")
+    node.guest.add_peer("router", "subnet-2", "0e:00:00:00:01:02", ["10.0.2.1/24", "192.0.2.1/32"])
+    # In l3 mode nobody answers ARP for a pod; a VPC knows by itself which ENI has an address.
+    node.guest.run(
+        f"ip -n router neigh add 10.0.2.11 lladdr {eni(2).mac} dev peer nud permanent &&"
+        f" ip -n {pods[0]} route add 192.0.2.0/24 dev {POD_LINK}"
+    ).check()
+    ping(node, pods[0], "192.0.2.1")
+    for multus in joined:
+        multus.call("DEL")
+
+
+def test_host_device_gives_a_link_to_a_pod_and_back_and_runs_do_not_mind(
+    node: Node, pods: tuple[str, str]
+) -> None:
+    pod = pods[0]
+    multus = Multus(node, "multus-eni-net3", pod)
+    result = multus.call("ADD", device=PCI_ADDRESSES["net3"])
+    assert [each["mac"] for each in result["interfaces"]] == [eni(3).mac]
+    (taken,) = node.ip("-n", pod, "link", "show", POD_LINK)
+    assert taken["address"] == eni(3).mac
+    assert node.guest.run("ip link show mul2").returncode == 1
+
+    says = node.command("status")
+    assert (says.returncode, says.stdout.splitlines()[0]) == (0, "READY")
+    assert "net3       ready  (in a pod)" in says.stdout
+    meanwhile = node.command("run")
+    assert (meanwhile.returncode, meanwhile.stdout) == (0, "nothing to change\n")
+    (held,) = (each for each in node.status()["interfaces"] if each["name"] == "net3")
+    assert (held["pci"], held["link"]) == (PCI_ADDRESSES["net3"], "")
+    multus.call("CHECK", device=PCI_ADDRESSES["net3"], previous=result)
+
+    multus.call("DEL", device=PCI_ADDRESSES["net3"], previous=result)
+    settled(node)
+    (home,) = node.ip("address", "show", "mul2")
+    assert (home["address"], home["operstate"], home["mtu"]) == (eni(3).mac, "UP", 9001)
+    assert home["addr_info"] == []
+    assert settled(node) == "nothing to change\n"
+
+
+def test_a_link_whose_pod_vanished_without_del_gets_its_name_back(node: Node) -> None:
+    node.guest.run("ip netns add vanishing").check()
+    Multus(node, "multus-eni-net3", "vanishing").call("ADD")
+    node.guest.run("ip netns del vanishing").check()
+    assert node.guest.wait_for(f"ls /sys/bus/pci/devices/{PCI_ADDRESSES['net3']}/net")
+    settled(node)
+    (home,) = node.ip("link", "show", "mul2")
+    assert (home["address"], home["operstate"]) == (eni(3).mac, "UP")
+
+
+def test_host_device_hands_out_a_device_of_a_dpdk_driver(node: Node, pods: tuple[str, str]) -> None:
+    address = PCI_ADDRESSES["net4"]
+    assert node.driver(address) == "vfio-pci"
+    multus = Multus(node, "multus-eni-net4", pods[0])
+    result = multus.call("ADD", device=address)
+    assert "interfaces" not in result
+    multus.call("CHECK", device=address, previous=result)
+    multus.call("DEL", device=address, previous=result)
+    assert node.driver(address) == "vfio-pci"
+
+
+def test_the_device_plugin_is_told_the_addresses_and_drivers_that_sysfs_has(node: Node) -> None:
+    document = json.loads(node.guest.read("/etc/pcidp/config.json") or b"")
+    pools = {pool["resourceName"]: pool["selectors"] for pool in document["resourceList"]}
+    assert pools == {
+        "signalling": [{"drivers": ["e1000e"], "pciAddresses": [PCI_ADDRESSES["net3"]]}],
+        "user_plane": [{"drivers": ["vfio-pci"], "pciAddresses": [PCI_ADDRESSES["net4"]]}],
+    }
+    for (selector,) in pools.values():
+        assert [node.driver(address) for address in selector["pciAddresses"]] == selector["drivers"]
+
+
+def test_nodeadm_is_given_labels_and_fewer_pods(node: Node) -> None:
+    document = yaml.safe_load(node.guest.read("/etc/eks/nodeadm.d/50-multus-node.yaml") or b"")
+    assert document["spec"]["kubelet"] == {
+        "flags": ["--node-labels=multus-eni.io/node-group=user-plane,multus-eni.io/state=ready"],
+        "maxPodsExpression": "(default_enis - 4) * (ips_per_eni - 1) + 2",
+    }
+
+
+def test_a_ready_node_says_so_to_people_and_programs(node: Node) -> None:
+    settled(node)
+    said = node.command("status")
+    assert said.returncode == 0
+    lines = said.stdout.splitlines()
+    assert lines[0] == "READY"
+    rows = [line.split() for line in lines if line.startswith("net")]
+    assert [row[:5] for row in rows] == [
+        ["net1", "ready", "mul0", "e1000e", PCI_ADDRESSES["net1"]],
+        ["net2", "ready", "mul1", "e1000e", PCI_ADDRESSES["net2"]],
+        ["net3", "ready", "mul2", "e1000e", PCI_ADDRESSES["net3"]],
+        ["net4", "ready", "-", "vfio-pci", PCI_ADDRESSES["net4"]],
+    ]
+    for_programs = node.command("status", "--json")
+    assert for_programs.returncode == 0
+    assert json.loads(for_programs.stdout) == node.status()
+    assert node.status()["state"] == "ready"
+
+
+def installation_process(node: Node) -> str:
+    """Return the id of the process that runs the archive."""
+    return node.guest.run(f"pgrep -f '^/usr/bin/python3 -IS {ARCHIVE}'").check().stdout.strip()
+
+
+def test_a_node_says_what_it_waits_for_and_refuses_an_old_host_device_before_any_change(
+    held_guest: Guest,
+) -> None:
+    node = Node(held_guest, NodeGroup(GROUP, "asg", INTERFACES[3:], allow_unsafe_noiommu=True))
+    node.fetch()
+    before = held_guest.run(["/usr/bin/python3", "-IS", ARCHIVE, "status"])
+    assert before.returncode == 1
+    assert "no run has begun since the node booted" in before.stdout
+
+    plugin = f"{layout.CNI_PLUGINS}/host-device"
+    held_guest.run(["mv", plugin, "/run/host-device"]).check()
+    held_guest.put(plugin, "#!/bin/sh\necho CNI host-device plugin v0.8.5 >&2\n", 0o755)
+    installation = node.begin_install()
+    assert held_guest.wait_for(f"grep -q 'waits for net4' {layout.STATUS}")
+    waits = node.command("status")
+    assert waits.returncode == 10
+    assert waits.stdout.startswith("NOT READY  waiting\n")
+    assert f"Process {installation_process(node)} is at it." in waits.stdout
+    address = node.attach(eni(4))
+    ended = installation.wait(90)
+    assert ended.returncode == 8
+    assert "plugin-too-old: the CNI plugin host-device must be 0.9.1 or newer" in ended.stdout
+    assert node.driver(address) == "e1000e"
+    for path in (
+        layout.DEVICE_PLUGIN,
+        layout.NODEADM,
+        layout.CNI_CONFIGURATION,
+        "/sys/module/vfio",
+    ):
+        assert held_guest.run(["test", "-e", path]).returncode == 1, path
+    assert "05-multus" not in held_guest.run("ls /etc/systemd/network").stdout
+
+    said = node.command("status")
+    assert said.returncode == 8
+    assert said.stdout.startswith("NOT READY  held: plugin-too-old\n")
+    for_programs = node.command("status", "--json")
+    assert (for_programs.returncode, json.loads(for_programs.stdout)) == (8, node.status())
+    assert node.status()["error"]["code"] == "plugin-too-old"
+    assert [each["state"] for each in node.status()["interfaces"]] == ["not prepared"]
+
+    held_guest.run(["mv", "/run/host-device", plugin]).check()
+    node.command("run").check()
+    assert node.command("status").stdout.startswith("READY\n")
+    assert node.driver(address) == "vfio-pci"
