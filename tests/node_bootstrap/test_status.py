@@ -268,6 +268,15 @@ def test_what_the_interfaces_are_now_comes_from_sysfs(tmp_path: Path) -> None:
     }
 
 
+def test_a_link_that_goes_while_it_is_looked_at_has_no_state(tmp_path: Path) -> None:
+    make_device(tmp_path, N3.pci, "ena", "mul0")
+    operstate = tmp_path / "sys/class/net/mul0/operstate"
+    operstate.unlink()
+    operstate.mkdir()  # sysfs has other errors for it, and all are OSError
+    live = status_file.observe(READY, Files(tmp_path))
+    assert live["n3"] == Live(True, "ena", ("mul0",), "")
+
+
 def test_a_dpdk_device_that_nothing_has_mapped_is_as_left(tmp_path: Path) -> None:
     make_device(tmp_path, N6.pci, Driver.VFIO_PCI.value)
     live = status_file.observe(READY, Files(tmp_path))
