@@ -110,3 +110,13 @@ class Node:
         """Return the driver of a PCI device; empty for none."""
         path = f"/sys/bus/pci/devices/{address}/driver"
         return self.guest.run(f"basename $(readlink {path}) 2> /dev/null").stdout.strip()
+
+    def host(self) -> str:
+        """Return the content of every file that the product may write, and all that the kernel has of its links."""
+        return self.guest.run(
+            "find /etc /opt/multus-node /usr/local /var/lib/multus-node -type f -exec sha256sum {} +"
+            " 2> /dev/null | sort;"
+            " ip -o link; ip -o address | sed 's/valid_lft.*//'; ip rule; ip -6 rule;"
+            " ip route show table all | sort; grep -r . /proc/sys/net/ipv4/conf;"
+            " ls -l /sys/bus/pci/drivers/*/0000*"
+        ).stdout

@@ -1,0 +1,154 @@
+"""What a node cannot be or do is said in one line, with an exit code for its class, and the host stays as it was."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from domain.node.config import NodeConfig, NodeGroup, PodNetwork, to_json
+from kernellab.guest import Guest
+from kernellab.imds import Fault
+from kernellab.machine import Machine
+from tests.kernel.node import GROUP, Node, eni, interface
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from kernellab.image import Image
+
+pytestmark = [pytest.mark.kernel, pytest.mark.subprocesses("qemu-system-x86_64")]
+
+WANTED = NodeGroup(GROUP, "asg", (interface(1),), deadline_s=1)
+NEVER = replace(WANTED, interfaces=(interface(1), interface(2)), deadline_s=600)
+OLD_PLUGIN = "#!/bin/bash\necho 'CNI static plugin v0.8.2' >&2\n"
+
+
+@pytest.fixture(scope="module")
+def node(lab: Image) -> Iterator[Node]:
+    """Give a node that has its interface and is ready."""
+    with Guest(Machine(), image=lab) as guest:
+        node = Node(guest, WANTED)
+        node.fetch()
+        node.attach(eni(1))
+        assert guest.wait_for("systemctl is-active --quiet udev-net-manager@ens6")
+        installed = node.install()
+        assert installed.returncode == 0, installed.stdout
+        yield node
+
+
+def _config(group: NodeGroup = WANTED, region: str | None = None) -> str:
+    return to_json(NodeConfig("MultusEni-lab", "lab", region, (group,)))
+
+
+def _promise(**changed: Any) -> str:  # noqa: ANN401 - any field
+    """Return a configuration whose one interface is another than the node has."""
+    return _config(replace(WANTED, interfaces=(replace(interface(1), **changed),)))
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """A run that cannot succeed."""
+
+    line: str
+    """A pattern of the line, after its code and before its remedy."""
+    config: str | None = None
+    arguments: tuple[str, ...] = ()
+    before: str = "true"
+    """A shell script that breaks something on the node."""
+    after: str = "true"
+    fault: Fault | None = None
+    as_user: tuple[str, ...] = ()
+
+
+REFUSALS = {
+    "configuration-missing": Refusal("No such file or directory: '/opt/none'", None),
+    "configuration-foreign": Refusal("JSONDecodeError", "{garbage"),
+    "configuration-foreign another version": Refusal("version 7", '{"node_version": 7}'),
+    "configuration-foreign unknown group": Refusal(
+        "nobody", _config(), ("--node-group", "nobody"), fault=None
+    ),
+    "configuration-foreign another Region": Refusal("us-east-1", _config(region="eu-west-1")),
+    "instance-type-unknown": Refusal(
+        "m5.large", _config(replace(WANTED, instance_types=("c7i.xlarge",)))
+    ),
+    "metadata-unreachable": Refusal(
+        "PUT /latest/api/token",
+        _config(),
+        before="systemctl stop lab-imds.service && ip route add blackhole 169.254.169.254/32",
+        after="ip route del blackhole 169.254.169.254/32; systemctl start lab-imds.service",
+    ),
+    "metadata-token-refused": Refusal("403", _config(), fault=Fault(status=403)),
+    "interface-missing": Refusal(
+        "net2: not attached",
+        _config(replace(WANTED, interfaces=(interface(1), interface(2)))),
+    ),
+    "link-not-renamed": Refusal("ens5: MAC address 0e:00:00:00:00:01", _promise(link_name="ens5")),
+    "plugin-too-old": Refusal(
+        "0.8.2",
+        _promise(pod_network=PodNetwork.IPVLAN_L2),
+        before="mount --bind /opt/old-plugin /opt/cni/bin/static",
+        after="umount /opt/cni/bin/static",
+    ),
+    "tool-failed": Refusal(
+        "networkctl reload",
+        _promise(mtu=1500),
+        before="mount --bind /usr/bin/false /usr/bin/networkctl",
+        after="umount /usr/bin/networkctl",
+    ),
+    "not-permitted": Refusal(
+        "user id 65534", _config(), as_user=("setpriv", "--reuid=65534", "--clear-groups")
+    ),
+    "run-under-way": Refusal("process [0-9]+, started by manual", _config()),
+}
+EXIT_CODES = {
+    "configuration": 2,
+    "instance": 2,
+    "metadata": 3,
+    "interface": 4,
+    "link": 7,
+    "plugin": 8,
+    "tool": 8,
+    "not": 9,
+    "run": 10,
+}
+
+
+@pytest.fixture(scope="module")
+def as_it_was(node: Node) -> str:
+    """Give what the host is before any of these runs."""
+    return node.host()
+
+
+@pytest.mark.parametrize("case", REFUSALS)
+def test_a_run_that_cannot_succeed_says_so_in_one_line_and_leaves_the_host_as_it_was(
+    node: Node, as_it_was: str, case: str
+) -> None:
+    refusal = REFUSALS[case]
+    code = case.partition(" ")[0]
+    path = "/opt/none" if refusal.config is None else "/opt/given.json"
+    node.guest.put("/opt/given.json", refusal.config or "")
+    node.guest.put("/opt/long.json", _config(NEVER))
+    node.guest.put("/opt/old-plugin", OLD_PLUGIN, 0o755)
+    if refusal.fault is not None:
+        node.guest.imds.break_path("api/token", refusal.fault)
+    node.guest.run(refusal.before).check()
+    command = ["/usr/local/sbin/multus-node", "run", "--config", path, *refusal.arguments]
+    try:
+        if code == "run-under-way":
+            first = node.guest.start([*command[:3], "/opt/long.json"])
+            assert node.guest.wait_for("grep -q waiting /run/multus-node/status.json")
+        refused = node.guest.run([*refusal.as_user, *command])
+        if code == "run-under-way":
+            node.guest.run(["kill", "-KILL", str(first.pid)]).check()
+            first.wait()
+    finally:
+        node.guest.run(refusal.after).check()
+        node.guest.imds.heal()
+    (line,) = refused.stderr.splitlines()
+    assert re.match(rf"{code}: .+ \(found: .*{refusal.line}.*\)\. [A-Z`].+\.$", line), line
+    assert refused.returncode == EXIT_CODES[code.partition("-")[0]]
+    assert refused.stdout in ("", "nothing to change\n")
+    assert node.host() == as_it_was
