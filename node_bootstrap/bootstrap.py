@@ -170,7 +170,10 @@ class Bootstrap:
             self._host.records.remember_claims(found.instance.instance_id, found.claims)
         discovery.require(found, self._left_out)
         self._step("plan", write=remember)
-        return plan(self._group, self._left_out, observe(self._group, found, self._host))
+        # As the configuration says it: an interface that somebody unbound has left its pool.
+        pools = any(one.resource_name for one in self._request.group.interfaces)
+        observed = observe(self._group, found, self._host, configures_pools=pools)
+        return plan(self._group, self._left_out, observed)
 
     def _leave_out(self, error: NodeError) -> None:
         """Go on without the interfaces that an error concerns, if the group may, or raise it.

@@ -37,10 +37,18 @@ class _OneLook:
         return self._network.rules
 
 
-def observe(group: NodeGroup, discovery: Discovery, host: Host) -> Observed:
+def observe(
+    group: NodeGroup, discovery: Discovery, host: Host, *, configures_pools: bool
+) -> Observed:
     """Return what the host has, for the interfaces that were discovered.
 
     Starts each CNI plugin that the group needs and that is installed, to ask for its version.
+
+    Args:
+        group: what the node must become.
+        discovery: what is there of it.
+        host: to look at.
+        configures_pools: whether the SR-IOV device plugin's file is ours; otherwise somebody else's may lie there.
     """
     needed = [need.plugin for need in plugins.needs(group)]
     addresses = [device.pci_address for device in discovery.devices.values()]
@@ -64,22 +72,19 @@ def observe(group: NodeGroup, discovery: Discovery, host: Host) -> Observed:
         pools=pools,
         memory=memory,
         plugins=installed_plugins.observe(needed, host.files, host.programs),
-        files=_files_for_others(group, host.files),
+        files=_files_for_others(host.files, configures_pools=configures_pools),
         user_data=host.files.text(layout.USER_DATA) or "",
     )
 
 
-def _files_for_others(group: NodeGroup, files: Files) -> dict[str, str | None]:
-    """Return what is there of the files that are ours.
-
-    The device plugin's is ours only where a group has a pool: otherwise somebody else's may lie there.
-    """
+def _files_for_others(files: Files, *, configures_pools: bool) -> dict[str, str | None]:
+    """Return what is there of the files that are ours."""
     paths = [layout.NODEADM]
     paths += [
         f"{layout.CNI_CONFIGURATION}/{name}"
         for name in files.names(layout.CNI_CONFIGURATION)
         if name.startswith(layout.CNI_PREFIX)
     ]
-    if any(one.resource_name for one in group.interfaces):
+    if configures_pools:
         paths.append(layout.DEVICE_PLUGIN)
     return {path: files.text(path) for path in paths}

@@ -60,11 +60,14 @@ class LinkPlan:
 
 
 def with_kernel_driver(group: NodeGroup, interface_name: str) -> NodeGroup:
-    """Return the group with one interface under its kernel driver: what `unbind` plans with, to restore name and addresses."""
+    """Return the group with one interface under its kernel driver: what `unbind` plans with, to restore name and addresses.
+
+    It leaves its pool: the pods that ask for it expect the driver that it had, as the others of the pool have it.
+    """
     return dataclasses.replace(
         group,
         interfaces=tuple(
-            dataclasses.replace(interface, driver=Driver.KERNEL)
+            dataclasses.replace(interface, driver=Driver.KERNEL, resource_name=None)
             if interface.name == interface_name
             else interface
             for interface in group.interfaces

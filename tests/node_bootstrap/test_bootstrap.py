@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -374,3 +375,27 @@ def test_user_data_that_tells_kubelet_another_number_of_pods_is_a_warning(
     ended = run(files)
     assert ended.state is State.READY
     assert any("user data sets maxPods to 110" in warning for warning in ended.warnings)
+
+
+def test_an_unbound_interface_leaves_the_pool_whose_pods_expect_another_driver(
+    files: CountedHost,
+) -> None:
+    def pool() -> object:
+        text = files.text(layout.DEVICE_PLUGIN)
+        return None if text is None else json.loads(text)["resourceList"][0]["selectors"]
+
+    both = dataclasses.replace(
+        GROUP,
+        interfaces=tuple(
+            dataclasses.replace(one, resource_name="packets") for one in GROUP.interfaces
+        ),
+    )
+    run(files, both)
+    driver = ["uio_pci_generic"]
+    assert pool() == [{"drivers": driver, "pciAddresses": [FIRST[0], SECOND[0]]}]
+    assert run(files, both, Run.MANUAL, unbind="net1").error is None
+    assert pool() == [{"drivers": driver, "pciAddresses": [SECOND[0]]}]
+    assert run(files, both, Run.MANUAL, unbind="net2").error is None
+    assert pool() is None
+    run(files, both, Run.MANUAL)
+    assert pool() == [{"drivers": driver, "pciAddresses": [FIRST[0], SECOND[0]]}]
