@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
-from bench import calls, cold_start, latency, reconcile
+from bench import bootstrap, calls, cold_start, latency, reconcile
 from bench.figures import table
 from bench.nodes import Shape
 
@@ -25,6 +25,7 @@ class Benchmark(StrEnum):
     LATENCY = "latency"
     COLD_START = "cold-start"
     RECONCILE = "reconcile"
+    BOOTSTRAP = "bootstrap"
 
 
 TITLES = {
@@ -34,6 +35,7 @@ TITLES = {
     ),
     Benchmark.COLD_START: "Cold start of the launch function against boto3 with its two clients",
     Benchmark.RECONCILE: "A scheduled run over a fleet in which all is well",
+    Benchmark.BOOTSTRAP: "The node bootstrap in a virtual machine, against a script's bare commands",
 }
 QUICK_RUNS = 5
 
@@ -47,7 +49,14 @@ def figures_of(benchmark: Benchmark, *, quick: bool) -> Iterator[Figure]:
         return latency.figures(latency.SHAPES[:: 5 if quick else 1])
     if benchmark is Benchmark.COLD_START:
         return cold_start.figures(QUICK_RUNS if quick else cold_start.RUNS)
+    if benchmark is Benchmark.BOOTSTRAP:
+        return bootstrap.figures(1 if quick else bootstrap.ROUNDS)
     return reconcile.figures(reconcile.FLEETS[: 2 if quick else 3])
+
+
+def why_not(benchmark: Benchmark) -> str | None:
+    """Return why a benchmark cannot be run on this machine; None where it can."""
+    return bootstrap.unavailable() if benchmark is Benchmark.BOOTSTRAP else None
 
 
 def main(
@@ -63,6 +72,10 @@ def main(
     console = Console(highlight=False)
     missed = []
     for benchmark in [only] if only else list(Benchmark):
+        obstacle = why_not(benchmark)
+        if obstacle is not None:
+            console.print(f"[yellow]left out: {benchmark.value}: {obstacle}[/]", soft_wrap=True)
+            continue
         with console.status(f"{TITLES[benchmark]} ..."):
             seen = list(figures_of(benchmark, quick=quick))
         console.print(f"[bold]{TITLES[benchmark]}[/]", soft_wrap=True)

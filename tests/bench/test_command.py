@@ -9,7 +9,7 @@ import typer
 from typer.testing import CliRunner
 
 from bench import __main__ as command
-from bench import latency
+from bench import bootstrap, latency
 from bench.figures import Figure
 
 if TYPE_CHECKING:
@@ -37,3 +37,14 @@ def test_the_exit_code_tells_whether_every_goal_is_met(
 @pytest.mark.parametrize("benchmark", list(command.Benchmark))
 def test_every_benchmark_has_a_title(benchmark: command.Benchmark) -> None:
     assert command.TITLES[benchmark]
+
+
+def test_a_benchmark_that_cannot_be_run_here_is_left_out_with_the_reason(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(bootstrap, "unavailable", lambda: "qemu-system-x86_64 is not installed")
+    app = typer.Typer()
+    app.command()(command.main)
+    result = CliRunner().invoke(app, ["--only", "bootstrap"])
+    assert result.exit_code == 0
+    assert result.stdout == "left out: bootstrap: qemu-system-x86_64 is not installed\n"
