@@ -1,0 +1,268 @@
+"""A node's life on a real kernel: first boot, reboot, hot-attach, failures and what they do to kubelet, runs that are killed."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from domain.node.config import NodeGroup, OnFailure
+from kernellab.guest import Nic
+from kernellab.pythons import find_python39
+from stacks import user_data
+from tests.kernel.node import ARCHIVE, GROUP, Node, eni, interface
+
+if TYPE_CHECKING:
+    from kernellab.guest import Guest, Result
+    from kernellab.image import Image
+
+pytestmark = [
+    pytest.mark.kernel,
+    pytest.mark.subprocesses("qemu-system-x86_64", "python3.9"),
+]
+
+HOOK = "MultusEni-lab-ready"
+_DROP_IN = "/etc/eks/nodeadm.d/50-multus-node.yaml"
+_READY = """grep -q '^  "state": "ready"' /run/multus-node/status.json"""
+AWS = """#!/bin/bash
+case $1 in
+  ssm) echo s3://assets/{digest}.pyz ;;
+  s3) cp /opt/published.pyz "${{@: -1}}" ;;
+esac
+"""
+
+
+def _group(*positions: int, **changed: Any) -> NodeGroup:  # noqa: ANN401 - any field
+    group = NodeGroup(GROUP, "asg", tuple(interface(position) for position in positions))
+    return replace(group, **changed)
+
+
+def _publish(node: Node) -> None:
+    """Let user data of the stack find the archive, and let it be the node's."""
+    node.fetch()
+    archive = node.guest.read(ARCHIVE)
+    assert archive is not None
+    node.guest.run(["mv", ARCHIVE, "/opt/published.pyz"]).check()
+    digest = hashlib.sha256(archive).hexdigest()
+    node.guest.put("/var/lib/kernellab/aws-answer", AWS.format(digest=digest), 0o755)
+    script = user_data.script("MultusEni-lab", node.group.name)
+    node.guest.put("/var/lib/user-data.sh", script, 0o755)
+
+
+def _answers(node: Node) -> list[str]:
+    """Return what the node's own launch hook was answered with."""
+    calls = [json.loads(line) for line in (node.guest.read("/run/aws-calls") or b"").splitlines()]
+    return [
+        call[call.index("--lifecycle-action-result") + 1]
+        for call in calls
+        if call[:2] == ["autoscaling", "complete-lifecycle-action"]
+    ]
+
+
+def _uptime_of(node: Node, stamp: str) -> float:
+    return float((node.guest.read(f"/run/lab/{stamp}") or b"nan").decode())
+
+
+def _network(node: Node) -> tuple[object, ...]:
+    """Return links with their addresses, the rules and the routes, without what differs from boot to boot."""
+    links = {
+        link["ifname"]: (
+            link["address"],
+            link["mtu"],
+            sorted(each["local"] for each in link["addr_info"]),
+        )
+        for link in node.ip("address")
+        if link["ifname"] != "ens5"
+    }
+    rules = [
+        sorted(json.dumps(rule, sort_keys=True) for rule in node.ip(family, "rule"))
+        for family in ("-4", "-6")
+    ]
+    routes = sorted(
+        (route["table"], route["dst"], route.get("gateway", ""))
+        for route in node.ip("-4", "route", "show", "table", "all")
+        if str(route.get("table")).startswith("20")
+    )
+    return links, rules, routes
+
+
+def _files(node: Node) -> str:
+    """Return when each file that others read was written last."""
+    return node.guest.run(
+        "find /etc/systemd/network /etc/sysctl.d /etc/eks/nodeadm.d /etc/systemd/system /opt/multus-node"
+        " -type f -printf '%p %T@\\n' | sort"
+    ).stdout
+
+
+def test_user_data_makes_a_node_ready_before_kubelet_and_so_does_every_later_boot(
+    held_guest: Guest,
+) -> None:
+    node = Node(held_guest, _group(1, 2, ready_hook=HOOK))
+    _publish(node)
+    held_guest.release()
+    log = "/var/log/cloud-init-output.log"
+    waits = "grep -q waiting /run/multus-node/status.json"
+    assert held_guest.wait_for(waits, 120), held_guest.read(log)
+    node.attach(eni(2)._replace(local_ipv4s=("10.0.2.10", "10.0.2.11")))
+    assert held_guest.wait_for("test -e /sys/class/net/ens6")
+    assert held_guest.read("/run/lab/kubelet") is None
+    node.attach(eni(1))
+    assert held_guest.wait_booted() == "running", held_guest.read(log)
+
+    assert node.status()["state"] == "ready"
+    assert _answers(node) == ["CONTINUE"]
+    assert _uptime_of(node, "cloud-final") < _uptime_of(node, "kubelet")
+    once, files = _network(node), _files(node)
+    links = once[0]
+    assert isinstance(links, dict)
+    assert {name: link[0] for name, link in links.items() if name.startswith("mul")} == {
+        "mul0": eni(1).mac,
+        "mul1": eni(2).mac,
+    }
+    assert node.command("run").stdout == "nothing to change\n"
+    assert _answers(node) == ["CONTINUE"]
+
+    held_guest.reboot()
+    journal = held_guest.run("journalctl -b -u multus-node.service -o cat _COMM=python3").stdout
+    assert journal.splitlines()[-2:] == [
+        "kubelet may start: ready",
+        "answer the launch hook with CONTINUE",
+    ]
+    assert _files(node) == files
+    assert held_guest.wait_for(_READY), node.status()
+    assert _network(node) == once
+    shown = held_guest.run(
+        "systemctl show -P ExecMainExitTimestampMonotonic multus-node.service"
+    ).check()
+    assert int(shown.stdout) / 1e6 < _uptime_of(node, "kubelet")
+
+
+def test_an_eni_that_is_attached_later_is_prepared_when_it_comes(guest: Guest) -> None:
+    node = Node(guest, _group(1, 2, on_failure=OnFailure.CONTINUE, deadline_s=1))
+    node.fetch()
+    node.attach(eni(1))
+    first = node.install()
+    assert first.returncode == 0, first.stdout
+    assert "interface-missing: " in first.stdout
+    assert node.status()["state"] == "degraded"
+    assert b"multus-eni.io/state=degraded" in (guest.read(_DROP_IN) or b"")
+    assert [link["ifname"] for link in node.ip("link") if link["ifname"].startswith("mul")] == [
+        "mul0"
+    ]
+
+    node.attach(eni(2))
+    assert guest.wait_for(_READY), node.status()
+    assert node.status()["run"] == "hotplug"
+    assert b"degraded" not in (guest.read(_DROP_IN) or b"")
+    (second,) = node.ip("address", "show", "mul1")
+    assert [each["local"] for each in second["addr_info"]] == ["10.0.2.10"]
+
+    guest.imds.detach(eni(2).mac)
+    guest.unplug("nic-" + eni(2).mac.replace(":", ""))
+    assert guest.wait_for("! test -e /sys/class/net/mul1")
+    shown = node.command("status")
+    assert shown.returncode != 0, shown.stdout
+    again = node.command("run")
+    assert (again.returncode, node.status()["state"]) == (0, "degraded")
+    assert again.stderr.startswith("interface-missing: ")
+    (kept,) = node.ip("address", "show", "mul0")
+    assert [each["local"] for each in kept["addr_info"]] == ["10.0.1.10"]
+
+
+def test_a_held_node_starts_kubelet_only_when_somebody_has_mended_it(held_guest: Guest) -> None:
+    node = Node(held_guest, _group(1, deadline_s=1))
+    _publish(node)
+    held_guest.plug(Nic(eni(1).mac, "subnet-1"))
+    held_guest.release()
+    held_guest.wait_booted()
+    said = (held_guest.read("/var/log/cloud-init-output.log") or b"").decode()
+    assert "interface-missing: " in said
+    assert held_guest.read("/var/lib/cloud/instance/sem/config_scripts_user") == b"4\n"
+    assert held_guest.read("/run/lab/kubelet") is None
+    assert held_guest.run("systemctl start kubelet.service").returncode != 0
+    shown = node.command("status")
+    assert shown.returncode == 4
+    assert "NOT READY  held: interface-missing" in shown.stdout
+    assert "kubelet does not start" in shown.stdout
+
+    held_guest.imds.attach(eni(1))
+    mended = node.command("run")
+    assert (mended.returncode, mended.stderr) == (0, "")
+    assert held_guest.wait_for("test -e /run/lab/kubelet")
+    assert node.command("status").returncode == 0
+
+
+def test_an_abandoned_node_is_given_back_and_never_gets_a_pod(held_guest: Guest) -> None:
+    group = _group(1, deadline_s=1, on_failure=OnFailure.ABANDON, ready_hook=HOOK)
+    node = Node(held_guest, group)
+    _publish(node)
+    held_guest.release()
+    held_guest.wait_booted()
+    assert node.status()["state"] == "abandoned"
+    assert _answers(node) == ["ABANDON"]
+    node.attach(eni(1))
+    assert held_guest.wait_for(_READY), node.status()
+    assert _answers(node) == ["ABANDON"]
+    assert held_guest.read("/run/lab/kubelet") is None
+    assert held_guest.read("/run/multus-node/kubelet-may-start") is None
+
+
+def _kill_at(node: Node, call: str, count: int, *command: str) -> Result:
+    """Run a command that is killed as if by kill -9 when it enters a system call for the so-manieth time."""
+    return node.guest.run(
+        [
+            *("strace", "-f", "-o", "/dev/null"),
+            *("-e", f"trace={call}", "-e", f"inject={call}:signal=KILL:when={count}"),
+            *command,
+        ],
+        90,
+    )
+
+
+def test_a_dry_run_changes_nothing_and_runs_that_are_killed_anywhere_converge(guest: Guest) -> None:
+    node = Node(guest, _group(1, 2))
+    node.fetch()
+    node.attach(eni(1))
+    node.attach(eni(2))
+    program = ("/usr/bin/python3", "-IS", ARCHIVE)
+    for link in ("ens6", "ens7"):
+        assert guest.wait_for(f"systemctl is-active --quiet udev-net-manager@{link}")
+    untouched = node.host()
+    dry = guest.run([*program, "run", "--dry-run", "--node-group", GROUP])
+    assert dry.returncode == 0, dry.stderr
+    assert "write /etc/systemd/network/05-multus-net1.network" in dry.stdout
+    assert "link ens6 -> mul0" in dry.stdout
+    assert node.host() == untouched
+
+    kills = 0
+    while True:
+        installed = _kill_at(
+            node, "rename", 3 + 3 * kills, *program, "install", "--node-group", GROUP, "--no-run"
+        )
+        if installed.returncode == 0:
+            break
+        kills += 1
+    assert kills >= 2
+    run = ("/usr/local/sbin/multus-node", "run")
+    # Records, files of systemd-networkd, its reload and reconfiguration, what others read.
+    for call, count in (("rename", 4), ("rename", 8), ("clone", 1), ("clone", 2), ("rename", 4)):
+        killed = _kill_at(node, call, count, *run)
+        assert killed.returncode != 0, (call, count, killed.stdout)
+        assert node.status()["state"] == "waiting"
+    ended = node.command("run")
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert node.status()["state"] == "ready"
+    assert [each["local"] for each in node.ip("address", "show", "mul1")[0]["addr_info"]] == [
+        "10.0.2.10"
+    ]
+    assert node.command("run").stdout == "nothing to change\n"
+    assert guest.run("find /etc /opt/multus-node /var/lib/multus-node -name '*.fresh'").stdout == ""
+
+
+def test_everything_ran_under_the_python_of_amazon_linux(guest: Guest, lab: Image) -> None:
+    if find_python39() is None:
+        pytest.skip(f"this machine has no Python 3.9: the guest's is {lab.python}, AL2023's is 3.9")
+    assert guest.run(["/usr/bin/python3", "--version"]).stdout.startswith("Python 3.9.")
