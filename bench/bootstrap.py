@@ -20,6 +20,8 @@ from stacks.bootstrap_archive import archive_bytes, bootstrap_content
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from kernellab.image import Image
+
 REPOSITORY = Path(__file__).resolve().parents[1]
 ROUNDS = 5
 RATIO = 1.3
@@ -226,15 +228,19 @@ def specification(interface: NodeInterface) -> str:
     )
 
 
-def bootstrap(shape: Shape) -> Run:
+def bootstrap(shape: Shape, image: Image | None = None) -> Run:
     """Run the bootstrap as user data does: from its built archive, installing itself.
+
+    Args:
+        shape: of the node.
+        image: of the guest; left out, it is built, or found where it was built before.
 
     Raises:
         NotMeasured: the node did not get ready.
     """
     last = eni(shape.interfaces[-1]).mac
     waits = f"grep -q {last} /run/lab-imds.log && grep -q '\"discover\"' {layout.STATUS}"
-    return _measure(shape, INSTALL, waits, layout.STATUS)
+    return _measure(Guest(image=image), shape, INSTALL, waits, layout.STATUS)
 
 
 def floor(shape: Shape) -> Run:
@@ -246,7 +252,7 @@ def floor(shape: Shape) -> Run:
     last = eni(shape.interfaces[-1]).mac
     specifications = map(specification, shape.interfaces)
     command = ["/bin/bash", _FLOOR_PATH, last, *specifications]
-    return _measure(shape, command, f"test -e {_FLOOR_WAITS}", _FLOOR_READY)
+    return _measure(Guest(), shape, command, f"test -e {_FLOOR_WAITS}", _FLOOR_READY)
 
 
 def interpreter_kib() -> int:
@@ -257,19 +263,20 @@ def interpreter_kib() -> int:
         return _ended(guest)[2]
 
 
-def _measure(shape: Shape, command: Sequence[str], waits: str, ready: str) -> Run:
+def _measure(unstarted: Guest, shape: Shape, command: Sequence[str], waits: str, ready: str) -> Run:
     """Run a program in a booted node where all interfaces are there but the last, and give it that.
 
     The metadata service knows all of them beforehand: how late it tells is no work of anybody's.
 
     Args:
+        unstarted: the guest, which is a booted node when it is started.
         shape: of the node.
         command: the program.
         waits: a condition in the guest: it waits for the last interface.
         ready: the file that appears last, when all is done.
     """
     *first, last = shape.interfaces
-    with Guest() as guest:
+    with unstarted as guest:
         _prepare(guest, shape)
         for interface in first:
             guest.plug(Nic(eni(interface).mac, interface.subnet_ids[0]))
