@@ -24,9 +24,8 @@ PEER_MAC = "0e:00:00:00:01:01"
 POOL = "/sys/devices/system/node/node{}/hugepages/hugepages-2048kB/nr_hugepages"
 # What a refused or failed run must leave as it was: drivers, links, huge pages, vfio's mode, files, rules.
 LOOK = """
-for device in /sys/bus/pci/devices/*; do
-    echo $device $(readlink $device/driver) $(< $device/driver_override) $(ls $device/net 2> /dev/null)
-done
+find /sys/bus/pci/devices/*/ -maxdepth 2 '(' -name driver -printf '%p %l\\n' ')' -o '(' -path '*/net/*' -print ')'
+grep . /sys/bus/pci/devices/*/driver_override
 ls /sys/bus/pci/drivers
 cat /sys/devices/system/node/node*/hugepages/*/nr_hugepages
 grep -s Y /sys/module/vfio/parameters/enable_unsafe_noiommu_mode
@@ -209,10 +208,8 @@ def test_uio_drivers_bind_and_a_missing_module_changes_nothing(guest: Guest) -> 
     addresses = attached(node, 1, 2)
     before = look(node)
     tree = f"/lib/modules/{guest.image.kernel_release}"
-    guest.run(f"cd {tree} && mv extra/igb_uio.ko /root").check()
-    refused(node.try_out(), 5, "module-missing")
-    assert look(node) == before
-    guest.run(f"cd {tree} && cp modules.dep /root && sed -i /igb_uio/d modules.dep").check()
+    lose = "mv extra/igb_uio.ko /root && cp modules.dep /root && sed -i /igb_uio/d modules.dep"
+    guest.run(f"cd {tree} && {lose}").check()
     refused(node.try_out(), 5, "module-missing")
     assert look(node) == before
 
@@ -231,7 +228,7 @@ def test_a_bind_that_fails_half_way_is_taken_back_and_one_that_is_killed_is_comp
 ) -> None:
     node = Node(guest, group(dpdk(1), dpdk(2)))
     node.fetch()
-    addresses = attached(node, 1, 2)
+    *addresses, foreign = attached(node, 1, 2, 9)
     before = look(node)
     # The second device's override cannot be set, so the kernel refuses to bind it: vfio-pci knows no device by itself.
     override = f"/sys/bus/pci/devices/{addresses[1]}/driver_override"
@@ -255,14 +252,17 @@ def test_a_bind_that_fails_half_way_is_taken_back_and_one_that_is_killed_is_comp
     completed = node.try_out()
     assert completed.returncode == 0, completed.stderr
     assert [node.driver(address) for address in addresses] == ["vfio-pci", "vfio-pci"]
+    # Nobody promised this one.
+    assert node.driver(foreign) == KERNEL_DRIVER
+    assert link_names(node, [foreign]) == ["ens8"]
 
 
-def test_what_is_not_ours_or_carries_the_node_is_refused(guest: Guest) -> None:
+def test_what_carries_the_node_or_is_in_a_pod_is_refused(guest: Guest) -> None:
     node = Node(
         guest, group(replace(dpdk(1), subnet_ids=("subnet-00000000000000000",)), deadline_s=1)
     )
     node.fetch()
-    address, foreign = attached(node, 1, 9)
+    (address,) = attached(node, 1)
     before = look(node)
     refused(node.try_out(), 4, "interface-missing")
     assert look(node) == before
@@ -277,8 +277,3 @@ def test_what_is_not_ours_or_carries_the_node_is_refused(guest: Guest) -> None:
     refused(in_pod, 5, "device-busy")
     assert "namespace" in in_pod.stderr
     assert node.driver(address) == KERNEL_DRIVER
-
-    guest.run("ip netns exec pod ip link set ens6 netns 1").check()
-    assert node.try_out().returncode == 0
-    assert (node.driver(address), node.driver(foreign)) == ("vfio-pci", KERNEL_DRIVER)
-    assert link_names(node, [foreign]) == ["ens7"]
