@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import signal
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +17,7 @@ from stacks import user_data
 from tests.kernel.node import ARCHIVE, GROUP, Node, eni, interface
 
 if TYPE_CHECKING:
-    from kernellab.guest import Guest, Result
+    from kernellab.guest import Guest
     from kernellab.image import Image
 
 pytestmark = [
@@ -26,6 +27,7 @@ pytestmark = [
 
 HOOK = "MultusEni-lab-ready"
 _DROP_IN = "/etc/eks/nodeadm.d/50-multus-node.yaml"
+_INSTALLED = "/opt/multus-node/multus-node.pyz"
 _READY = """grep -q '^  "state": "ready"' /run/multus-node/status.json"""
 AWS = """#!/bin/bash
 case $1 in
@@ -210,16 +212,35 @@ def test_an_abandoned_node_is_given_back_and_never_gets_a_pod(held_guest: Guest)
     assert held_guest.read("/run/multus-node/kubelet-may-start") is None
 
 
-def _kill_at(node: Node, call: str, count: int, *command: str) -> Result:
-    """Run a command that is killed as if by kill -9 when it enters a system call for the so-manieth time."""
-    return node.guest.run(
-        [
-            *("strace", "-f", "-o", "/dev/null"),
-            *("-e", f"trace={call}", "-e", f"inject={call}:signal=KILL:when={count}"),
-            *command,
-        ],
-        90,
-    )
+KILLER = """
+import os, runpy, signal, sys
+
+event, left = sys.argv[1], int(sys.argv[2])
+sys.argv = sys.argv[3:]
+
+
+def kill(name, _):
+    global left
+    if name == event:
+        left -= 1
+        if left == 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+
+sys.addaudithook(kill)
+sys.path.insert(0, sys.argv[0])
+runpy.run_path(sys.argv[0], run_name="__main__")
+"""
+
+
+def _killed_at(node: Node, event: str, count: int, *command: str) -> int:
+    """Run the program so that it is killed, as by kill -9, right before it does something for the so-manieth time.
+
+    Return its code; `event` is one of Python's audit events.
+    """
+    node.guest.put("/opt/killer.py", KILLER)
+    killer = ["/usr/bin/python3", "-IS", "/opt/killer.py", event, str(count)]
+    return node.guest.run([*killer, *command], 90).returncode
 
 
 def test_a_dry_run_changes_nothing_and_runs_that_are_killed_anywhere_converge(guest: Guest) -> None:
@@ -237,20 +258,20 @@ def test_a_dry_run_changes_nothing_and_runs_that_are_killed_anywhere_converge(gu
     assert "link ens6 -> mul0" in dry.stdout
     assert node.host() == untouched
 
-    kills = 0
-    while True:
-        installed = _kill_at(
-            node, "rename", 3 + 3 * kills, *program, "install", "--node-group", GROUP, "--no-run"
-        )
-        if installed.returncode == 0:
-            break
-        kills += 1
-    assert kills >= 2
-    run = ("/usr/local/sbin/multus-node", "run")
+    install = ("install", "--node-group", GROUP, "--no-run")
+    for count in (2, 5, 4):
+        assert _killed_at(node, "os.rename", count, ARCHIVE, *install) == -signal.SIGKILL
+    assert _killed_at(node, "subprocess.Popen", 1, ARCHIVE, *install) == -signal.SIGKILL
+    guest.run([*program, *install]).check()
     # Records, files of systemd-networkd, its reload and reconfiguration, what others read.
-    for call, count in (("rename", 4), ("rename", 8), ("clone", 1), ("clone", 2), ("rename", 4)):
-        killed = _kill_at(node, call, count, *run)
-        assert killed.returncode != 0, (call, count, killed.stdout)
+    for event, count in (
+        ("os.rename", 4),
+        ("os.rename", 8),
+        ("subprocess.Popen", 1),
+        ("subprocess.Popen", 2),
+        ("os.rename", 4),
+    ):
+        assert _killed_at(node, event, count, _INSTALLED, "run") == -signal.SIGKILL
         assert node.status()["state"] == "waiting"
     ended = node.command("run")
     assert (ended.returncode, ended.stderr) == (0, "")
@@ -259,7 +280,8 @@ def test_a_dry_run_changes_nothing_and_runs_that_are_killed_anywhere_converge(gu
         "10.0.2.10"
     ]
     assert node.command("run").stdout == "nothing to change\n"
-    assert guest.run("find /etc /opt/multus-node /var/lib/multus-node -name '*.fresh'").stdout == ""
+    left_over = "find /etc /opt/multus-node /var/lib/multus-node -name '*.fresh'"
+    assert guest.run(left_over).stdout == ""
 
 
 def test_everything_ran_under_the_python_of_amazon_linux(guest: Guest, lab: Image) -> None:
