@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from moto.ec2.exceptions import InvalidInstanceIdError, InvalidNetworkInterfaceIdError
 from moto.ec2.models import nat_gateways, vpcs
+from moto.ec2.models.amis import AmiBackend
 from moto.ec2.models.elastic_network_interfaces import NetworkInterfaceBackend
 from moto.ec2.models.instances import Instance, InstanceBackend
 from moto.ec2.models.subnets import Subnet
@@ -46,6 +47,9 @@ class MotoBackend:
         """Yield what stands in the place of moto's methods."""
         yield from self._interface_patches()
         yield from self._instance_patches()
+        # Moto makes eight hundred public images at every reset, longer than many a test takes. Here an image is
+        # there once somebody registers it.
+        yield Patch(AmiBackend, "_load_amis", lambda _original: _no_images)
 
     def _interface_patches(self) -> Iterable[Patch]:
         yield Patch(NetworkInterfaceBackend, "create_network_interface", self._create_interface)
@@ -190,6 +194,10 @@ class MotoBackend:
                 return move(region, region.instances[instance.id])
 
         return moved
+
+
+def _no_images(_backend: object) -> None:
+    """Leave a new backend without images."""
 
 
 def _no_address(*_args: object, **_kwargs: object) -> None:

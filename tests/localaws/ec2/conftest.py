@@ -129,9 +129,7 @@ def clock() -> VirtualClock:
 
 
 @pytest.fixture
-def account(clock: VirtualClock, monkeypatch: pytest.MonkeyPatch) -> Iterator[Account]:
-    # Moto makes eight hundred public images at every reset; nothing here reads them.
-    monkeypatch.setenv("MOTO_EC2_LOAD_DEFAULT_AMIS", "false")
+def account(clock: VirtualClock) -> Iterator[Account]:
     account = Account(clock, Settings(throttling=False, visibility_s=0.0))
     with account.active(), moto.mock_aws():
         yield account

@@ -94,3 +94,9 @@ def test_subnets_of_moto_count_the_same_addresses(lab: Lab, count: int) -> None:
     assert (
         backend().get_subnet(lab.small).available_ip_address_count == lab.available(lab.small) == 8
     )
+
+
+def test_an_image_is_there_once_it_is_registered(lab: Lab) -> None:
+    assert lab.ec2.describe_images()["Images"] == []
+    registered = lab.ec2.register_image(Name="node")["ImageId"]
+    assert [image["ImageId"] for image in lab.ec2.describe_images()["Images"]] == [registered]

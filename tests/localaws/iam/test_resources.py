@@ -42,9 +42,8 @@ def ids(account: Account) -> dict[str, str]:
     subnet = ec2.create_subnet(VpcId=vpc_id, CidrBlock="10.0.0.0/24", AvailabilityZone=ZONE)
     subnet_id = subnet["Subnet"]["SubnetId"]
     group_id = ec2.create_security_group(GroupName="g", Description="g", VpcId=vpc_id)["GroupId"]
-    image_id = ec2.describe_images(Owners=["amazon"])["Images"][0]["ImageId"]
     instances: Any = ec2.run_instances(
-        ImageId=image_id, MinCount=1, MaxCount=1, SubnetId=subnet_id, InstanceType="m5.large"
+        ImageId="ami-12345678", MinCount=1, MaxCount=1, SubnetId=subnet_id, InstanceType="m5.large"
     )
     interface = ec2.create_network_interface(SubnetId=subnet_id, Groups=[group_id])
     made = {
