@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
-from domain.node.binding import KERNEL, Guards
+from domain.node.binding import KERNEL
 from domain.node.change import Bind
 from domain.node.errors import BindFailed, WriteCombiningMissing
-from domain.node.routing import MAIN_TABLE
 from node_bootstrap import modules, pci
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from domain.node.model import Link, PciDevice, Route
+    from domain.node.model import Link
     from node_bootstrap.deadline import Deadline
     from node_bootstrap.files import Files
 
@@ -27,26 +24,12 @@ class Kernel(Protocol):
     def links(self) -> tuple[Link, ...]:
         """Return every link."""
 
-    def routes(self) -> tuple[Route, ...]:
-        """Return every route."""
-
 
 class Changes(Protocol):
     """What tells of a link's coming."""
 
     def wait(self, timeout_s: float) -> bool:
         """Wait for a change and return whether there was one."""
-
-
-def observe_guards(
-    files: Files, kernel: Kernel, primary_mac: str, devices: Iterable[PciDevice]
-) -> Guards:
-    """Return what forbids touching devices."""
-    return Guards(
-        primary_mac=primary_mac,
-        default_route_links=_default_route_links(kernel, primary_mac),
-        holders=pci.holders(files, devices),
-    )
 
 
 def bind(change: Bind, files: Files) -> None:
@@ -167,33 +150,3 @@ def _as_bind_error(
         remedy=f"See journalctl -k for {change.pci_address}; without an IOMMU vfio-pci needs noiommu mode.",
         interfaces=(change.interface,),
     )
-
-
-def _default_route_links(kernel: Kernel, primary_mac: str) -> frozenset[str]:
-    """Return the links with the best default route of the main table, one of each family.
-
-    A family counts only if the primary interface has a default route of it, or none of any: EC2 advertises itself as a
-    router in each subnet with an IPv6 block, and nodeadm's files take that up (amazon-eks-ami, eks-managed.network.tpl:
-    UseGateway), so on a node whose primary interface is IPv4-only the one IPv6 default route is a Multus interface's. What
-    the node itself talks to, it reaches by its primary interface.
-    """
-    links = {link.index: link for link in kernel.links()}
-    routes = [
-        route
-        for route in kernel.routes()
-        if route.table == MAIN_TABLE
-        and route.destination.prefixlen == 0
-        and route.link_index in links
-        and route.is_unicast
-    ]
-    families = {
-        route.destination.version
-        for route in routes
-        if route.link_index is not None and links[route.link_index].mac == primary_mac
-    }
-    found = set()
-    for version in families or {4, 6}:
-        of_family = [route for route in routes if route.destination.version == version]
-        best = min((route.metric for route in of_family), default=None)
-        found |= {links[r.link_index].name for r in of_family if r.metric == best and r.link_index}
-    return frozenset(found)

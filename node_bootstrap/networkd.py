@@ -54,8 +54,14 @@ class Changes(Protocol):
         """Wait for a change and return whether there was one."""
 
 
-def observe(files: Files, kernel: Look, devices: Mapping[str, Device]) -> links.Observed:
-    """Return what `domain.node.links.plan` needs to know of the host."""
+def observe(files: Files, network: links.Network, devices: Mapping[str, Device]) -> links.Observed:
+    """Return what `domain.node.links.plan` needs to know of the host.
+
+    Args:
+        files: to read systemd-networkd's and the kernel's parameters from.
+        network: what the kernel has, as `observe_network` returns it.
+        devices: the promised interfaces that are there, by name.
+    """
     paths = [
         f"{layout.NETWORKD}/{name}"
         for name in files.names(layout.NETWORKD)
@@ -64,7 +70,7 @@ def observe(files: Files, kernel: Look, devices: Mapping[str, Device]) -> links.
     link_names = [device.link.name for device in devices.values() if device.link is not None]
     return links.Observed(
         files={path: files.text(path) for path in (*paths, layout.SYSCTL)},
-        network=observe_network(kernel),
+        network=network,
         sysctls=sysctl.read(files, sysctls.to_read(link_names)),
     )
 

@@ -5,36 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from domain.node import layout, plugins
+from domain.node.binding import Guards, default_route_links
 from domain.node.plan import Host as Observed
-from node_bootstrap import binding, huge_pages, networkd, pci
+from node_bootstrap import huge_pages, networkd, pci
 from node_bootstrap import plugins as installed_plugins
 
 if TYPE_CHECKING:
     from domain.node.config import NodeGroup
-    from domain.node.model import Link, LinkAddress, Route, RoutingRule
     from node_bootstrap.discovery import Discovery
     from node_bootstrap.files import Files
     from node_bootstrap.host import Host
-    from node_bootstrap.networkd import Look
-
-
-class _OneLook:
-    """The kernel's network configuration, dumped once for all who look."""
-
-    def __init__(self, kernel: Look) -> None:
-        self._network = networkd.observe_network(kernel)
-
-    def links(self) -> tuple[Link, ...]:
-        return self._network.links
-
-    def addresses(self) -> tuple[LinkAddress, ...]:
-        return self._network.addresses
-
-    def routes(self) -> tuple[Route, ...]:
-        return self._network.routes
-
-    def rules(self) -> tuple[RoutingRule, ...]:
-        return self._network.rules
 
 
 def observe(
@@ -54,11 +34,12 @@ def observe(
     addresses = [device.pci_address for device in discovery.devices.values()]
     pci_devices = pci.observe(host.files, addresses)
     pools, memory = huge_pages.observe(host.files)
-    kernel = _OneLook(host.kernel)
+    network = networkd.observe_network(host.kernel)
+    primary_mac = discovery.instance.primary_mac
     return Observed(
         instance=discovery.instance,
         devices=discovery.devices,
-        links=networkd.observe(host.files, kernel, discovery.devices),
+        links=networkd.observe(host.files, network, discovery.devices),
         pci_devices=pci_devices,
         recorded_drivers={
             record.pci_address: record.driver
@@ -66,8 +47,10 @@ def observe(
             if record.driver is not None
         },
         drivers=host.modules.observe(),
-        guards=binding.observe_guards(
-            host.files, kernel, discovery.instance.primary_mac, pci_devices.values()
+        guards=Guards(
+            primary_mac=primary_mac,
+            default_route_links=default_route_links(network.links, network.routes, primary_mac),
+            holders=pci.holders(host.files, pci_devices.values()),
         ),
         pools=pools,
         memory=memory,

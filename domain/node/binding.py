@@ -19,13 +19,14 @@ from domain.node.errors import (
     ModuleMissing,
     WriteCombiningMissing,
 )
+from domain.node.routing import MAIN_TABLE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from domain.node.change import Change
     from domain.node.config import NodeGroup, NodeInterface
-    from domain.node.model import Device, Drivers, PciDevice
+    from domain.node.model import Device, Drivers, Link, PciDevice, Route
 
 KERNEL = Driver.KERNEL.value
 """In place of a driver's name: whichever kernel driver claims the device."""
@@ -43,8 +44,8 @@ class Guards:
 
     primary_mac: str
     default_route_links: frozenset[str]
-    """The links that carry the node's default route: of each family the one with the lowest metric. nodeadm gives our ENIs
-    one too, with a higher metric, which goes with its file."""
+    """The links that carry the node's default route: what `default_route_links` returns. nodeadm gives our ENIs one too, with
+    a higher metric, which goes with its file."""
     holders: Mapping[str, tuple[str, ...]]
     """The processes that have a device open, by PCI address."""
 
@@ -79,6 +80,34 @@ class _Case:
     def who(self) -> str:
         """Return how a person is told of the device."""
         return f"{self.interface.name} ({self.device.eni.eni_id} at {self.pci.address})"
+
+
+def default_route_links(
+    links: Iterable[Link], routes: Iterable[Route], primary_mac: str
+) -> frozenset[str]:
+    """Return the names of the links with the best default route of the main table, in each family.
+
+    A family counts only if the primary interface has a default route of it, or none of any: EC2 advertises itself as a
+    router in each subnet with an IPv6 block, and nodeadm's files take that up (amazon-eks-ami, eks-managed.network.tpl:
+    UseGateway), so on a node whose primary interface is IPv4-only the one IPv6 default route is a Multus interface's. What
+    the node itself talks to, it reaches by its primary interface.
+    """
+    by_index = {link.index: link for link in links}
+    candidates = [
+        (route, by_index[route.link_index])
+        for route in routes
+        if route.table == MAIN_TABLE
+        and route.destination.prefixlen == 0
+        and route.link_index in by_index
+        and route.is_unicast
+    ]
+    families = {route.destination.version for route, link in candidates if link.mac == primary_mac}
+    found: set[str] = set()
+    for version in families or {4, 6}:
+        of_family = [each for each in candidates if each[0].destination.version == version]
+        best = min((route.metric for route, _ in of_family), default=None)
+        found |= {link.name for route, link in of_family if route.metric == best}
+    return frozenset(found)
 
 
 def plan(

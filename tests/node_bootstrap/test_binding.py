@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import errno
-from dataclasses import replace
-from ipaddress import ip_network
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,7 +12,7 @@ from hypothesis import strategies as st
 from domain.node.binding import KERNEL
 from domain.node.change import Bind
 from domain.node.errors import BindFailed, WriteCombiningMissing
-from domain.node.model import Link, Route
+from domain.node.model import Link
 from node_bootstrap import binding, pci
 from node_bootstrap.deadline import Deadline
 from tests.fakes.host import IGB_UIO, STOCK_MODULES, Host, Killed
@@ -210,17 +208,13 @@ def test_a_driver_that_maps_without_write_combining_does_not_stay(
 
 
 class Kernel:
-    """Links that come with the events, and routes."""
+    """Links that come with the events."""
 
-    def __init__(self, *looks: tuple[Link, ...], routes: tuple[Route, ...] = ()) -> None:
+    def __init__(self, *looks: tuple[Link, ...]) -> None:
         self._looks = list(looks)
-        self._routes = routes
 
     def links(self) -> tuple[Link, ...]:
         return self._looks[0]
-
-    def routes(self) -> tuple[Route, ...]:
-        return self._routes
 
     def wait(self, timeout_s: float) -> bool:
         assert timeout_s > 0
@@ -238,57 +232,3 @@ def test_a_link_that_does_not_come_is_told() -> None:
     kernel = Kernel((PRIMARY,))
     with pytest.raises(BindFailed, match="no link"):
         binding.await_link(bind(KERNEL, "vfio-pci"), kernel, kernel, Deadline(0))
-
-
-def route(link: Link, metric: int, family: int = 4, table: int = 254) -> Route:
-    everywhere = ip_network("0.0.0.0/0" if family == 4 else "::/0")
-    return Route(table, everywhere, None, link.index, metric)
-
-
-@pytest.mark.parametrize(
-    ("routes", "guarded"),
-    [
-        pytest.param([], set(), id="none"),
-        pytest.param([route(PRIMARY, 512)], {"ens5"}, id="primary"),
-        pytest.param([route(PRIMARY, 512), route(OURS, 613)], {"ens5"}, id="nodeadms-second"),
-        pytest.param([route(PRIMARY, 512), route(OURS, 100)], {"mul0"}, id="better-than-primary"),
-        pytest.param([route(PRIMARY, 512), route(OURS, 512)], {"ens5", "mul0"}, id="as-good"),
-        pytest.param([route(OURS, 613)], {"mul0"}, id="the-only-one"),
-        pytest.param(
-            [route(PRIMARY, 512), route(OURS, 613, 6)], {"ens5"}, id="ipv6-on-multus-subnets-only"
-        ),
-        pytest.param(
-            [route(PRIMARY, 512), route(PRIMARY, 512, 6), route(OURS, 100, 6)],
-            {"ens5", "mul0"},
-            id="better-in-one-family",
-        ),
-        pytest.param(
-            [route(PRIMARY, 512), route(OURS, 0, table=10101)], {"ens5"}, id="of-another-table"
-        ),
-        pytest.param(
-            [
-                route(PRIMARY, 512),
-                replace(route(OURS, 0), is_unicast=False),
-                replace(route(OURS, 0), destination=ip_network("10.0.0.0/8")),
-                replace(route(OURS, 0), link_index=99),
-            ],
-            {"ens5"},
-            id="no-default-route",
-        ),
-    ],
-)
-def test_the_best_default_routes_are_guarded(
-    tmp_path: Path, routes: list[Route], guarded: set[str]
-) -> None:
-    kernel = Kernel((PRIMARY, OURS), routes=tuple(routes))
-    found = binding.observe_guards(Host(tmp_path), kernel, PRIMARY.mac, [])
-    assert found.default_route_links == guarded
-
-
-def test_who_holds_a_device_is_part_of_the_guards(tmp_path: Path) -> None:
-    host = made(tmp_path)
-    binding.bind(bind("igb_uio", "ena"), host)
-    host.hold(4242, "testpmd", "/dev/uio0")
-    devices = pci.observe(host, [A]).values()
-    found = binding.observe_guards(host, Kernel((PRIMARY,)), PRIMARY.mac, devices)
-    assert found.holders == {A: ("process 4242 (testpmd)",)}

@@ -15,34 +15,34 @@ SMOKE = r"""
 import sys
 assert sys.version_info[:2] == (3, 9), sys.version
 sys.path.insert(0, sys.argv[1])
+from ipaddress import ip_network
 from pathlib import Path
 from domain.node import binding as decided, huge_pages as pages
 from domain.node.change import AllowUnsafeNoiommu, LoadModule
 from domain.node.config import Driver, HugePages
 from domain.node.errors import DeviceError
+from domain.node.model import Link, Route
 from node_bootstrap import binding, huge_pages, pci
 from node_bootstrap.modules import Modules
 from tests.fakes import nodes
 from tests.fakes.host import RELEASE, Host, HostPrograms, Memory
 
 address = "0000:00:06.0"
+primary = Link("ens5", 2, "06:00:00:00:00:00", True, 9001, "0000:00:05.0")
+default_route = Route(254, ip_network("0.0.0.0/0"), None, primary.index, 512)
 host = Host(Path(sys.argv[2]))
 host.add_nic(address, "06:00:00:00:00:01")
 host.add_numa_node(0, Memory(4194304), (2048, 1048576))
 modules = Modules(host, HostPrograms(host), RELEASE)
-
-class Kernel:
-    def links(self):
-        return ()
-    def routes(self):
-        return ()
 
 def plan(consent):
     group = nodes.group(nodes.interface(driver=Driver.VFIO_PCI), allow_unsafe_noiommu=consent)
     found = pci.observe(host, [address])
     links = found[address].link_names
     device = nodes.device(link=links[0] if links else None)
-    guards = binding.observe_guards(host, Kernel(), "06:00:00:00:00:00", found.values())
+    uplinks = decided.default_route_links([primary], [default_route], primary.mac)
+    assert uplinks == {"ens5"}, uplinks
+    guards = decided.Guards(primary.mac, uplinks, pci.holders(host, found.values()))
     return decided.plan(group, {"n3": device}, found, modules.observe(), guards)
 
 try:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from ipaddress import ip_network
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.node.binding import KERNEL, Guards, plan
+from domain.node.binding import KERNEL, Guards, default_route_links, plan
 from domain.node.change import AllowUnsafeNoiommu, Bind, LoadModule
 from domain.node.config import Driver, WriteCombining
 from domain.node.errors import (
@@ -20,7 +21,7 @@ from domain.node.errors import (
     ModuleMissing,
     WriteCombiningMissing,
 )
-from domain.node.model import Drivers, IommuGroup
+from domain.node.model import Drivers, IommuGroup, Link, Route
 from tests.fakes import nodes
 
 if TYPE_CHECKING:
@@ -48,6 +49,8 @@ VFIO_LOADED = replace(
 )
 UNGUARDED = Guards(PRIMARY_MAC, frozenset({"ens5"}), {})
 IOMMU = IommuGroup(12, is_noiommu=False, members=(A,))
+PRIMARY = Link("ens5", 2, PRIMARY_MAC, True, 9001, "0000:00:05.0")
+OURS = Link("mul0", 3, "06:00:00:00:00:01", True, 9001, A)
 
 
 def dpdk(name: str = "n3", driver: Driver = Driver.VFIO_PCI, **changed: object) -> NodeInterface:
@@ -394,3 +397,44 @@ def test_once_carried_out_a_plan_is_empty(devices: list[tuple[Driver, str | None
     assert [each.driver for each in after] == [
         each.driver.value if each.driver.is_dpdk else "ena" for each in interfaces
     ]
+
+
+def route(link: Link, metric: int, family: int = 4, table: int = 254) -> Route:
+    everywhere = ip_network("0.0.0.0/0" if family == 4 else "::/0")
+    return Route(table, everywhere, None, link.index, metric)
+
+
+@pytest.mark.parametrize(
+    ("routes", "guarded"),
+    [
+        pytest.param([], set(), id="none"),
+        pytest.param([route(PRIMARY, 512)], {"ens5"}, id="primary"),
+        pytest.param([route(PRIMARY, 512), route(OURS, 613)], {"ens5"}, id="nodeadms-second"),
+        pytest.param([route(PRIMARY, 512), route(OURS, 100)], {"mul0"}, id="better-than-primary"),
+        pytest.param([route(PRIMARY, 512), route(OURS, 512)], {"ens5", "mul0"}, id="as-good"),
+        pytest.param([route(OURS, 613)], {"mul0"}, id="the-only-one"),
+        pytest.param(
+            [route(PRIMARY, 512), route(OURS, 613, 6)], {"ens5"}, id="ipv6-on-multus-subnets-only"
+        ),
+        pytest.param(
+            [route(PRIMARY, 512), route(PRIMARY, 512, 6), route(OURS, 100, 6)],
+            {"ens5", "mul0"},
+            id="better-in-one-family",
+        ),
+        pytest.param(
+            [route(PRIMARY, 512), route(OURS, 0, table=10101)], {"ens5"}, id="of-another-table"
+        ),
+        pytest.param(
+            [
+                route(PRIMARY, 512),
+                replace(route(OURS, 0), is_unicast=False),
+                replace(route(OURS, 0), destination=ip_network("10.0.0.0/8")),
+                replace(route(OURS, 0), link_index=99),
+            ],
+            {"ens5"},
+            id="no-default-route",
+        ),
+    ],
+)
+def test_the_best_default_routes_are_the_nodes(routes: list[Route], guarded: set[str]) -> None:
+    assert default_route_links((PRIMARY, OURS), routes, PRIMARY.mac) == guarded
