@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from domain.node.binding import KERNEL
 from domain.node.change import Bind
@@ -10,26 +10,12 @@ from domain.node.errors import BindFailed, WriteCombiningMissing
 from node_bootstrap import modules, pci
 
 if TYPE_CHECKING:
-    from domain.node.model import Link
     from node_bootstrap.deadline import Deadline
     from node_bootstrap.files import Files
+    from node_bootstrap.host import Changes, Links
 
 PROBE = "/sys/bus/pci/drivers_probe"
 _NO_OVERRIDE = "\n"
-
-
-class Kernel(Protocol):
-    """What is asked of the kernel."""
-
-    def links(self) -> tuple[Link, ...]:
-        """Return every link."""
-
-
-class Changes(Protocol):
-    """What tells of a link's coming."""
-
-    def wait(self, timeout_s: float) -> bool:
-        """Wait for a change and return whether there was one."""
 
 
 def bind(change: Bind, files: Files) -> None:
@@ -59,7 +45,7 @@ def bind(change: Bind, files: Files) -> None:
         raise error from cause
 
 
-def await_link(change: Bind, kernel: Kernel, events: Changes, deadline: Deadline) -> None:
+def await_link(change: Bind, kernel: Links, events: Changes, deadline: Deadline) -> None:
     """Wait until a device that got its kernel driver back has its link (0.1 to 0.7 s on a virtual machine).
 
     Raises:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from domain import naming
 from domain.node import matching
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from domain.node.model import Eni, Instance, Link
     from node_bootstrap.deadline import Deadline
     from node_bootstrap.files import Files
+    from node_bootstrap.host import Changes, Links, Metadata
     from node_bootstrap.imds import Observation
     from node_bootstrap.records import Records
 
@@ -32,27 +33,6 @@ LONGEST_PAUSE_S = 2.0
 """Between two questions to the metadata service, which tells nobody when it changes."""
 _NETWORK_CLASS = "0x02"
 """PCI base class of network controllers, as sysfs begins it."""
-
-
-class Metadata(Protocol):
-    """What discovery asks of the metadata service."""
-
-    def instance(self, deadline: Deadline) -> Observation:
-        """Return what it shows now."""
-
-
-class Links(Protocol):
-    """What discovery asks of the kernel."""
-
-    def links(self) -> tuple[Link, ...]:
-        """Return the links of the node's own network namespace."""
-
-
-class Changes(Protocol):
-    """What wakes discovery."""
-
-    def wait(self, timeout_s: float) -> bool:
-        """Return whether a link changed since the last call, waiting so long for it."""
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from domain.node import layout, links, sysctls
 from domain.node.errors import LinkNotConfigured, LinkNotRenamed
@@ -12,46 +12,17 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from domain.node.change import ConfigureLinks, RenameLink
-    from domain.node.model import Device, Link, LinkAddress, Route, RoutingRule
+    from domain.node.model import Device, Link
     from domain.node.routing import ExpectedLink
     from node_bootstrap.deadline import Deadline
     from node_bootstrap.files import Files
+    from node_bootstrap.host import Changes, Kernel, Look
     from node_bootstrap.programs import Programs
 
 NETWORKCTL_TIMEOUT_S = 30.0
 """networkctl only passes the word on over D-Bus; D-Bus itself gives up after 25 s."""
 UDEVADM_TIMEOUT_S = 60.0
 """udevadm waits until udev has taken the word, by its default for a minute (udevadm(8))."""
-
-
-class Look(Protocol):
-    """What tells of the kernel's network configuration: `node_bootstrap.netlink.Netlink`."""
-
-    def links(self) -> tuple[Link, ...]:
-        """Return every link."""
-
-    def addresses(self) -> tuple[LinkAddress, ...]:
-        """Return every address."""
-
-    def routes(self) -> tuple[Route, ...]:
-        """Return every route."""
-
-    def rules(self) -> tuple[RoutingRule, ...]:
-        """Return every rule."""
-
-
-class Kernel(Look, Protocol):
-    """What is asked of the kernel: `node_bootstrap.netlink.Netlink`."""
-
-    def rename(self, index: int, name: str) -> None:
-        """Give a link another name."""
-
-
-class Changes(Protocol):
-    """What tells of changes: `node_bootstrap.netlink.Events` of EVERYTHING, subscribed before the links are configured."""
-
-    def wait(self, timeout_s: float) -> bool:
-        """Wait for a change and return whether there was one."""
 
 
 def observe(files: Files, network: links.Network, devices: Mapping[str, Device]) -> links.Observed:
