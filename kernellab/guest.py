@@ -215,7 +215,9 @@ class Guest:
     def _boot_cold(self, arguments: list[str]) -> None:
         self._process = _Qemu.start(arguments, self.image)
         self._process.await_hello(BOOT_TIMEOUT_S)
-        if not self.wait_for("test -p /run/lab-hold/go", BOOT_TIMEOUT_S):
+        # udev starts what gives the primary interface its default route: no part of the boot waits for that.
+        reached = "test -p /run/lab-hold/go && ip route show default | grep -q ."
+        if not self.wait_for(reached, BOOT_TIMEOUT_S):
             raise self._qemu.silent("the boot did not reach the user data")
 
     def _save(self, snapshot: Path) -> None:
