@@ -32,8 +32,7 @@ TIMEOUT_S = 240.0
 """For whatever happens in a guest: an emulated one on a busy machine is slow."""
 
 GROUP = "user-plane"
-ARCHIVE = "/run/multus-node.pyz"
-INSTALL = ("/usr/bin/python3", "-IS", ARCHIVE, "install", "--node-group", GROUP)
+INSTALL = ("/usr/bin/python3", "-IS", layout.FETCHED, "install", "--node-group", GROUP)
 INSTALLERS = frozenset({"systemctl", "udevadm"})
 """What `install` starts, and no run at boot."""
 RP_FILTER = 2
@@ -301,7 +300,7 @@ def _prepare(guest: Guest, shape: Shape) -> None:
     guest.put(_FLOOR_PATH, FLOOR)
     config = NodeConfig("MultusEni-bench", "bench", None, (shape.group,))
     content = bootstrap_content(config, repository=REPOSITORY)
-    guest.put(ARCHIVE, archive_bytes(content), 0o755)
+    guest.put(layout.FETCHED, archive_bytes(content), 0o755)
     guest.run(PREPARATION, TIMEOUT_S).check()
     guest.start(OBSERVER)
     _await(guest, f"test -e {_LINKS_LOG}")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from domain.node import config, layout, status
 from domain.node.errors import ConfigurationMissing, InterfaceMissing, NodeError, NotPermitted
-from node_bootstrap import archive, install, lock
+from node_bootstrap import lock, program
 from node_bootstrap import status as status_file
 from node_bootstrap.bootstrap import Bootstrap, Request
 from node_bootstrap.files import Files
@@ -85,14 +85,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _install(given: argparse.Namespace) -> int:
+    # What reads and unpacks an archive takes as long to import as a tenth of a run, and no other verb needs it.
+    from node_bootstrap import install, unpacking  # noqa: PLC0415
+
     _require_root("install")
-    source = archive.running()
-    configuration = _configuration(given.config)
+    text, configuration = _configuration(given.config)
     group = configuration.node_group(given.node_group)
+    files = {**unpacking.content(program.running()), layout.CONFIGURATION: text}
     with this_host() as host:
-        # The lock of runs: one that is under way imports from the file that is replaced here.
+        # The lock of runs: one that is under way imports from a folder that is removed here.
         with lock.held(host.files, status.Run.BOOT):
-            installation = install.plan(group, source, host.files)
+            installation = install.plan(group, files, host.files)
             install.carry_out(installation, host.files, host.programs)
         _say(installation.lines() or ["installed already"])
         if given.no_run:
@@ -108,8 +111,8 @@ def _install(given: argparse.Namespace) -> int:
 
 def _run(given: argparse.Namespace) -> int:
     _require_root("run")
-    configuration = _configuration(given.config)
-    group = configuration.node_group(given.node_group or install.node_group_name(Files()))
+    _, configuration = _configuration(given.config)
+    group = configuration.node_group(given.node_group or program.node_group_name(Files()))
     request = Request(configuration, group, status.Run(given.trigger))
     with this_host() as host:
         return _plan(request, host) if given.dry_run else _converge(request, host)
@@ -117,8 +120,8 @@ def _run(given: argparse.Namespace) -> int:
 
 def _unbind(given: argparse.Namespace) -> int:
     _require_root("unbind")
-    configuration = _configuration(None)
-    group = configuration.node_group(install.node_group_name(Files()))
+    _, configuration = _configuration(None)
+    group = configuration.node_group(program.node_group_name(Files()))
     group.interface(given.interface)
     request = Request(configuration, group, status.Run.MANUAL, unbind=given.interface)
     with this_host() as host:
@@ -159,24 +162,25 @@ def _status(given: argparse.Namespace) -> int:
     return status.exit_code(reading) or (InterfaceMissing.exit_code if gone else 0)
 
 
-def _configuration(path: str | None) -> NodeConfig:
-    """Return the configuration in a file, or else the archive's own.
+def _configuration(path: str | None) -> tuple[bytes, NodeConfig]:
+    """Return the configuration in a file, or else the program's own, as it is written and as it is read.
 
     Raises:
         ConfigurationMissing: there is no such file.
         ConfigurationForeign: it is none of this version.
     """
     if path is None:
-        return archive.configuration(archive.running())
-    try:
-        text = Path(path).read_text(encoding="utf-8")
-    except OSError as cause:
-        raise ConfigurationMissing(
-            "the configuration cannot be read",
-            value=str(cause),
-            remedy="Name another after --config.",
-        ) from cause
-    return config.from_json(text)
+        content = program.configuration(program.running())
+    else:
+        try:
+            content = Path(path).read_bytes()
+        except OSError as cause:
+            raise ConfigurationMissing(
+                "the configuration cannot be read",
+                value=str(cause),
+                remedy="Name another after --config.",
+            ) from cause
+    return content, config.from_json(content.decode(errors="replace"))
 
 
 def _require_root(verb: str) -> None:

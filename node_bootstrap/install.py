@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import pkgutil
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from domain.node import desired_files, layout
 from domain.node.change import RemoveFile, WriteFile
 from domain.node.config import OnFailure
-from domain.node.errors import ConfigurationMissing
+from node_bootstrap import unpacking
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
     from domain.node.config import NodeGroup
     from node_bootstrap.files import Files
@@ -36,9 +34,7 @@ nodeadm/internal/daemon/systemd.go, waitForStatus), and what requires nodeadm-ru
 
 An assertion and no condition: a unit whose condition fails counts as started for those that require it, and whoever types
 `systemctl start kubelet` is told nothing; with an assertion the job fails and says so (systemd.unit(5))."""
-DROP_IN = "10-multus-node.conf"
 
-_TEXT = 0o644
 _PROGRAM = 0o755
 _TOOL_TIMEOUT_S = 60.0
 
@@ -47,54 +43,60 @@ _TOOL_TIMEOUT_S = 60.0
 class Installation:
     """What an installation changes; nothing when all is in place."""
 
+    program: Mapping[str, bytes]
+    """The files to unpack, by their names in the archive; empty when they are in place."""
     files: tuple[WriteFile | RemoveFile, ...]
     reload: bool
     """Whether systemd and udev have to read their files anew."""
     enable: tuple[str, ...]
+    obsolete: tuple[str, ...]
+    """Folders of other versions."""
 
     def lines(self) -> tuple[str, ...]:
         """Return what is changed, for a person."""
         reads = ("systemd and udev read their files anew",) if self.reload else ()
         return (
+            *([f"unpack {unpacking.folder(self.program)}"] if self.program else ()),
             *(str(change) for change in self.files),
             *reads,
             *(f"enable {unit}" for unit in self.enable),
+            *(f"remove {folder}" for folder in self.obsolete),
         )
 
 
-def plan(group: NodeGroup, archive: Path, files: Files) -> Installation:
+def plan(group: NodeGroup, program: Mapping[str, bytes], files: Files) -> Installation:
     """Return what is missing for nodes of a group.
 
     It can find any of these, and the same plan completes each:
     1. nothing, or no more than the gate that user data puts up before it fetches the archive;
-    2. part of the files: the installation was killed;
+    2. the program without the command that runs it, or part of the other files: the installation was killed;
     3. all files, not read yet: it was killed later; the mark that goes before the first of them is still there;
-    4. another version, or another policy for failures: what differs is written;
-    5. everything.
+    4. another version, or another policy for failures: what differs is written, and the command changes over to the new
+       program in one step;
+    5. everything, and folders of versions that the command ran before.
 
     Args:
         group: which nodes.
-        archive: the program, which becomes the node's.
+        program: the archive's files by their names in it.
         files: of the host.
-
-    Raises:
-        OSError: the archive cannot be read.
     """
-    # surrogateescape turns bytes into text and back without loss, so the program is a file like the others.
-    program = archive.read_bytes().decode("utf-8", errors="surrogateescape")
-    desired = {layout.PROGRAM: program, **_desired(group)}
-    present = {path: _exactly(path, files) for path in desired}
+    folder = unpacking.folder(program)
+    desired = _desired(group, program, folder)
     changes = tuple(
-        dataclasses.replace(change, mode=_mode(change.path))
-        if isinstance(change, WriteFile)
+        dataclasses.replace(change, mode=_PROGRAM)
+        if isinstance(change, WriteFile) and change.path == layout.COMMAND
         else change
-        for change in desired_files.changes(desired, present)
+        for change in desired_files.changes(desired, {path: files.text(path) for path in desired})
     )
     unread = any(change.path.startswith((SYSTEMD, UDEV_RULE)) for change in changes)
+    there = unpacking.content(files.at(folder)) == program
+    others = (f"{layout.PROGRAMS}/{name}" for name in files.names(layout.PROGRAMS))
     return Installation(
+        program={} if there else program,
         files=changes,
         reload=unread or files.text(layout.UNITS_CHANGED) is not None,
         enable=tuple(unit for unit in ENABLED if unit not in files.names(WANTS)),
+        obsolete=tuple(other for other in others if other != folder),
     )
 
 
@@ -107,6 +109,8 @@ def carry_out(installation: Installation, files: Files, programs: Programs) -> N
     """
     if installation.reload:
         files.carry_out(WriteFile(layout.UNITS_CHANGED, ""))
+    if installation.program:
+        unpacking.unpack(installation.program, files)
     for change in installation.files:
         files.carry_out(change)
     if installation.reload:
@@ -115,6 +119,8 @@ def carry_out(installation: Installation, files: Files, programs: Programs) -> N
         files.carry_out(RemoveFile(layout.UNITS_CHANGED))
     if installation.enable:
         programs.run(["systemctl", "enable", *installation.enable], timeout_s=_TOOL_TIMEOUT_S)
+    for folder in installation.obsolete:
+        unpacking.remove(folder, files)
 
 
 def watch(programs: Programs) -> None:
@@ -128,54 +134,19 @@ def watch(programs: Programs) -> None:
     programs.run(["systemctl", "start", "--no-block", HOTPLUG_PATH], timeout_s=_TOOL_TIMEOUT_S)
 
 
-def node_group_name(files: Files) -> str:
-    """Return the node group that this node was installed for.
+def _desired(group: NodeGroup, program: Mapping[str, bytes], folder: str) -> Mapping[str, str]:
+    def unit(name: str) -> str:
+        return program[f"{layout.UNITS}/{name}"].decode()
 
-    Raises:
-        ConfigurationMissing: it was not, or the file was damaged.
-    """
-    text = files.text(layout.SETTINGS)
-    try:
-        name = json.loads(text or "{}")["node_group"]
-    except (KeyError, TypeError, ValueError):
-        name = None
-    if not isinstance(name, str):
-        raise ConfigurationMissing(
-            "nobody has said which node group this node is of",
-            value=f"{layout.SETTINGS}: {'no such file' if text is None else 'no node_group'}",
-            remedy="Run `multus-node install --node-group NAME`.",
-        )
-    return name
-
-
-def _desired(group: NodeGroup) -> Mapping[str, str]:
     gated = group.on_failure is not OnFailure.CONTINUE
-    drop_in = _unit("gate.conf" if gated else "no-gate.conf")
+    drop_in = unit("gate.conf" if gated else "no-gate.conf")
     return {
-        layout.COMMAND: _unit("multus-node.sh"),
+        layout.COMMAND: f'#!/bin/sh\nexec {layout.PYTHON} {folder} "$@"\n',
         layout.SETTINGS: json.dumps({"node_group": group.name}) + "\n",
-        UDEV_RULE: _unit("95-multus-node.rules"),
+        UDEV_RULE: unit("95-multus-node.rules"),
         **{
-            f"{SYSTEMD}/{unit}": _unit(unit)
-            for unit in (BOOT_SERVICE, HOTPLUG_PATH, HOTPLUG_SERVICE)
+            f"{SYSTEMD}/{name}": unit(name)
+            for name in (BOOT_SERVICE, HOTPLUG_PATH, HOTPLUG_SERVICE)
         },
-        **{f"{SYSTEMD}/{unit}.d/{DROP_IN}": drop_in for unit in GATED},
+        **{f"{SYSTEMD}/{name}.d/{layout.DROP_IN}": drop_in for name in GATED},
     }
-
-
-def _unit(name: str) -> str:
-    data = pkgutil.get_data("node_bootstrap", f"units/{name}")
-    assert data is not None  # noqa: S101 - None only from a loader without data, and zipimport's has it
-    return data.decode()
-
-
-def _exactly(path: str, files: Files) -> str | None:
-    """Return a file's content to the byte, with the line ends that it has."""
-    try:
-        return files.at(path).read_bytes().decode("utf-8", errors="surrogateescape")
-    except (FileNotFoundError, NotADirectoryError):
-        return None
-
-
-def _mode(path: str) -> int:
-    return _PROGRAM if path in (layout.PROGRAM, layout.COMMAND) else _TEXT

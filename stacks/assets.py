@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import importlib.metadata
-import tempfile
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from domain.config import to_json
 from domain.naming import CONFIG_FILE
+from stacks import archives
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -24,9 +23,6 @@ DISTRIBUTIONS = ("aws-lambda-powertools", "jmespath", "typing_extensions")
 """Powertools and all that it requires. boto3 stays out: the Lambda runtime carries it."""
 
 _COMPILED = (".so", ".pyd", ".dylib", ".dll")
-_EPOCH = (1980, 1, 1, 0, 0, 0)
-"""The earliest date a zip archive can carry."""
-_REGULAR_FILE = 0o100644 << 16
 
 
 class AssetError(Exception):
@@ -45,21 +41,16 @@ class FunctionsAsset:
 def stage(config: Config, *, repository: Path, build: Path) -> FunctionsAsset:
     """Write the functions' archive below `build` and return where it is.
 
-    The archive's name carries the digest and it appears by one rename, so one that is there is complete and right.
+    The archive's name carries the digest, so one that is there is right and need not be written.
 
     Raises:
         AssetError: a dependency is not installed, or holds a compiled extension.
     """
     content = functions_content(config, repository=repository)
     digest = _digest(content)
-    folder = build / "functions"
-    archive = folder / f"{config.owner}-{digest[:16]}.zip"
+    archive = build / "functions" / f"{config.owner}-{digest[:16]}.zip"
     if not archive.exists():
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=folder) as scratch:
-            fresh = Path(scratch) / archive.name
-            _write(content, fresh)
-            fresh.replace(archive)
+        archives.stage(archive, archives.zip_bytes(content))
     return FunctionsAsset(archive, digest)
 
 
@@ -109,13 +100,3 @@ def _digest(content: Mapping[str, bytes]) -> str:
         digest.update(f"{name}\0{len(data)}\0".encode())
         digest.update(data)
     return digest.hexdigest()
-
-
-def _write(content: Mapping[str, bytes], archive: Path) -> None:
-    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as target:
-        for name, data in sorted(content.items()):
-            entry = zipfile.ZipInfo(name, _EPOCH)
-            entry.compress_type = zipfile.ZIP_DEFLATED
-            entry.create_system = 3  # Unix, whatever this machine is: the mode below is read by it
-            entry.external_attr = _REGULAR_FILE
-            target.writestr(entry, data)

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import ast
 import hashlib
-import io
 import sys
-import tempfile
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from domain.node import layout
 from domain.node.config import to_json
+from stacks import archives
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -21,10 +21,7 @@ if TYPE_CHECKING:
 
 PACKAGES = ("domain/node", "node_bootstrap")
 """Shipped whole, with what they import of this repository."""
-UNITS = "node_bootstrap/units"
-
-SHEBANG = b"#!/usr/bin/python3 -IS\n"
-"""Isolated and without site-packages: what somebody installed on a node, or its environment, changes nothing."""
+SHEBANG = f"#!{layout.PYTHON}\n".encode()
 MAIN = b"""import sys
 
 from node_bootstrap.__main__ import main
@@ -32,11 +29,7 @@ from node_bootstrap.__main__ import main
 if __name__ == "__main__":
     sys.exit(main())
 """
-CONFIGURATION = "config.json"
 
-_EPOCH = (1980, 1, 1, 0, 0, 0)
-"""The earliest date a zip archive can carry."""
-_REGULAR_FILE = 0o100644 << 16
 _PROGRAM = 0o755
 
 
@@ -57,22 +50,16 @@ class BootstrapAsset:
 def stage_bootstrap(config: NodeConfig, *, repository: Path, build: Path) -> BootstrapAsset:
     """Write the bootstrap's archive below `build` and return where it is.
 
-    The archive's name carries its digest and it appears by one rename, so one that is there is complete and right.
+    The archive's name carries its digest, so one that is there is right and need not be written.
 
     Raises:
         ForeignImport: a module needs something that is neither Python's own nor this repository's.
     """
     archive = archive_bytes(bootstrap_content(config, repository=repository))
     digest = hashlib.sha256(archive).hexdigest()
-    folder = build / "bootstrap"
-    path = folder / f"{config.owner}-{digest[:16]}.pyz"
+    path = build / "bootstrap" / f"{config.owner}-{digest[:16]}.pyz"
     if not path.exists():
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=folder) as scratch:
-            fresh = Path(scratch) / path.name
-            fresh.write_bytes(archive)
-            fresh.chmod(_PROGRAM)
-            fresh.replace(path)
+        archives.stage(path, archive, mode=_PROGRAM)
     return BootstrapAsset(path, digest)
 
 
@@ -82,9 +69,9 @@ def bootstrap_content(config: NodeConfig, *, repository: Path) -> dict[str, byte
     Raises:
         ForeignImport: a module needs something that is neither Python's own nor this repository's.
     """
-    content = {"__main__.py": MAIN, CONFIGURATION: to_json(config).encode()}
-    for unit in sorted((repository / UNITS).iterdir()):
-        content[f"{UNITS}/{unit.name}"] = unit.read_bytes()
+    content = {"__main__.py": MAIN, layout.CONFIGURATION: to_json(config).encode()}
+    for unit in sorted((repository / layout.UNITS).iterdir()):
+        content[f"{layout.UNITS}/{unit.name}"] = unit.read_bytes()
     waiting = [
         source.relative_to(repository).as_posix()
         for package in PACKAGES
@@ -99,19 +86,8 @@ def bootstrap_content(config: NodeConfig, *, repository: Path) -> dict[str, byte
 
 
 def archive_bytes(content: Mapping[str, bytes]) -> bytes:
-    """Return the archive of some files: the same bytes for the same files, on every machine.
-
-    Not compressed: what deflate makes of a text depends on the zlib, and a node reads a stored file faster.
-    """
-    target = io.BytesIO()
-    target.write(SHEBANG)
-    with zipfile.ZipFile(target, "a", zipfile.ZIP_STORED) as archive:
-        for name, data in sorted(content.items()):
-            entry = zipfile.ZipInfo(name, _EPOCH)
-            entry.create_system = 3  # Unix, whatever this machine is: the mode below is read by it
-            entry.external_attr = _REGULAR_FILE
-            archive.writestr(entry, data)
-    return target.getvalue()
+    """Return the archive of some files, not compressed: a node reads a stored file faster, and no zlib makes another."""
+    return archives.zip_bytes(content, compression=zipfile.ZIP_STORED, before=SHEBANG)
 
 
 def _needed(name: str, source: bytes, repository: Path) -> Iterator[str]:

@@ -8,12 +8,9 @@ from domain.node import layout
 LEAF = "node-bootstrap"
 """Of the parameter that says where the archive is."""
 
-FETCHED = "/run/multus-node.pyz"
-DROP_IN = "10-multus-node.conf"
-
 SHUT = (
     "for unit in nodeadm-run kubelet; do folder=/etc/systemd/system/$unit.service.d; mkdir -p $folder; "
-    rf"printf '[Unit]\nAfter=multus-node.service\nAssertPathExists={layout.READY}\n' > $folder/{DROP_IN}; "
+    rf"printf '[Unit]\nAfter=multus-node.service\nAssertPathExists={layout.READY}\n' > $folder/{layout.DROP_IN}; "
     "done; systemctl daemon-reload"
 )
 """kubelet waits for the bootstrap from here on, whatever becomes of the lines below, and after a reboot too. A node that
@@ -21,13 +18,13 @@ could not even fetch the bootstrap knows no policy but this one."""
 FETCH = (
     "for pause in 5 10 20 40 0; do "
     "uri=$(aws ssm get-parameter --name {parameter} --query Parameter.Value --output text) && "
-    f'aws s3 cp --only-show-errors "$uri" {FETCHED} && break || sleep $pause; done; '
-    f'digest=$(basename "$uri" .pyz); echo "$digest  {FETCHED}" | sha256sum --check --quiet || exit 1'
+    f'aws s3 cp --only-show-errors "$uri" {layout.FETCHED} && break || sleep $pause; done; '
+    f'digest=$(basename "$uri" .pyz); echo "$digest  {layout.FETCHED}" | sha256sum --check --quiet || exit 1'
 )
 """The parameter is read at boot, so a launch template need not change when the stack does. The object is named by its own
 SHA-256. The pauses are for a role whose policy IAM has not spread yet and for the moment between two resources of an
 update; AWS CLI v2 takes the Region from the metadata service."""
-INSTALL = f"/usr/bin/python3 -IS {FETCHED} install --node-group {{node_group}}"
+INSTALL = f"{layout.PYTHON} {layout.FETCHED} install --node-group {{node_group}}"
 
 THREE_LINES = f"{SHUT}\n{FETCH}\n{INSTALL}\n"
 """With `{{parameter}}` and `{{node_group}}` to fill in."""

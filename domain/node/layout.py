@@ -2,10 +2,23 @@
 
 from __future__ import annotations
 
-PROGRAM = "/opt/multus-node/multus-node.pyz"
+FETCHED = "/run/multus-node.pyz"
+"""Where user data puts the archive that the stack published."""
+CONFIGURATION = "config.json"
+"""The stack's configuration, at the archive's root."""
+UNITS = "node_bootstrap/units"
+"""systemd's units and udev's rule, in the archive."""
+
+PYTHON = "/usr/bin/python3 -IS"
+"""AL2023's system Python, isolated and without site-packages: what somebody installed on a node, or its environment, changes
+nothing."""
+PROGRAMS = "/opt/multus-node"
+"""A folder for each version that was installed and is not taken away yet; the command says which one runs."""
 COMMAND = "/usr/local/sbin/multus-node"
+DROP_IN = "10-multus-node.conf"
+"""What the bootstrap adds to units that are not its own."""
 SETTINGS = "/etc/multus-node.json"
-"""What `install` was told: the node group. The configuration itself is inside the program's archive."""
+"""What `install` was told: the node group. The configuration itself is among the program's files."""
 
 RUN = "/run/multus-node"
 """Gone after a reboot, as are bindings, huge pages and links' names."""

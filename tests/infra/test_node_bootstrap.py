@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from domain import naming
+from domain.node import layout
 from domain.node.config import from_json
 from stacks import user_data
-from stacks.bootstrap_archive import CONFIGURATION
 
 if TYPE_CHECKING:
     from tests.infra.conftest import Synthesized
@@ -55,7 +55,7 @@ def test_the_object_is_named_by_its_digest_which_user_data_checks(fleet: Synthes
 
 def test_the_archive_has_the_configuration_of_every_node_group(fleet: Synthesized) -> None:
     with zipfile.ZipFile(fleet.bootstrap.archive) as archive:
-        assert from_json(archive.read(CONFIGURATION).decode()) == fleet.nodes
+        assert from_json(archive.read(layout.CONFIGURATION).decode()) == fleet.nodes
 
 
 def test_the_policy_reaches_the_archive_and_its_parameter_and_nothing_else(

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from domain.node import layout
 from domain.node.config import NodeConfig, NodeGroup, NodeInterface
 from kernellab.guest import Nic
 from kernellab.imds import Eni
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
     from kernellab.guest import Background, Guest, Result
 
 REPOSITORY = Path(__file__).parents[2]
-ARCHIVE = "/run/multus-node.pyz"
 GROUP = "user-plane"
 
 
@@ -56,7 +56,7 @@ class Node:
         """Put the archive where user data puts it, as the stack builds it."""
         config = NodeConfig("MultusEni-lab", "lab", None, (self.group,))
         content = bootstrap_content(config, repository=REPOSITORY)
-        self.guest.put(ARCHIVE, archive_bytes(content), 0o755)
+        self.guest.put(layout.FETCHED, archive_bytes(content), 0o755)
 
     def begin_install(self, *options: str) -> Background:
         """Start what the last line of user data starts."""
@@ -64,7 +64,7 @@ class Node:
             [
                 "/usr/bin/python3",
                 "-IS",
-                ARCHIVE,
+                layout.FETCHED,
                 "install",
                 "--node-group",
                 self.group.name,
@@ -79,7 +79,15 @@ class Node:
     def try_out(self, *options: str, timeout_s: float = 90.0) -> Result:
         """Run what was fetched, without installing it."""
         return self.guest.run(
-            ["/usr/bin/python3", "-IS", ARCHIVE, "run", "--node-group", self.group.name, *options],
+            [
+                "/usr/bin/python3",
+                "-IS",
+                layout.FETCHED,
+                "run",
+                "--node-group",
+                self.group.name,
+                *options,
+            ],
             timeout_s,
         )
 
@@ -114,7 +122,7 @@ class Node:
     def host(self) -> str:
         """Return the content of every file that the product may write, and all that the kernel has of its links."""
         return self.guest.run(
-            "find /etc /opt/multus-node /usr/local /var/lib/multus-node -type f -exec sha256sum {} +"
+            "find /etc /opt/multus-node /usr/local /var/lib/multus-node -type f -not -path '*/__pycache__/*' -exec sha256sum {} +"
             " 2> /dev/null | sort;"
             " ip -o link; ip -o address | sed 's/valid_lft.*//'; ip rule; ip -6 rule;"
             " ip route show table all | sort; grep -r . /proc/sys/net/ipv4/conf;"

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from bench import bootstrap
+from domain.node import layout
 
 if TYPE_CHECKING:
     from kernellab.image import Image
@@ -16,7 +17,7 @@ pytestmark = [pytest.mark.kernel, pytest.mark.subprocesses("qemu-system-x86_64")
 COUNTED = "/run/bench/counted"
 COUNTING = f"""
 import sys
-sys.path.insert(0, "{bootstrap.ARCHIVE}")
+sys.path.insert(0, "{layout.FETCHED}")
 sys.argv = {list(bootstrap.INSTALL[2:])}
 from node_bootstrap import __main__, host
 made = []

@@ -13,7 +13,7 @@ from domain.node import layout
 from domain.node.config import Driver, NodeGroup, PodNetwork, WriteCombining
 from kernellab.guest import Guest
 from kernellab.machine import Machine
-from tests.kernel.node import ARCHIVE, GROUP, Node, eni, interface
+from tests.kernel.node import GROUP, Node, eni, interface
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -275,7 +275,9 @@ def test_a_ready_node_says_so_to_people_and_programs(node: Node) -> None:
 
 def installation_process(node: Node) -> str:
     """Return the id of the process that runs the archive."""
-    return node.guest.run(f"pgrep -f '^/usr/bin/python3 -IS {ARCHIVE}'").check().stdout.strip()
+    return (
+        node.guest.run(f"pgrep -f '^/usr/bin/python3 -IS {layout.FETCHED}'").check().stdout.strip()
+    )
 
 
 def test_a_node_says_what_it_waits_for_and_refuses_an_old_host_device_before_any_change(
@@ -283,7 +285,7 @@ def test_a_node_says_what_it_waits_for_and_refuses_an_old_host_device_before_any
 ) -> None:
     node = Node(held_guest, NodeGroup(GROUP, "asg", INTERFACES[3:], allow_unsafe_noiommu=True))
     node.fetch()
-    before = held_guest.run(["/usr/bin/python3", "-IS", ARCHIVE, "status"])
+    before = held_guest.run(["/usr/bin/python3", "-IS", layout.FETCHED, "status"])
     assert before.returncode == 1
     assert "no run has begun since the node booted" in before.stdout
 

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from domain.node import layout
 from domain.node.config import Driver, HugePages, NodeGroup, NodeInterface, WriteCombining
 from kernellab.machine import Machine
-from tests.kernel.node import ARCHIVE, GROUP, Node, eni, interface
+from tests.kernel.node import GROUP, Node, eni, interface
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -241,7 +242,7 @@ def test_a_bind_that_fails_half_way_is_taken_back_and_one_that_is_killed_is_comp
     # Opening a FIFO waits for its reader: the run stands still where the first device has lost its driver and got no other.
     bind = "/sys/bus/pci/drivers/vfio-pci/bind"
     guest.run(f"modprobe vfio-pci; mkfifo /run/bind; mount --bind /run/bind {bind}").check()
-    run = guest.start(["/usr/bin/python3", "-IS", ARCHIVE, "run", "--node-group", GROUP])
+    run = guest.start(["/usr/bin/python3", "-IS", layout.FETCHED, "run", "--node-group", GROUP])
     assert guest.wait_for(f"! test -e /sys/bus/pci/devices/{addresses[0]}/driver")
     guest.run(["kill", "-KILL", str(run.pid)]).check()
     assert run.wait().returncode == -signal.SIGKILL

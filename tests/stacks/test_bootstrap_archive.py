@@ -14,12 +14,11 @@ from pathlib import Path
 
 import pytest
 
+from domain.node import layout
 from domain.node.config import NodeConfig, NodeGroup, from_json
 from domain.node.errors import ConfigurationMissing
-from node_bootstrap import archive as running_archive
-from node_bootstrap import install
+from node_bootstrap import install, program
 from stacks.bootstrap_archive import (
-    CONFIGURATION,
     SHEBANG,
     ForeignImport,
     archive_bytes,
@@ -43,11 +42,13 @@ for name in sorted(zipfile.ZipFile(sys.argv[1]).namelist()):
 foreign = [m.__name__ for m in sys.modules.values() if "site-packages" in (getattr(m, "__file__", "") or "")]
 assert not foreign, foreign
 from pathlib import Path
-from node_bootstrap import archive, install
-assert archive.running() == Path(sys.argv[1]).resolve()
-config = archive.configuration(archive.running())
+from node_bootstrap import install, program, unpacking
+from domain.node.config import from_json
+assert program.running() == Path(sys.argv[1]).resolve()
+config = from_json(program.configuration(program.running()).decode())
 from node_bootstrap.files import Files
-plan = install.plan(config.node_group("workers"), archive.running(), Files(Path(sys.argv[2])))
+files = Files(Path(sys.argv[2]))
+plan = install.plan(config.node_group("workers"), unpacking.content(program.running()), files)
 print(len(plan.files), config.owner)
 """
 
@@ -140,7 +141,7 @@ def test_the_archive_holds_what_a_node_needs_and_nothing_else(checkout: Path) ->
     assert sources | units | {"__main__.py", "domain/__init__.py", "domain/errors.py"} <= set(
         content
     )
-    assert from_json(content[CONFIGURATION].decode()) == CONFIG
+    assert from_json(content[layout.CONFIGURATION].decode()) == CONFIG
 
 
 @pytest.mark.parametrize(
@@ -170,7 +171,7 @@ def test_every_module_works_from_the_archive_under_python_3_9(tmp_path: Path) ->
         check=False,
     )
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout == "9 MultusEni-fleet\n"
+    assert done.stdout == "8 MultusEni-fleet\n"
 
 
 @pytest.mark.subprocesses("python3.9")
@@ -187,9 +188,9 @@ def test_the_archive_is_the_command(tmp_path: Path) -> None:
     assert done.stdout.startswith("usage: multus-node")
 
 
-def test_from_a_folder_there_is_no_archive_to_install() -> None:
+def test_a_checkout_is_nothing_to_install_from() -> None:
     with pytest.raises(ConfigurationMissing, match="not run from its archive"):
-        running_archive.running()
+        program.running()
 
 
 @pytest.mark.parametrize("content", [None, b"no zip", archive_bytes({"__main__.py": b""})])
@@ -198,4 +199,4 @@ def test_an_archive_without_configuration_is_said_so(tmp_path: Path, content: by
     if content is not None:
         path.write_bytes(content)
     with pytest.raises(ConfigurationMissing, match="no configuration"):
-        running_archive.configuration(path)
+        program.configuration(path)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from domain.node import layout
 from stacks import user_data
 
 OBJECT = b"the archive"
@@ -98,7 +99,7 @@ class Node:
         folder = self.root / "etc/systemd/system"
         return all(
             "\nAssertPathExists=/run/multus-node/kubelet-may-start\n"
-            in (folder / f"{unit}.service.d" / user_data.DROP_IN).read_text()
+            in (folder / f"{unit}.service.d" / layout.DROP_IN).read_text()
             for unit in ("nodeadm-run", "kubelet")
         )
 
