@@ -128,7 +128,8 @@ def test_user_data_makes_a_node_ready_before_kubelet_and_so_does_every_later_boo
     assert _answers(node) == ["CONTINUE"]
 
     held_guest.reboot()
-    journal = held_guest.run("journalctl -b -u multus-node.service -o cat _COMM=python3").stdout
+    said = "journalctl -b -u multus-node.service -t multus-node -o cat"
+    journal = held_guest.run(said).stdout
     assert journal.splitlines()[-2:] == [
         "kubelet may start: ready",
         "answer the launch hook with CONTINUE",
