@@ -18,7 +18,7 @@ from localaws.patching import Patch, applied
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from moto.iam.models import AWSManagedPolicy
+    from moto.iam.models import ManagedPolicy
 
 BASIC = "arn:aws:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole"
 
@@ -51,14 +51,14 @@ def test_the_next_account_starts_without_attachments() -> None:
             test_a_role_may_attach_one(account)
 
 
-def test_an_account_and_partition_is_read_once() -> None:
+def test_an_account_and_partition_is_read_once_and_only_when_asked_for() -> None:
     reads: list[str] = []
 
     def counting(
-        original: Callable[[IAMBackend], list[AWSManagedPolicy]],
-    ) -> Callable[[IAMBackend], list[AWSManagedPolicy]]:
-        def init_aws_policies(backend: IAMBackend) -> list[AWSManagedPolicy]:
-            reads.append(backend.account_id)
+        original: Callable[[IAMBackend], list[ManagedPolicy]],
+    ) -> Callable[[IAMBackend], list[ManagedPolicy]]:
+        def init_aws_policies(backend: IAMBackend) -> list[ManagedPolicy]:
+            reads.append(backend.region_name)
             return original(backend)
 
         return init_aws_policies
@@ -66,18 +66,20 @@ def test_an_account_and_partition_is_read_once() -> None:
     def load(_: object) -> Callable[[], bool]:
         return lambda: True
 
-    patches = [
+    as_moto_reads = [
         Patch(models, "load_iam_aws_managed_policies", load),
         Patch(IAMBackend, "_init_aws_policies", counting),
-        *managed_policies.patches(),
     ]
-    with applied(patches):
+    with applied(as_moto_reads), applied(managed_policies.patches()):
         first = IAMBackend("aws", "210987654321")
         second = IAMBackend("aws", "210987654321")
-        IAMBackend("aws-cn", "210987654321")
-        assert reads == ["210987654321", "210987654321"]
+        other = IAMBackend("aws-cn", "210987654321")
+        assert reads == []
         assert [each.arn for each in first.aws_managed_policies] == [
             each.arn for each in second.aws_managed_policies
         ]
+        assert reads == ["aws"]
+        assert other.managed_policies
+        assert reads == ["aws", "aws-cn"]
         first.aws_managed_policies[0].attachment_count = 7
         assert second.aws_managed_policies[0].attachment_count == 0
