@@ -5,6 +5,7 @@ Per call: identify, count, fail on purpose (before), take tokens, authorize, wai
 
 from __future__ import annotations
 
+import functools
 import json
 import re
 import socket
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ReadTimeoutError
 from botocore.model import OperationNotFoundError
-from moto.core import serialize
+from moto.core import responses, serialize
 from moto.core.errors import ErrorLookupFactory, ErrorShape
 from moto.core.exceptions import ServiceException
 from moto.core.parse import PROTOCOL_PARSERS
@@ -74,6 +75,8 @@ class Gate:
         """Yield what puts the gate in front of moto's actions."""
         yield Patch(BaseResponse, "call_action", self._before_action)
         yield Patch(BaseResponse, "serialized", _with_status_of_refusal)
+        # Moto lists all methods of a service's class at every call, which can take as long as the call itself.
+        yield Patch(responses, "method_names_from_class", functools.cache)
         yield Patch(serialize, "get_error_model", _model_of_error)
         # S3 routes by bucket and key and never reaches call_action.
         yield Patch(S3Response, "_bucket_response", self._before_s3)
