@@ -5,7 +5,6 @@ from __future__ import annotations
 import gc
 import json
 import time
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -107,8 +106,13 @@ def populate(rehearsal: Rehearsal, fleet: int) -> None:
     rehearsal.account.clock.wait(BOOT_S)
 
 
-def measure(rehearsal: Rehearsal, fleet: int) -> Run:
+def measure(rehearsal: Rehearsal, fleet: int, timings: int) -> Run:
     """Run the reconciler over a fleet in service.
+
+    Args:
+        rehearsal: the fleet's account, populated.
+        fleet: its nodes.
+        timings: how often its CPU time is taken; each time has the whole heap searched for garbage beforehand.
 
     Raises:
         NotWellError: not every node was in service with nothing to mend.
@@ -123,11 +127,10 @@ def measure(rehearsal: Rehearsal, fleet: int) -> Run:
     counts = rehearsal.account.calls.counts()
     for tape in tapes:
         tape.end()
-    with _account_out_of_sight():
-        pairs = [
-            (_cpu_s(lambda: measured.cold().reconcile()), _cpu_s(lambda: _play(tapes)))
-            for _ in range(max(5, min(21, 1000 // fleet)))
-        ]
+    pairs = [
+        (_cpu_s(lambda: measured.cold().reconcile()), _cpu_s(lambda: _play(tapes)))
+        for _ in range(timings)
+    ]
     return Run(counts, *typical(pairs))
 
 
@@ -143,7 +146,7 @@ def figures(fleets: Sequence[int] = FLEETS) -> Iterator[Figure]:
     with rehearse(nodes.document([SHAPE]), VirtualClock(), settings, SerialWorkers()) as rehearsal:
         for fleet in fleets:
             populate(rehearsal, fleet)
-            run = measure(rehearsal, fleet)
+            run = measure(rehearsal, fleet, max(5, min(21, 1000 // fleet)))
             pages = fewest_calls(fleet, SHAPE.interfaces)
             name = f"{fleet} nodes"
             calls = sum(run.calls.values())
@@ -163,20 +166,13 @@ def _play(tapes: Iterable[_Tape]) -> None:
         tape.play()
 
 
-@contextmanager
-def _account_out_of_sight() -> Iterator[None]:
-    """Keep what is there already, the embedded account above all, from being searched for garbage."""
+def _cpu_s(work: Callable[[], object]) -> float:
+    """Return the CPU seconds of some work, without the embedded account's part in collecting garbage."""
     gc.collect()
     gc.freeze()
     try:
-        yield
+        started_s = time.process_time()
+        work()
+        return time.process_time() - started_s
     finally:
         gc.unfreeze()
-
-
-def _cpu_s(work: Callable[[], object]) -> float:
-    """Return the CPU seconds of some work, without what earlier work left to collect."""
-    gc.collect()
-    started_s = time.process_time()
-    work()
-    return time.process_time() - started_s
