@@ -1,12 +1,14 @@
-"""Fences: no test reaches beyond loopback, sees real credentials, or starts a program it did not name."""
+"""Fences: no test reaches beyond loopback, sees real credentials, or starts a program it did not name. And thrift."""
 
 from __future__ import annotations
 
+import functools
 import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import botocore.session
 import pytest
 
 if TYPE_CHECKING:
@@ -56,6 +58,20 @@ _FENCE = _Fence()
 def pytest_configure() -> None:
     """Install the audit hook once; it acts only while a test runs."""
     sys.addaudithook(_FENCE.audit)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _service_models_read_once() -> Iterator[None]:
+    """Let all boto3 sessions share one loader.
+
+    Each would read the models of its services anew, a quarter of a second for EC2's, and leave the garbage collector
+    a hundred thousand more objects to search. Botocore shares them among a session's clients already.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(
+            botocore.session, "create_loader", functools.cache(botocore.session.create_loader)
+        )
+        yield
 
 
 @pytest.fixture(autouse=True)
