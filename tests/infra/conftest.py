@@ -82,7 +82,12 @@ class Synthesized:
 
 
 def _synthesize(scratch: Path, *names: str, checked: bool) -> dict[str, Synthesized]:
-    app = App(outdir=str(scratch / "cdk.out"), context=_context(), analytics_reporting=False)
+    app = App(
+        outdir=str(scratch / "cdk.out"),
+        context=_context(),
+        analytics_reporting=False,
+        builtin_cloud_formation_validation=checked,
+    )
     if checked:
         Validations.of(app).add_plugins(AwsSolutionsChecks(app))
     inputs = {}
