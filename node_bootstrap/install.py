@@ -58,8 +58,8 @@ class Installation:
         return (
             *([f"unpack {unpacking.folder(self.program)}"] if self.program else ()),
             *(str(change) for change in self.files),
-            *reads,
             *(f"enable {unit}" for unit in self.enable),
+            *reads,
             *(f"remove {folder}" for folder in self.obsolete),
         )
 
@@ -89,13 +89,14 @@ def plan(group: NodeGroup, program: Mapping[str, bytes], files: Files) -> Instal
         for change in desired_files.changes(desired, {path: files.text(path) for path in desired})
     )
     unread = any(change.path.startswith((SYSTEMD, UDEV_RULE)) for change in changes)
+    enable = tuple(unit for unit in ENABLED if unit not in files.names(WANTS))
     there = unpacking.content(files.at(folder)) == program
     others = (f"{layout.PROGRAMS}/{name}" for name in files.names(layout.PROGRAMS))
     return Installation(
         program={} if there else program,
         files=changes,
-        reload=unread or files.text(layout.UNITS_CHANGED) is not None,
-        enable=tuple(unit for unit in ENABLED if unit not in files.names(WANTS)),
+        reload=unread or bool(enable) or files.text(layout.UNITS_CHANGED) is not None,
+        enable=enable,
         obsolete=tuple(other for other in others if other != folder),
     )
 
@@ -113,12 +114,14 @@ def carry_out(installation: Installation, files: Files, programs: Programs) -> N
         unpacking.unpack(installation.program, files)
     for change in installation.files:
         files.carry_out(change)
+    if installation.enable:
+        # Its own reload would be one too many: this one call took as long as all that the run itself changes.
+        enable = ["systemctl", "enable", "--no-reload", *installation.enable]
+        programs.run(enable, timeout_s=_TOOL_TIMEOUT_S)
     if installation.reload:
         programs.run(["systemctl", "daemon-reload"], timeout_s=_TOOL_TIMEOUT_S)
         programs.run(["udevadm", "control", "--reload"], timeout_s=_TOOL_TIMEOUT_S)
         files.carry_out(RemoveFile(layout.UNITS_CHANGED))
-    if installation.enable:
-        programs.run(["systemctl", "enable", *installation.enable], timeout_s=_TOOL_TIMEOUT_S)
     for folder in installation.obsolete:
         unpacking.remove(folder, files)
 
