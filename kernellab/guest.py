@@ -48,6 +48,8 @@ RESTORE_TIMEOUT_S = 30.0
 RUN_TIMEOUT_S = 60.0
 # What the channel may need on top of a command's own time-out before the guest counts as silent.
 SILENCE_S = 30.0
+# A condition is a process or more, and each takes an emulated processor's time from what is waited for.
+_POLL_S = 0.2
 # Another driver than the node's own interfaces have, so that neither udev's rules nor the product take it for one.
 PEER_MODEL = "virtio-net-pci"
 _SERIAL_TAIL = 4000
@@ -275,7 +277,7 @@ class Guest:
 
     def wait_for(self, condition: str, timeout_s: float = RUN_TIMEOUT_S) -> bool:
         """Evaluate a bash condition in the guest until it holds; False when it does not in time."""
-        script = f"deadline=$((SECONDS + {int(timeout_s)} + 1)); until {condition}; do ((SECONDS < deadline)) || exit 99; sleep 0.05; done"
+        script = f"deadline=$((SECONDS + {int(timeout_s)} + 1)); until {condition}; do ((SECONDS < deadline)) || exit 99; sleep {_POLL_S}; done"
         return self.run(script, timeout_s + 10).returncode == 0
 
     def put(self, path: str, content: bytes | str, mode: int = 0o644) -> None:
