@@ -78,7 +78,7 @@ def code(node: Node) -> str:
 def sent(guest: Guest, address: str) -> Background:
     """Let DPDK's packet generator send from a device to the peer; when packets have arrived, it stands still and has the device."""
     sender = guest.start(
-        f"exec dpdk-testpmd -l 0,1 -n 1 -a {address} --in-memory -- --forward-mode=txonly"
+        f"exec dpdk-testpmd --lcores 0@0,1@0 -n 1 -a {address} --in-memory -- --forward-mode=txonly"
         f" --auto-start --no-mlockall --total-num-mbufs=2048 --stats-period 1 --eth-peer=0,{PEER_MAC}"
     )
     received = "$(ip netns exec far cat /sys/class/net/peer/statistics/rx_packets)"
@@ -172,7 +172,9 @@ def test_a_device_bound_without_an_iommu_stays_so_until_it_is_given_back(guest: 
 def test_behind_an_iommu_dpdk_sends_from_huge_pages_of_its_numa_nodes(
     boot: Callable[[Machine], Guest],
 ) -> None:
-    guest = boot(Machine(iommu=True, numa_nodes=2, memory_mib=1024, stage="before-user-data"))
+    guest = boot(
+        Machine(iommu=True, numa_nodes=2, cpus=2, memory_mib=1024, stage="before-user-data")
+    )
     wanted = (HugePages(2048, 40, (0,)), HugePages(2048, 24, (1,)))
     node = Node(guest, replace(group(dpdk(1), consent=False), huge_pages=wanted))
     node.fetch()

@@ -133,7 +133,9 @@ def test_vfio_knows_no_unsafe_mode_on_a_stock_kernel(boot: Callable[[Machine], G
 
 
 def test_an_iommu_isolates_each_interface_and_dpdk_sends(boot: Callable[[Machine], Guest]) -> None:
-    guest = boot(Machine(iommu=True, numa_nodes=2, memory_mib=1024, stage="before-user-data"))
+    guest = boot(
+        Machine(iommu=True, numa_nodes=2, cpus=2, memory_mib=1024, stage="before-user-data")
+    )
     assert guest.run("cat /sys/devices/system/node/online").stdout == "0-1\n"
     address = guest.plug(Nic(MAC))
     assert address == "0000:01:00.0"
