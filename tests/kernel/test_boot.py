@@ -135,13 +135,15 @@ def test_user_data_makes_a_node_ready_before_kubelet_and_so_does_every_later_boo
     fetched = held_guest.read(log)
     held_guest.reboot()
     assert held_guest.read("/run/before-the-reboot") is None
+    assert held_guest.run("journalctl -b -o cat | grep 'ordering cycle'").stdout == ""
+    held_guest.run("systemctl is-active multus-node-hotplug.path").check()
     assert held_guest.read(log) == fetched, "user data runs once in an instance's life"
     said = "journalctl -b -u multus-node.service -t multus-node -o cat"
     journal = held_guest.run(said).stdout
     assert journal.splitlines()[-2:] == [
         "kubelet may start: ready",
         "answer the launch hook with CONTINUE",
-    ]
+    ], held_guest.run("journalctl -b -o short-monotonic | tail -80").stdout
     assert _files(node) == files
     assert held_guest.wait_for(_READY), node.status()
     assert _network(node) == once
