@@ -43,7 +43,7 @@ test: lint pytest ## Run everything that must hold: lint, types, imports, the wh
 
 .PHONY: pytest
 pytest: setup ## Run the test suite alone: make pytest ARGS="tests/domain -k launch"
-	@$(BIN)/python -m pytest -n auto --dist loadfile $(ARGS)
+	@$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder $(ARGS)
 
 .PHONY: lint
 lint: setup ## Check format, lint, types and who imports whom
