@@ -3,29 +3,19 @@
 from __future__ import annotations
 
 import base64
-import ctypes
 import fcntl
 import hashlib
 import ipaddress
-import itertools
-import json
 import os
-import select
 import shutil
-import signal
-import socket
-import subprocess
-import tempfile
 import time
 from collections.abc import Sequence
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
-from pathlib import Path
+from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from kernellab import image as images
-from kernellab import qcow2
-from kernellab.imds import PRIMARY_MAC, Eni, Fault, State, node_state
+from kernellab.imds import PRIMARY_MAC
 from kernellab.machine import (
     FIRST_PEER_SLOT,
     LAST_NIC_SLOT,
@@ -35,36 +25,25 @@ from kernellab.machine import (
     Machine,
     Stage,
 )
-from kernellab.qmp import Qmp, QmpError
+from kernellab.metadata import Metadata
+from kernellab.qemu import RESTORE_TIMEOUT_S, SILENCE_S, CommandFailed, GuestSilent, Qemu
+from kernellab.qmp import QmpError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
     from types import TracebackType
 
     from kernellab.image import Image
 
 BOOT_TIMEOUT_S = 120.0
-RESTORE_TIMEOUT_S = 30.0
 RUN_TIMEOUT_S = 60.0
-# What the channel may need on top of a command's own time-out before the guest counts as silent.
-SILENCE_S = 30.0
 # A condition is a process or more, and each takes an emulated processor's time from what is waited for.
 _POLL_S = 0.2
 # Another driver than the node's own interfaces have, so that neither udev's rules nor the product take it for one.
 PEER_MODEL = "virtio-net-pci"
-_SERIAL_TAIL = 4000
-_IMDS_STATE = "/var/lib/kernellab/imds.json"
-_IMDS_LOG = "/run/lab-imds.log"
 
 Command = str | Sequence[str]
-
-
-class GuestSilent(Exception):
-    """The guest did not answer in time, or died; the message ends with its serial console."""
-
-
-class CommandFailed(Exception):
-    """A command that had to succeed in the guest did not."""
 
 
 @dataclass(frozen=True)
@@ -136,7 +115,7 @@ class Guest:
         self.restored = False
         self._hubs: dict[str, int] = {PRIMARY_SEGMENT: 0}
         self._plugged: dict[str, tuple[Nic, int]] = {}
-        self._process: _Qemu | None = None
+        self._process: Qemu | None = None
 
     def __enter__(self) -> Guest:
         self.boot()
@@ -151,7 +130,7 @@ class Guest:
         self.close()
 
     @property
-    def _qemu(self) -> _Qemu:
+    def _qemu(self) -> Qemu:
         if self._process is None:
             raise RuntimeError("the guest is not running")
         return self._process
@@ -215,7 +194,7 @@ class Guest:
         ]
 
     def _boot_cold(self, arguments: list[str]) -> None:
-        self._process = _Qemu.start(arguments, self.image)
+        self._process = Qemu.start(arguments, self.image)
         self._process.await_hello(BOOT_TIMEOUT_S)
         # udev starts what gives the primary interface its default route: no part of the boot waits for that.
         reached = "test -p /run/lab-hold/go && ip route show default | grep -q ."
@@ -232,7 +211,7 @@ class Guest:
         part.rename(snapshot)
 
     def _restore(self, arguments: list[str], snapshot: Path) -> None:
-        self._process = _Qemu.start(arguments, self.image, snapshot)
+        self._process = Qemu.start(arguments, self.image, snapshot)
         self._process.request("sync", {"clock_s": time.time()}, RESTORE_TIMEOUT_S)
         self.restored = True
 
@@ -406,219 +385,6 @@ def _run_arguments(
         "stdin": None if given is None else base64.b64encode(given).decode(),
         "env": env or {},
     }
-
-
-class Metadata:
-    """The guest's IMDS, rewritten from outside."""
-
-    def __init__(self, guest: Guest) -> None:
-        self._guest = guest
-        self.state: State = node_state()
-
-    def publish(self) -> None:
-        """Hand the state to the guest; the server reads it for every request."""
-        self._guest.put(_IMDS_STATE, self.state.to_json())
-
-    def attach(self, eni: Eni) -> None:
-        """Tell of a network interface, as IMDS does some time after it was attached."""
-        self.state.enis.append(eni)
-        self.publish()
-
-    def detach(self, mac: str) -> None:
-        """Tell no longer of a network interface."""
-        self.state.enis = [eni for eni in self.state.enis if eni.mac != mac]
-        self.publish()
-
-    def break_path(self, path: str, fault: Fault) -> None:
-        """Let a path below /latest/ and all under it misbehave."""
-        self.state.faults[path] = fault
-        self.publish()
-
-    def heal(self) -> None:
-        """End every fault."""
-        self.state.faults.clear()
-        self.publish()
-
-    def requests(self) -> list[tuple[str, str, int]]:
-        """List what was asked since this boot: method, path and the status of the answer."""
-        log = (self._guest.read(_IMDS_LOG) or b"").decode()
-        return [
-            (method, path, int(status)) for method, path, status in map(str.split, log.splitlines())
-        ]
-
-    def stop(self) -> None:
-        """Take the service and its address away: nothing answers there."""
-        self._guest.run(
-            "systemctl stop lab-imds.service && ip route add blackhole 169.254.169.254/32", 20
-        ).check()
-
-    def resume(self) -> None:
-        """Bring the service back."""
-        self._guest.run(
-            "ip route del blackhole 169.254.169.254/32; systemctl start lab-imds.service", 20
-        ).check()
-
-
-@dataclass
-class _Qemu:
-    """The QEMU process with its two connections: control, and the agent in the guest."""
-
-    process: subprocess.Popen[bytes]
-    folder: Path
-    qmp: Qmp
-    agent: socket.socket
-    numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
-    _unread: bytes = b""
-
-    @classmethod
-    def start(cls, arguments: list[str], image: Image, snapshot: Path | None = None) -> _Qemu:
-        """Start QEMU on a copy-on-write layer above the image's disk, or on a saved state."""
-        folder = Path(tempfile.mkdtemp(prefix="kernellab-"))
-        overlay = folder / "disk.qcow2"
-        if snapshot is None:
-            qcow2.create(overlay, image.disk.stat().st_size)
-        else:
-            shutil.copy(snapshot / overlay.name, overlay)
-        command = [
-            images.QEMU,
-            *("-chardev", f"socket,id=agent,path={folder}/agent,server=on,wait=off"),
-            *("-qmp", f"unix:{folder}/qmp,server=on,wait=off", "-serial", f"file:{folder}/serial"),
-            *(
-                "-blockdev",
-                f"driver=raw,node-name=base,read-only=on,file.driver=file,file.filename={image.disk}",
-            ),
-            *(
-                "-blockdev",
-                f"driver=qcow2,node-name=root,backing=base,file.driver=file,file.filename={overlay}",
-            ),
-            *arguments,
-        ]
-        if snapshot is not None:
-            command += ["-incoming", f"exec:cat {snapshot}/memory"]
-        with (folder / "qemu.log").open("wb") as log:
-            process = subprocess.Popen(  # noqa: S603 - an argument list made here
-                command,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                preexec_fn=_die_with_parent,  # noqa: PLW1509 - no thread here holds a lock that the child takes
-            )
-        try:
-            _await_sockets(process, folder)
-            qmp = Qmp(folder / "qmp")
-            agent = socket.socket(socket.AF_UNIX)
-            agent.connect(f"{folder}/agent")
-            qemu = cls(process, folder, qmp, agent)
-            if snapshot is not None:
-                qemu.await_incoming()
-        except BaseException:
-            process.kill()
-            process.wait()
-            shutil.rmtree(folder, ignore_errors=True)
-            raise
-        return qemu
-
-    def await_incoming(self) -> None:
-        """Wait until a saved state is loaded, then let the guest run."""
-        deadline = time.monotonic() + RESTORE_TIMEOUT_S
-        while self.qmp.execute("query-status")["status"] == "inmigrate":
-            if time.monotonic() > deadline:
-                raise self.silent("the saved state could not be loaded")
-            select.select([], [], [], 0.01)
-        self.qmp.execute("cont")
-
-    def save(self, folder: Path) -> None:
-        """Write memory and disk to a folder, and end QEMU."""
-        self.qmp.execute("stop")
-        self.qmp.execute("migrate-set-parameters", **{"max-bandwidth": 1 << 40})
-        self.qmp.execute("migrate", uri=f"exec:cat > {folder}/memory")
-        while (status := self.qmp.execute("query-migrate").get("status")) != "completed":
-            if status in {"failed", "cancelled"}:
-                raise QmpError("the guest's state could not be saved")
-            select.select([], [], [], 0.02)
-        self.qmp.execute("quit")
-        self.process.wait(timeout=20)
-        shutil.copy(self.folder / "disk.qcow2", folder / "disk.qcow2")
-
-    def await_hello(self, timeout_s: float) -> str:
-        """Wait for the agent of a new boot and return the boot's id."""
-        deadline = time.monotonic() + timeout_s
-        while True:
-            message = self._receive(deadline)
-            if "hello" in message:
-                return str(message["hello"])
-
-    def post(self, action: str, arguments: dict[str, Any]) -> int:
-        """Send the agent a request and return its number, without waiting for the answer."""
-        number = next(self.numbers)
-        line = json.dumps({"id": number, "do": action, **arguments}).encode() + b"\n"
-        self.agent.settimeout(SILENCE_S)
-        try:
-            self.agent.sendall(line)
-        except OSError as error:
-            raise self.silent(f"cannot be reached: {error}") from error
-        return number
-
-    def request(self, action: str, arguments: dict[str, Any], timeout_s: float) -> dict[str, Any]:
-        """Ask the agent and return its answer; answers to requests given up before are passed over."""
-        number = self.post(action, arguments)
-        deadline = time.monotonic() + timeout_s
-        while True:
-            message = self._receive(deadline)
-            if message.get("id") == number:
-                if "error" in message:
-                    raise CommandFailed(f"{action} {arguments}: {message['error']}")
-                return message
-
-    def _receive(self, deadline: float) -> dict[str, Any]:
-        while b"\n" not in self._unread:
-            left_s = deadline - time.monotonic()
-            if left_s <= 0:
-                raise self.silent("did not answer in time")
-            if not select.select([self.agent], [], [], left_s)[0]:
-                continue
-            read = self.agent.recv(1 << 16)
-            if not read:
-                raise self.silent("QEMU ended")
-            self._unread += read
-        line, _, self._unread = self._unread.partition(b"\n")
-        message: dict[str, Any] = json.loads(line)
-        return message
-
-    def silent(self, what: str) -> GuestSilent:
-        """Make the error for a guest that does not answer."""
-        log = (self.folder / "qemu.log").read_text(errors="replace")
-        return GuestSilent(f"{what}\n{log}serial console:\n{self.serial()}")
-
-    def serial(self) -> str:
-        """Give the end of the serial console."""
-        with suppress(FileNotFoundError):
-            return (self.folder / "serial").read_text(errors="replace")[-_SERIAL_TAIL:]
-        return ""
-
-    def kill(self) -> None:
-        """End QEMU and remove its folder."""
-        self.qmp.close()
-        self.agent.close()
-        if self.process.poll() is None:
-            self.process.kill()
-        self.process.wait()
-        shutil.rmtree(self.folder, ignore_errors=True)
-
-
-def _await_sockets(process: subprocess.Popen[bytes], folder: Path) -> None:
-    deadline = time.monotonic() + RESTORE_TIMEOUT_S
-    while not ((folder / "qmp").exists() and (folder / "agent").exists()):
-        if process.poll() is not None or time.monotonic() > deadline:
-            log = (folder / "qemu.log").read_text(errors="replace")
-            raise GuestSilent(f"QEMU did not start: {log}")
-        select.select([], [], [], 0.01)
-
-
-def _die_with_parent() -> None:
-    ctypes.CDLL(None).prctl(
-        1, signal.SIGKILL
-    )  # PR_SET_PDEATHSIG: a killed test runner leaves no QEMU.
 
 
 @contextmanager
