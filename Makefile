@@ -79,11 +79,11 @@ golden: setup ## Write the golden files anew; look at the difference before you 
 	@UPDATE_GOLDEN=1 $(BIN)/python -m pytest -q -m infra
 
 .PHONY: lock
-lock: setup ## Resolve requirements*.in into hash-locked requirements*.txt
+lock: ## Resolve requirements*.in into hash-locked requirements*.txt
 	@$(PYTHON) -m venv build/lock
 	@build/lock/bin/python -m pip install --quiet pip-tools
 	@for name in requirements requirements-dev; do \
-	  build/lock/bin/pip-compile --quiet --generate-hashes --strip-extras --allow-unsafe --no-header \
+	  build/lock/bin/pip-compile --quiet --generate-hashes --no-strip-extras --allow-unsafe --no-header \
 	    --no-emit-index-url --no-emit-trusted-host --no-emit-find-links -o $$name.txt $$name.in; done
 
 .PHONY: clean
