@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from domain.node import layout
 from domain.node.change import WriteFile
-from domain.node.config import Driver, PodNetwork
+from domain.node.config import DPDK_DRIVERS, PodNetwork
 from domain.node.status import Reading, State, from_json, to_json
 from node_bootstrap import pci
 
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from node_bootstrap.files import Files
 
 _WIDTH = 100
-_PCI_DEVICES = "/sys/bus/pci/devices"
 _LINKS = "/sys/class/net"
 _NEXT = {
     State.DEGRADED: "Mend it, then `multus-node run`. The labels of a node that has joined stay as they are.",
@@ -28,7 +27,6 @@ _NEXT = {
     State.HELD: "Mend it, then `multus-node run`: kubelet starts when that succeeds.",
 }
 """What a person does next; nothing when the node is ready, or goes."""
-_DPDK = frozenset(each.value for each in Driver if each.is_dpdk)
 _COLUMNS = ("INTERFACE", "STATE", "LINK", "DRIVER", "PCI", "MAC", "ENI", "ENI ADDRESSES")
 _IN_POD = "(in a pod)"
 
@@ -104,7 +102,7 @@ def report(
 
 
 def _live(address: str, files: Files) -> Live:
-    device = f"{_PCI_DEVICES}/{address}"
+    device = f"{pci.DEVICES}/{address}"
     if not files.at(device).exists():
         return Live(present=False)
     links = files.names(f"{device}/net")
@@ -114,7 +112,7 @@ def _live(address: str, files: Files) -> Live:
         # The link went between the two looks.
         operstate = ""
     driver = files.target(f"{device}/driver") or ""
-    write_combined = pci.maps_write_combined(files, address) if driver in _DPDK else None
+    write_combined = pci.maps_write_combined(files, address) if driver in DPDK_DRIVERS else None
     return Live(True, driver, links, operstate, write_combined)
 
 
@@ -251,7 +249,7 @@ def _is_in_pod(interface: Interface, now: Live) -> bool:
         interface.pod_network == PodNetwork.HOST_DEVICE.value
         and not now.links
         and now.driver == interface.driver
-        and now.driver not in {"", *_DPDK}
+        and now.driver not in {"", *DPDK_DRIVERS}
     )
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from domain.node.change import AllowUnsafeNoiommu, Bind, LoadModule
-from domain.node.config import Driver, WriteCombining
+from domain.node.config import DPDK_DRIVERS, Driver, WriteCombining
 from domain.node.errors import (
     DeviceBusy,
     DeviceError,
@@ -32,7 +32,6 @@ KERNEL = Driver.KERNEL.value
 """In place of a driver's name: whichever kernel driver claims the device."""
 IGB_UIO_PARAMETERS = {"wc_activate": "1"}
 
-_DPDK = frozenset(each.value for each in Driver if each.is_dpdk)
 _HARMLESS_IN_GROUP = frozenset({"vfio-pci", "pci-stub", "pcieport"})
 """Drivers that vfio lets be in a group that it gives away (drivers/vfio, vfio_dev_driver_allowed); a device without a driver
 is as good."""
@@ -204,7 +203,7 @@ def _differs(case: _Case) -> bool:
     """
     if case.interface.driver.is_dpdk:
         return case.pci.driver != case.interface.driver.value
-    return case.pci.driver is None or case.pci.driver in _DPDK
+    return case.pci.driver is None or case.pci.driver in DPDK_DRIVERS
 
 
 def _problems(case: _Case, pci_devices: Mapping[str, PciDevice]) -> Iterator[DeviceError]:
@@ -245,7 +244,7 @@ def _users(case: _Case) -> Iterator[DeviceError]:
             remedy="End it, then run `multus-node run`.",
             interfaces=(case.interface.name,),
         )
-    has_kernel_driver = case.pci.driver is not None and case.pci.driver not in _DPDK
+    has_kernel_driver = case.pci.driver is not None and case.pci.driver not in DPDK_DRIVERS
     if has_kernel_driver and case.device.link is None:
         yield DeviceBusy(
             f"{case.who} has its link in another network namespace",

@@ -31,6 +31,10 @@ class Driver(str, Enum):
         return self is not Driver.KERNEL
 
 
+DPDK_DRIVERS = frozenset(driver.value for driver in Driver if driver.is_dpdk)
+"""By the names that they have on the PCI bus."""
+
+
 class WriteCombining(str, Enum):
     """Whether the driver must map the device's memory write-combined (the ENA's low-latency queues need it)."""
 

@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from domain.node.config import Driver
+from domain.node.config import DPDK_DRIVERS
 from domain.node.errors import ConfigurationConflict, DriverMissing
 
 if TYPE_CHECKING:
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from domain.node.config import NodeGroup, NodeInterface
     from domain.node.model import Device, PciDevice
 
-_DPDK = frozenset(driver.value for driver in Driver if driver.is_dpdk)
 _RESOURCE_NAME = re.compile(r"[A-Za-z0-9_-]+")
 """ValidResourceName in the plugin's pkg/utils/utils.go. Its README, and its code before hyphens came, know no hyphen."""
 
@@ -97,7 +96,7 @@ def _driver(
     if interface.driver.is_dpdk:
         return interface.driver.value
     driver = observed.driver if observed is not None else None
-    if driver is None or driver in _DPDK:
+    if driver is None or driver in DPDK_DRIVERS:
         driver = recorded_drivers.get(address)
     if driver is None:
         raise DriverMissing(
