@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from kernellab.packages import call
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 DEBIAN_PYTHON = "python3.11"
 
@@ -24,7 +29,7 @@ _MODULES_WITHOUT_LIBRARIES = re.compile(
 
 @dataclass(frozen=True)
 class Interpreter:
-    """A Python on this machine, to be copied."""
+    """A Python on this machine."""
 
     version: str
     prefix: Path
@@ -37,15 +42,28 @@ def find_compiler() -> str | None:
     return sys.executable if running == DEBIAN_PYTHON else shutil.which(DEBIAN_PYTHON)
 
 
-def find_python39() -> Interpreter | None:
-    """Look for a Python 3.9 under ~/.pyenv and on PATH."""
-    candidates = sorted(Path.home().glob(".pyenv/versions/3.9.*/bin/python3.9"), reverse=True)
+def pythons39() -> Iterator[Interpreter]:
+    """Yield each Python 3.9 of pyenv and the one on PATH, as far as they start.
+
+    On PATH there may be a shim of pyenv's instead, which starts whatever version is chosen, or none.
+    """
+    pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"))
+    candidates = sorted(pyenv.glob("versions/3.9.*/bin/python3.9"), reverse=True)
     on_path = shutil.which("python3.9")
     if on_path is not None:
         candidates.append(Path(on_path))
     for candidate in candidates:
         found = _describe(candidate)
         if found is not None:
+            yield found
+
+
+def find_python39() -> Interpreter | None:
+    """Return a Python 3.9 that can be copied: one with its library beside it, as pyenv's are."""
+    for found in pythons39():
+        if (found.prefix / "lib/python3.9/os.py").exists() and (
+            found.prefix / "bin/python3.9"
+        ).exists():
             return found
     return None
 
@@ -62,14 +80,8 @@ def _describe(executable: Path) -> Interpreter | None:
         ).stdout.splitlines()
     except (OSError, subprocess.SubprocessError):
         return None
-    version, prefix = answer[0], Path(answer[1])
-    if (
-        not version.startswith("3.9.")
-        or not (prefix / "lib/python3.9/os.py").exists()
-        or not (prefix / "bin/python3.9").exists()
-    ):
-        return None
-    return Interpreter(version, prefix, prefix / "bin/python3.9")
+    version, prefix = answer
+    return Interpreter(version, Path(prefix), executable) if version.startswith("3.9.") else None
 
 
 def install_python39(found: Interpreter, root: Path) -> None:

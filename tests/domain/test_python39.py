@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import subprocess
-from pathlib import Path
 
 import pytest
 
-REPOSITORY = Path(__file__).parents[2]
+from tests.python39 import REPOSITORY, python39
+
 MODULES = sorted(
     f"domain.{path.stem}"
     for path in (REPOSITORY / "domain").glob("*.py")
@@ -64,16 +62,6 @@ try:
 except errors.EnvironmentInvalid:
     print("ok", event.instance_id)
 """
-
-
-def python39() -> Path:
-    """Return a Python 3.9, or skip out loud where this machine has none."""
-    versions = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")) / "versions"
-    candidates = sorted(versions.glob("3.9.*/bin/python3.9"))
-    found = candidates[-1] if candidates else shutil.which("python3.9")
-    if found is None or ".pyenv/shims" in str(found):
-        pytest.skip("no Python 3.9 on this machine: the domain was NOT proved to run on the nodes")
-    return Path(found)
 
 
 @pytest.mark.subprocesses("python3.9")

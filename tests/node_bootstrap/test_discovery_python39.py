@@ -1,27 +1,24 @@
-"""Discovery under the system Python of Amazon Linux 2023 (3.9), from a metadata service to a device."""
+"""Discovery from the archive under the system Python of Amazon Linux 2023 (3.9): from a metadata service to a device."""
 
 from __future__ import annotations
 
-import subprocess
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from kernellab import imds as lab
-from tests.domain.test_python39 import python39
+from tests.python39 import run_in_archive
 
-REPOSITORY = Path(__file__).parents[2]
+if TYPE_CHECKING:
+    from pathlib import Path
 
 SMOKE = r"""
-import sys
-assert sys.version_info[:2] == (3, 9), sys.version
-sys.path.insert(0, sys.argv[1])
 from pathlib import Path
 from domain.node.config import NodeConfig, NodeGroup, NodeInterface
 from domain.node.errors import InterfaceMissing
 from domain.node.model import Link
 from node_bootstrap.deadline import Deadline
-from node_bootstrap.discovery import Sources, discover
+from node_bootstrap.discovery import Sources, require, wait
 from node_bootstrap.files import Files
 from node_bootstrap.imds import MetadataService
 from node_bootstrap.netlink import LINKS, Events, Netlink
@@ -30,9 +27,9 @@ from node_bootstrap.records import Records
 promised = NodeInterface("n3", "mul0", 0, 1, False, ("subnet-m",), ("sg-m",))
 group = NodeGroup("workers", "asg", (promised,))
 config = NodeConfig("MultusEni-fleet", "cluster", None, (group,))
-files = Files(Path(sys.argv[3]))
+files = Files(Path(sys.argv[2]))
 records = Records(files)
-metadata = MetadataService((("127.0.0.1", int(sys.argv[2])),))
+metadata = MetadataService((("127.0.0.1", int(sys.argv[1])),))
 slot = files.at("/sys/bus/pci/devices/0000:00:06.0")
 slot.mkdir(parents=True)
 
@@ -44,10 +41,10 @@ with Events(LINKS) as events, Netlink() as kernel:
     for asked in (kernel.links(), kernel.addresses(), kernel.routes(), kernel.rules()):
         assert isinstance(asked, tuple)
     try:
-        discover(config, group, Sources(metadata, kernel, events, files, records), Deadline(0.2))
+        require(wait(config, group, Sources(metadata, kernel, events, files, records), Deadline(0.2)))
     except InterfaceMissing as missing:
         assert "eni-1 is attached and no link" in missing.line(), missing.line()
-    found = discover(config, group, Sources(metadata, Links(), events, files, records), Deadline(0))
+    found = wait(config, group, Sources(metadata, Links(), events, files, records), Deadline(0))
 records.remember_devices(found.seen)
 records.remember_claims(found.instance.instance_id, found.claims)
 assert records.devices() == found.seen and records.claims("i-0123456789abcdef0") == {"eni-1": "n3"}
@@ -71,16 +68,6 @@ def test_discovery_works_under_python_3_9(tmp_path: Path) -> None:
     )
     state.write(tmp_path / "state.json")
     with lab.Running(tmp_path / "state.json") as server:
-        done = subprocess.run(  # noqa: S603 - a fixed program and arguments of this repository
-            [
-                *(python39(), "-B", "-W", "error", "-I", "-S", "-c", SMOKE),
-                *(REPOSITORY, str(server.port), tmp_path / "root"),
-            ],
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
+        said = run_in_archive(SMOKE, str(server.port), tmp_path / "root", build=tmp_path)
 
-    assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout == "ok 0000:00:06.0\n"
+    assert said == "ok 0000:00:06.0\n"

@@ -1,20 +1,17 @@
-"""Huge pages, modules and drivers under the system Python of Amazon Linux 2023 (3.9), on the fake host."""
+"""Huge pages, modules and drivers from the archive under the system Python of Amazon Linux 2023 (3.9), on the fake host."""
 
 from __future__ import annotations
 
-import subprocess
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.domain.test_python39 import python39
+from tests.python39 import run_in_archive
 
-REPOSITORY = Path(__file__).parents[2]
+if TYPE_CHECKING:
+    from pathlib import Path
 
 SMOKE = r"""
-import sys
-assert sys.version_info[:2] == (3, 9), sys.version
-sys.path.insert(0, sys.argv[1])
 from ipaddress import ip_network
 from pathlib import Path
 from domain.node import binding as decided, huge_pages as pages
@@ -30,7 +27,7 @@ from tests.fakes.host import RELEASE, Host, HostPrograms, Memory
 address = "0000:00:06.0"
 primary = Link("ens5", 2, "06:00:00:00:00:00", True, 9001, "0000:00:05.0")
 default_route = Route(254, ip_network("0.0.0.0/0"), None, primary.index, 512)
-host = Host(Path(sys.argv[2]))
+host = Host(Path(sys.argv[1]))
 host.add_nic(address, "06:00:00:00:00:01")
 host.add_numa_node(0, Memory(4194304), (2048, 1048576))
 modules = Modules(host, HostPrograms(host), RELEASE)
@@ -69,12 +66,4 @@ print("ok", host.driver(address))
 
 @pytest.mark.subprocesses("python3.9")
 def test_drivers_and_huge_pages_work_under_python_3_9(tmp_path: Path) -> None:
-    done = subprocess.run(  # noqa: S603 - a fixed program and arguments of this repository
-        [python39(), "-W", "error", "-I", "-S", "-B", "-c", SMOKE, REPOSITORY, tmp_path],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    assert (done.returncode, done.stderr, done.stdout) == (0, "", "ok vfio-pci\n")
+    assert run_in_archive(SMOKE, tmp_path / "root", build=tmp_path) == "ok vfio-pci\n"

@@ -1,21 +1,19 @@
-"""What others read, and the status, under the system Python of Amazon Linux 2023 (3.9): the same text as here."""
+"""What others read, and the status, from the archive under the system Python of Amazon Linux 2023 (3.9): the same text as here."""
 
 from __future__ import annotations
 
-import subprocess
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.domain.test_python39 import python39
+from tests.python39 import REPOSITORY, run_in_archive
 
-REPOSITORY = Path(__file__).parents[2]
+if TYPE_CHECKING:
+    from pathlib import Path
+
 PURE = REPOSITORY / "tests/domain/node/golden"
 
 SMOKE = r"""
-import sys
-assert sys.version_info[:2] == (3, 9), sys.version
-sys.path.insert(0, sys.argv[1])
 from datetime import datetime, timezone
 from pathlib import Path
 from domain.node import cni, device_plugin, kubelet, plugins
@@ -26,7 +24,7 @@ from node_bootstrap import status as status_file
 from node_bootstrap.files import Files
 from tests.fakes import nodes
 
-golden, files = Path(sys.argv[2]), Files(Path(sys.argv[3]))
+golden, files = Path(sys.argv[1]), Files(Path(sys.argv[2]))
 
 n3 = nodes.interface("n3", pod_network=PodNetwork.HOST_DEVICE, resource_name="n3")
 n6 = nodes.interface(
@@ -58,13 +56,4 @@ except PluginTooOld as error:
 
 @pytest.mark.subprocesses("python3.9")
 def test_the_same_text_comes_out_under_python_3_9(tmp_path: Path) -> None:
-    done = subprocess.run(  # noqa: S603 - a fixed program and arguments of this repository
-        [python39(), "-W", "error", "-I", "-S", "-c", SMOKE, REPOSITORY, PURE, tmp_path],
-        env={"PYTHONDONTWRITEBYTECODE": "1"},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout == "ok 8\n"
+    assert run_in_archive(SMOKE, PURE, tmp_path / "root", build=tmp_path) == "ok 8\n"

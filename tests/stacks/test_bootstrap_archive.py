@@ -10,12 +10,12 @@ import shutil
 import stat
 import subprocess
 import zipfile
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from domain.node import layout
-from domain.node.config import NodeConfig, NodeGroup, from_json
+from domain.node.config import from_json
 from domain.node.errors import ConfigurationMissing
 from node_bootstrap import install, program
 from stacks.bootstrap_archive import (
@@ -25,9 +25,11 @@ from stacks.bootstrap_archive import (
     bootstrap_content,
     stage_bootstrap,
 )
+from tests.python39 import CONFIG, ISOLATED, REPOSITORY, python39
 
-REPOSITORY = Path(__file__).parents[2]
-CONFIG = NodeConfig("MultusEni-fleet", "core", None, (NodeGroup("workers", "asg", ()),))
+if TYPE_CHECKING:
+    from pathlib import Path
+
 EXPECTED = re.compile(
     r"__main__\.py|config\.json"
     r"|domain/(__init__|errors|naming)\.py|domain/node/\w+\.py"
@@ -67,16 +69,6 @@ def checkout(tmp_path: Path) -> Path:
     (cache / "files.cpython-311.pyc").write_bytes(b"\0")
     (tmp_path / "elsewhere" / "node_bootstrap" / "notes.txt").write_text("not code")
     return tmp_path / "elsewhere"
-
-
-def python39() -> Path:
-    """Return a Python 3.9, or skip out loud where this machine has none."""
-    versions = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")) / "versions"
-    candidates = sorted(versions.glob("3.9.*/bin/python3.9"))
-    found = candidates[-1] if candidates else shutil.which("python3.9")
-    if found is None or ".pyenv/shims" in str(found):
-        pytest.skip("no Python 3.9 on this machine: the bootstrap was NOT proved to run on nodes")
-    return Path(found)
 
 
 def test_two_checkouts_give_the_same_bytes(checkout: Path, tmp_path: Path) -> None:
@@ -164,7 +156,7 @@ def test_what_only_a_type_checker_imports_does_not_ship(checkout: Path) -> None:
 def test_every_module_works_from_the_archive_under_python_3_9(tmp_path: Path) -> None:
     staged = stage_bootstrap(CONFIG, repository=REPOSITORY, build=tmp_path)
     done = subprocess.run(  # noqa: S603 - a fixed program and arguments of this repository
-        [python39(), "-W", "error", "-I", "-S", "-c", IMPORT_ALL, staged.archive, tmp_path / "no"],
+        [python39(), *ISOLATED, "-c", IMPORT_ALL, staged.archive, tmp_path / "no"],
         capture_output=True,
         text=True,
         timeout=60,
@@ -178,7 +170,7 @@ def test_every_module_works_from_the_archive_under_python_3_9(tmp_path: Path) ->
 def test_the_archive_is_the_command(tmp_path: Path) -> None:
     staged = stage_bootstrap(CONFIG, repository=REPOSITORY, build=tmp_path)
     done = subprocess.run(  # noqa: S603 - a fixed program and arguments of this repository
-        [python39(), "-W", "error", "-I", "-S", staged.archive, "--help"],
+        [python39(), *ISOLATED, staged.archive, "--help"],
         capture_output=True,
         text=True,
         timeout=60,
