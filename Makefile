@@ -76,7 +76,7 @@ schema: setup ## Write config/schema.json anew, for editors
 
 .PHONY: golden
 golden: setup ## Write the golden files anew; look at the difference before you commit it
-	@UPDATE_GOLDEN=1 $(BIN)/python -m pytest -q -m infra
+	@UPDATE_GOLDEN=1 $(BIN)/python -m pytest -q -m golden
 
 .PHONY: lock
 lock: ## Resolve requirements*.in into hash-locked requirements*.txt

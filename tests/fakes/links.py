@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from domain.node.change import Change
+    from domain.node.links import LinkPlan
     from domain.node.model import Device
 
 Section = tuple[str, dict[str, str]]
@@ -31,6 +32,11 @@ def sections(text: str) -> list[Section]:
             assert key not in found[-1][1], line
             found[-1][1][key] = value
     return found
+
+
+def changes(plan: LinkPlan) -> tuple[Change, ...]:
+    """Return everything that a plan for links does, in the order of a run that has no device to bind."""
+    return (*plan.files, *plan.renames, *plan.configuration, *plan.sysctls)
 
 
 class LinkHost:

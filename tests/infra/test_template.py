@@ -30,6 +30,7 @@ def without_asset_hashes(text: str) -> str:
     return re.sub(r"[0-9a-f]{64}", "HASH", text)
 
 
+@pytest.mark.golden
 def test_the_template_is_its_golden_copy(fleet: Synthesized) -> None:
     """A change shows in review. UPDATE_GOLDEN=1 (`make golden`) writes the copy instead of comparing."""
     template = without_asset_hashes(fleet.text) + "\n"

@@ -76,14 +76,6 @@ def test_a_parameter_is_compared_under_the_name_that_the_link_has_now() -> None:
 
 
 @pytest.mark.parametrize(
-    ("node", "link", "effective"), [("0", "0", 0), ("1", "0", 1), ("1", "2", 2), ("2", "1", 2)]
-)
-def test_the_kernel_goes_by_the_larger_value(node: str, link: str, effective: int) -> None:
-    present = {sysctls.key("all", "rp_filter"): node, sysctls.key("mul0", "rp_filter"): link}
-    assert sysctls.effective("mul0", "rp_filter", present) == effective
-
-
-@pytest.mark.parametrize(
     ("node", "wish", "warned"),
     [("0", "0", False), ("1", "0", True), ("1", "2", False), ("2", "1", True), ("1", "1", False)],
 )
