@@ -76,31 +76,6 @@ class Discovery:
         return {device.eni.eni_id: name for name, device in self.devices.items()}
 
 
-def discover(
-    config: NodeConfig, group: NodeGroup, sources: Sources, deadline: Deadline
-) -> Discovery:
-    """Return every promised interface, as soon as all are there.
-
-    Nothing is changed on the host; what is to be remembered is in the answer.
-
-    Args:
-        config: of the node's stack.
-        group: of the node.
-        sources: where to look.
-        deadline: a look is taken even if it is over, so one that lasts 0 seconds means: look once.
-
-    Raises:
-        InterfaceMissing: the time was up before all were there.
-        InterfaceAmbiguous: a promise could be more than one network interface.
-        InstanceTypeUnknown: the group was not checked for the instance's type.
-        ConfigurationForeign: the configuration is for another Region.
-        MetadataError: the metadata service does not answer as it must.
-    """
-    discovery = wait(config, group, sources, deadline)
-    require(discovery)
-    return discovery
-
-
 def require(discovery: Discovery, left_out: Collection[str] = ()) -> None:
     """Insist on all promised interfaces but those that the node joins without.
 
@@ -126,13 +101,24 @@ def wait(
     deadline: Deadline,
     tell: Callable[[Discovery], None] | None = None,
 ) -> Discovery:
-    """Return what is there of what was promised: all of it, or what is there when the time is up.
+    """Return what is there of what was promised: all of it as soon as it is, or what is there when the time is up.
 
     A link's coming and going ends each wait, and links are looked at anew. The metadata service is asked again after
-    pauses that double, and soon when a link comes that it has not told of.
+    pauses that double, and soon when a link comes that it has not told of. Nothing is changed on the host; what is to be
+    remembered is in the answer.
 
-    Takes and raises what `discover` does, but for InterfaceMissing. `tell` is called with what is there after each look
-    that found something missing.
+    Args:
+        config: of the node's stack.
+        group: of the node.
+        sources: where to look.
+        deadline: a look is taken even if it is over, so one that lasts 0 seconds means: look once.
+        tell: called with what is there after each look that found something missing.
+
+    Raises:
+        InterfaceAmbiguous: a promise could be more than one network interface.
+        InstanceTypeUnknown: the group was not checked for the instance's type.
+        ConfigurationForeign: the configuration is for another Region.
+        MetadataError: the metadata service does not answer as it must.
     """
     noticed: set[str] = set()
     pause_s = FIRST_PAUSE_S

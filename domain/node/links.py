@@ -53,11 +53,6 @@ class LinkPlan:
     sysctls: tuple[Change, ...]
     warnings: tuple[str, ...]
 
-    @property
-    def changes(self) -> tuple[Change, ...]:
-        """Everything, in order."""
-        return (*self.files, *self.renames, *self.configuration, *self.sysctls)
-
 
 def with_kernel_driver(group: NodeGroup, interface_name: str) -> NodeGroup:
     """Return the group with one interface under its kernel driver: what `unbind` plans with, to restore name and addresses.

@@ -103,11 +103,6 @@ def changes(
     return planned
 
 
-def effective(link_name: str, parameter: str, present: Mapping[str, str]) -> int:
-    """Return the value that the kernel goes by: the larger of the link's and the node's."""
-    return max(int(present.get(key(name, parameter)) or 0) for name in ("all", link_name))
-
-
 def ineffective(wanted: Mapping[str, Mapping[str, str]], present: Mapping[str, str]) -> list[str]:
     """Return a warning for each wish that the node's `all` makes ineffective."""
     return [

@@ -20,7 +20,7 @@ from domain.node.errors import (
 from domain.node.model import Eni, Instance, Link
 from node_bootstrap import discovery
 from node_bootstrap.deadline import Deadline
-from node_bootstrap.discovery import Discovery, Sources, discover
+from node_bootstrap.discovery import Discovery, Sources, require, wait
 from node_bootstrap.files import Files
 from node_bootstrap.imds import Observation
 from node_bootstrap.records import Records
@@ -150,7 +150,9 @@ class Node:
         group = NodeGroup("workers", "asg-workers", interfaces, instance_types=instance_types)
         config = NodeConfig("MultusEni-fleet", "cluster", region, (group,))
         sources = Sources(self, self, self, self.files, Records(self.files))
-        return discover(config, group, sources, Deadline(timeout_s, lambda: self.now_s))
+        found = wait(config, group, sources, Deadline(timeout_s, lambda: self.now_s))
+        require(found)
+        return found
 
 
 @pytest.fixture
