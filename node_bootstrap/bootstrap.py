@@ -6,11 +6,11 @@ import dataclasses
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from domain.node import desired_files, kubelet, layout, status
+from domain.node import binding, desired_files, kubelet, layout, status
 from domain.node.config import OnFailure
 from domain.node.errors import NodeError
 from domain.node.links import with_kernel_driver
-from domain.node.plan import plan
+from domain.node.plan import plan, without
 from node_bootstrap import discovery, hotplug, pci, readiness
 from node_bootstrap import status as status_file
 from node_bootstrap.apply import Application
@@ -144,7 +144,21 @@ class Bootstrap:
             else:
                 changed += [str(change) for change in done]
                 if not returning:
-                    return tuple(changed), planned.warnings
+                    return tuple(changed), self._doubts(planned)
+
+    def _doubts(self, done: NodePlan) -> tuple[str, ...]:
+        """Return a plan's warnings, and what shows only now that its drivers are loaded and have their devices."""
+        if not done.drivers or self._found is None:
+            return done.warnings
+        devices = self._found.devices
+        addresses = [device.pci_address for device in devices.values()]
+        shown = binding.doubts(
+            without(self._group, self._left_out),
+            devices,
+            pci.observe(self._host.files, addresses),
+            self._host.modules.observe(),
+        )
+        return tuple(dict.fromkeys((*shown, *done.warnings)))
 
     def _planned(self, *, remember: bool) -> NodePlan:
         self._step("discover", write=remember)

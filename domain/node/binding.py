@@ -78,7 +78,7 @@ class _Case:
     @property
     def who(self) -> str:
         """Return how a person is told of the device."""
-        return f"{self.interface.name} ({self.device.eni.eni_id} at {self.pci.address})"
+        return _who(self.interface, self.device)
 
 
 def default_route_links(
@@ -148,7 +148,35 @@ def plan(
     )
     return BindingPlan(
         changes=(*_preparations(pending, drivers), *binds),
-        warnings=tuple(warning for case in cases for warning in _warnings(case)),
+        warnings=doubts(group, devices, pci_devices, drivers),
+    )
+
+
+def doubts(
+    group: NodeGroup,
+    devices: Mapping[str, Device],
+    pci_devices: Mapping[str, PciDevice],
+    drivers: Drivers,
+) -> tuple[str, ...]:
+    """Return what is doubtful about the devices under the drivers that are loaded; takes what `plan` takes.
+
+    How a driver maps memory shows when it is loaded, and igb_uio's way when it has a device. So this is asked again once a
+    plan is carried out.
+    """
+    found = (
+        (interface, devices[interface.name])
+        for interface in group.interfaces
+        if interface.name in devices and interface.write_combining is WriteCombining.PREFERRED
+    )
+    lacking = (
+        (_who(*each), _without_write_combining(each[0], pci_devices[each[1].pci_address], drivers))
+        for each in found
+        if each[1].pci_address in pci_devices
+    )
+    return tuple(
+        f"{who} is mapped without write combining: {why}; low-latency queues are slow"
+        for who, why in lacking
+        if why is not None
     )
 
 
@@ -320,7 +348,7 @@ def _group_problems(case: _Case, pci_devices: Mapping[str, PciDevice]) -> Iterat
 
 def _write_combining_problems(case: _Case) -> Iterator[DeviceError]:
     if case.interface.write_combining is WriteCombining.REQUIRED:
-        lacking = _without_write_combining(case)
+        lacking = _without_write_combining(case.interface, case.pci, case.drivers)
         if lacking is not None:
             yield WriteCombiningMissing(
                 f"{case.who} would be mapped without write combining",
@@ -331,23 +359,22 @@ def _write_combining_problems(case: _Case) -> Iterator[DeviceError]:
             )
 
 
-def _warnings(case: _Case) -> Iterator[str]:
-    if case.interface.write_combining is WriteCombining.PREFERRED:
-        lacking = _without_write_combining(case)
-        if lacking is not None:
-            yield f"{case.who} is mapped without write combining: {lacking}; low-latency queues are slow"
+def _who(interface: NodeInterface, device: Device) -> str:
+    return f"{interface.name} ({device.eni.eni_id} at {device.pci_address})"
 
 
-def _without_write_combining(case: _Case) -> str | None:
+def _without_write_combining(
+    interface: NodeInterface, pci: PciDevice, drivers: Drivers
+) -> str | None:
     """Return why the device's memory is not write-combined; None when it is, or when that shows only after the bind."""
-    driver = case.interface.driver
+    driver = interface.driver
     if not driver.is_dpdk:
         return None
-    if not case.pci.write_combinable:
+    if not pci.write_combinable:
         return "the device has no prefetchable memory"
-    if driver is Driver.VFIO_PCI and case.drivers.vfio_pci_out_of_tree is False:
+    if driver is Driver.VFIO_PCI and drivers.vfio_pci_out_of_tree is False:
         return "vfio-pci is the kernel's own, which maps no memory write-combined"
-    if driver is Driver.IGB_UIO and case.drivers.igb_uio_write_combining is False:
+    if driver is Driver.IGB_UIO and drivers.igb_uio_write_combining is False:
         return "igb_uio was loaded without wc_activate=1, and devices use it"
     return None
 

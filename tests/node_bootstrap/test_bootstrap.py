@@ -399,3 +399,16 @@ def test_an_unbound_interface_leaves_the_pool_whose_pods_expect_another_driver(
     assert pool() is None
     run(files, both, Run.MANUAL)
     assert pool() == [{"drivers": driver, "pciAddresses": [FIRST[0], SECOND[0]]}]
+
+
+def test_what_only_a_loaded_driver_shows_is_a_warning_of_the_first_run_too(
+    files: CountedHost,
+) -> None:
+    for_vfio = dataclasses.replace(_interface(1), driver=Driver.VFIO_PCI)
+    group = dataclasses.replace(
+        GROUP, interfaces=(for_vfio, _interface(2)), allow_unsafe_noiommu=True
+    )
+    first = run(files, group)
+    assert first.state is State.READY
+    assert ["net1" in each and "write combining" in each for each in first.warnings] == [True]
+    assert run(files, group, Run.MANUAL).warnings == first.warnings
