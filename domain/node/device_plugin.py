@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from domain.node.config import DPDK_DRIVERS
+from domain.node.config import DPDK_DRIVERS, Driver
 from domain.node.errors import ConfigurationConflict, DriverMissing
 
 if TYPE_CHECKING:
@@ -58,6 +58,20 @@ def pools(
         driver = _driver(interface, address, pci_devices.get(address), recorded_drivers)
         members.setdefault(interface.resource_name, []).append((interface, address, driver))
     return tuple(_pool(group.resource_prefix, name, members[name]) for name in sorted(members))
+
+
+def unmounted(planned: Iterable[Pool]) -> tuple[str, ...]:
+    """Return a warning for each pool whose pods do not get the device itself.
+
+    The plugin mounts /dev/vfio and /dev/uio for vfio-pci and igb_uio, and nothing for a driver that it does not know
+    (k8snetworkplumbingwg/sriov-network-device-plugin, pkg/factory/factory.go, GetDefaultInfoProvider).
+    """
+    return tuple(
+        f"the device plugin mounts no /dev/uio into pods that ask for {pool.prefix}/{pool.name}, as it does not know"
+        f" {pool.driver}: they have to mount it themselves"
+        for pool in planned
+        if pool.driver == Driver.UIO_PCI_GENERIC.value
+    )
 
 
 def text(planned: Iterable[Pool]) -> str | None:

@@ -122,7 +122,13 @@ def plan(group: NodeGroup, left_out: Collection[str], host: Host) -> NodePlan:
     pages = huge_pages.plan(kept.huge_pages, host.pools, host.memory)
     bindings = binding.plan(kept, host.devices, host.pci_devices, host.drivers, host.guards)
     link_plan = links.plan(kept, host.devices, host.instance, host.links)
-    wanted = files_for_others(group, kept, left_out, host)
+    devices = [host.devices[one.name] for one in kept.interfaces if one.name in host.devices]
+    resources = device_plugin.pools(kept, devices, host.pci_devices, host.recorded_drivers)
+    wanted = dict(cni.files(kept, devices))
+    wanted[layout.NODEADM] = kubelet.drop_in(group, sorted(left_out))
+    pools = device_plugin.text(resources)
+    if pools is not None:
+        wanted[layout.DEVICE_PLUGIN] = pools
     return NodePlan(
         huge_pages=tuple(pages),
         drivers=tuple(bindings.changes),
@@ -132,22 +138,8 @@ def plan(group: NodeGroup, left_out: Collection[str], host: Host) -> NodePlan:
         warnings=(
             *bindings.warnings,
             *link_plan.warnings,
+            *device_plugin.unmounted(resources),
             *(each.message for each in checked if each.message),
             *kubelet.overridden(group, host.user_data),
         ),
     )
-
-
-def files_for_others(
-    group: NodeGroup, kept: NodeGroup, left_out: Collection[str], host: Host
-) -> dict[str, str]:
-    """Return what the device plugin, Multus and nodeadm read, by path."""
-    devices = [host.devices[one.name] for one in kept.interfaces if one.name in host.devices]
-    wanted = dict(cni.files(kept, devices))
-    wanted[layout.NODEADM] = kubelet.drop_in(group, sorted(left_out))
-    pools = device_plugin.text(
-        device_plugin.pools(kept, devices, host.pci_devices, host.recorded_drivers)
-    )
-    if pools is not None:
-        wanted[layout.DEVICE_PLUGIN] = pools
-    return wanted

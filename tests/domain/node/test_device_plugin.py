@@ -166,3 +166,15 @@ def test_the_order_in_which_things_are_configured_and_found_does_not_matter() ->
         )
         == 1
     )
+
+
+@pytest.mark.parametrize(
+    ("driver", "is_mounted"),
+    [(Driver.VFIO_PCI, True), (Driver.IGB_UIO, True), (Driver.UIO_PCI_GENERIC, False)],
+)
+def test_a_pool_whose_pods_do_not_get_the_device_itself_is_a_warning(
+    driver: Driver, is_mounted: bool
+) -> None:
+    pool = device_plugin.Pool("multus-eni.io", "n6_dpdk", driver.value, (A,))
+    warnings = device_plugin.unmounted([pool])
+    assert ["multus-eni.io/n6_dpdk" in each for each in warnings] == [True] * (not is_mounted)

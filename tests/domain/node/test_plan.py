@@ -164,7 +164,7 @@ def test_whatever_is_doubtful_is_a_warning_from_wherever_it_comes() -> None:
     assert [next(word for word in WORDS if word in each) for each in warnings] == list(WORDS)
 
 
-WORDS = ("write combining", "rp_filter", "host-device", "maxPods")
+WORDS = ("write combining", "rp_filter", "mounts no /dev/uio", "host-device", "maxPods")
 
 
 def test_what_gives_a_device_back_to_the_kernel_comes_alone() -> None:
