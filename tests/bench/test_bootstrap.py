@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from bench import bootstrap
-from bench.bootstrap import NotMeasured, Run, Shape
+from bench.bootstrap import REPOSITORY, NotMeasured, Run, Shape
 from domain.node.config import Driver
 
 LOG = """\
@@ -79,6 +79,24 @@ def test_a_tool_is_started_once(
     assert figures["last link to ready"].ratio == 1.25
     assert figures["last link to ready"].is_met
     assert figures["peak memory"].ratio == 2.5
+
+
+def test_what_public_recipes_sleep_is_shown_beside_and_is_no_goal(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(bootstrap, "interpreter_kib", lambda: 8192)
+    monkeypatch.setattr(bootstrap, "bootstrap", lambda _: run(2.7))
+    monkeypatch.setattr(bootstrap, "floor", lambda _: run(2.5))
+    shown = {
+        figure.name.partition("against ")[2]: (figure.floor, figure.goal)
+        for figure in bootstrap.figures(1, [Shape(4)])
+        if "against" in figure.name
+    }
+    assert shown == {"sleep 20": (20, ""), "sleep 30": (30, ""), "sleep 45": (45, "")}
+    told = (REPOSITORY / "docs" / "benchmarks.md").read_text()
+    for seconds, source in bootstrap.FIXED_SLEEPS.items():
+        repository, path = source.split(", ")
+        assert f"https://github.com/{repository}/blob/main/{path}) | {seconds} s |" in told
 
 
 def test_what_does_less_than_the_bootstrap_is_no_floor(monkeypatch: pytest.MonkeyPatch) -> None:
