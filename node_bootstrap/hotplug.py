@@ -1,4 +1,4 @@
-"""The notes that udev leaves when a link comes."""
+"""The notes that are left when a link comes, by udev, and when CNI plugins do."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ if TYPE_CHECKING:
 
 
 def take_notes(files: Files) -> tuple[str, ...]:
-    """Take the notes away and return the links' names.
+    """Take the notes away and return their names, which for links are the links'.
 
-    A run does it before it looks at the links, holding the lock: a link that comes after that leaves another note, and
+    A run does it before it looks at links and plugins, holding the lock: what comes after that leaves another note, and
     the next run begins when this one ends.
     """
     names = files.names(layout.HOTPLUG)

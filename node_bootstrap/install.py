@@ -27,7 +27,10 @@ UDEV_RULE = "/etc/udev/rules.d/95-multus-node.rules"
 BOOT_SERVICE = "multus-node.service"
 HOTPLUG_PATH = "multus-node-hotplug.path"
 HOTPLUG_SERVICE = "multus-node-hotplug.service"
-ENABLED = (BOOT_SERVICE, HOTPLUG_PATH)
+PLUGINS_PATH = "multus-node-plugins.path"
+PLUGINS_SERVICE = "multus-node-plugins.service"
+WATCHING = (HOTPLUG_PATH, PLUGINS_PATH)
+ENABLED = (BOOT_SERVICE, *WATCHING)
 GATED = ("nodeadm-run.service", "kubelet.service")
 """nodeadm-run too: nodeadm waits without end for a kubelet that does not come up (awslabs/amazon-eks-ami,
 nodeadm/internal/daemon/systemd.go, waitForStatus), and what requires nodeadm-run must not go on without it.
@@ -127,14 +130,14 @@ def carry_out(installation: Installation, files: Files, programs: Programs) -> N
 
 
 def watch(programs: Programs) -> None:
-    """Have systemd watch for links that come from now on; every later boot does so by itself.
+    """Have systemd watch for links and CNI plugins that come from now on; every later boot does so by itself.
 
-    Called after the first run and not by the installation: until then links are that run's.
+    Called after the first run and not by the installation: until then they are that run's.
 
     Raises:
         ToolFailed: systemd refuses.
     """
-    programs.run(["systemctl", "start", "--no-block", HOTPLUG_PATH], timeout_s=_TOOL_TIMEOUT_S)
+    programs.run(["systemctl", "start", "--no-block", *WATCHING], timeout_s=_TOOL_TIMEOUT_S)
 
 
 def _desired(group: NodeGroup, program: Mapping[str, bytes], folder: str) -> Mapping[str, str]:
@@ -148,8 +151,7 @@ def _desired(group: NodeGroup, program: Mapping[str, bytes], folder: str) -> Map
         layout.SETTINGS: json.dumps({"node_group": group.name}) + "\n",
         UDEV_RULE: unit("95-multus-node.rules"),
         **{
-            f"{SYSTEMD}/{name}": unit(name)
-            for name in (BOOT_SERVICE, HOTPLUG_PATH, HOTPLUG_SERVICE)
+            f"{SYSTEMD}/{name}": unit(name) for name in (*ENABLED, HOTPLUG_SERVICE, PLUGINS_SERVICE)
         },
         **{f"{SYSTEMD}/{name}.d/{layout.DROP_IN}": drop_in for name in GATED},
     }

@@ -35,7 +35,8 @@ UNITS_CHANGED = f"{RUN}/units-changed"
 UNBOUND = f"{RUN}/unbound.json"
 """Interfaces that somebody gave back to their kernel driver; so they stay until the next boot or manual run."""
 HOTPLUG = f"{RUN}/hotplug"
-"""udev leaves a file here for each link that comes; a run takes them away before it looks."""
+"""udev leaves a file here for each link that comes, and a unit of ours one for CNI plugins that do; a run takes them away
+before it looks."""
 CLAIMS = "/var/lib/multus-node/claims.json"
 """Which ENI was found to be which interface, kept over reboots."""
 

@@ -56,7 +56,7 @@ class Verdict(str, Enum):
 
     FINE = "fine"
     DEFERRED = "deferred"
-    """Not there yet. On AL2023 aws-node's init container copies the plugins, after kubelet has started."""
+    """Not there yet. On AL2023 aws-node's init container copies the plugins, after kubelet has started; that starts a run."""
     UNKNOWN = "unknown"
     """It does not tell its version: a build without one, or no CNI plugin at all."""
     LIMITED = "limited"
@@ -157,7 +157,9 @@ def _absent(name: str, most: Need, wanted: list[Need], *, required: bool) -> Che
             interfaces=tuple(sorted({each for need in wanted for each in need.interfaces})),
         )
     return Checked(
-        name, Verdict.DEFERRED, f"the CNI plugin {name}{least} is not there yet: aws-node brings it"
+        name,
+        Verdict.DEFERRED,
+        f"the CNI plugin {name}{least} is not there yet: aws-node brings it, and it is looked at then",
     )
 
 

@@ -16,7 +16,7 @@ from kernellab.machine import Machine
 from tests.kernel.node import GROUP, Node, eni, interface
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from kernellab.image import Image
 
@@ -325,3 +325,42 @@ def test_a_node_says_what_it_waits_for_and_refuses_an_old_host_device_before_any
     held_guest.run(["mv", "/run/host-device", plugin]).check()
     node.command("run").check()
     assert (node.status()["state"], node.driver(address)) == ("ready", "vfio-pci")
+
+
+def test_a_plugin_that_comes_after_kubelet_is_looked_at_once_and_kubelet_runs_on(
+    boot: Callable[[Machine], Guest],
+) -> None:
+    guest = boot(Machine())
+    own = dataclasses.replace(interface(1), pod_network=PodNetwork.HOST_DEVICE, host_address=False)
+    made = Node(guest, NodeGroup(GROUP, "asg", (own,)))
+    plugin, aside = f"{layout.CNI_PLUGINS}/host-device", "/opt/host-device"
+    guest.run(["mv", plugin, aside]).check()
+    kubelet = "systemctl show -P ActiveEnterTimestampMonotonic kubelet.service"
+    started = guest.run(kubelet).check().stdout
+    made.fetch()
+    made.attach(eni(1))
+    made.install().check()
+    assert guest.wait_for("systemctl is-active multus-node-plugins.path")
+    assert "host-device 0.8.6 or newer is not there yet" in made.status()["warnings"][0]
+
+    guest.put(plugin, "#!/bin/sh\necho CNI host-device plugin v0.8.5 >&2\n", 0o755)
+    assert guest.wait_for(f"grep -q plugin-too-old {layout.STATUS}", 120), made.status()
+    assert made.status()["state"] == "failed"
+    shown = made.command("status")
+    assert shown.returncode == 8
+    assert "must be 0.8.6 or newer" in shown.stdout
+
+    guest.run(f"cp {aside} {plugin}.tmp && mv {plugin}.tmp {plugin}").check()
+    assert guest.wait_for(f"""grep -q '^  "state": "ready"' {layout.STATUS}""", 120)
+    await_hotplug_run(made)
+    assert (made.status()["run"], made.status()["warnings"]) == ("hotplug", [])
+    ended = guest.wait_for(
+        "[[ $(systemctl show -P SubState multus-node-hotplug.service) == dead"
+        " && $(systemctl show -P SubState multus-node-plugins.path) == waiting ]]",
+        120,
+    )
+    assert ended
+    runs = "journalctl -u multus-node-hotplug.service -o cat | grep -c '^Finished'"
+    failed = "journalctl -u multus-node-hotplug.service -o cat | grep -c '^Failed to start'"
+    assert [guest.run(each).stdout.strip() for each in (runs, failed)] == ["1", "1"]
+    assert guest.run(kubelet).check().stdout == started

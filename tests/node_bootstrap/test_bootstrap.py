@@ -8,12 +8,22 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from ipaddress import IPv4Address, IPv4Network
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from domain.node import layout
-from domain.node.config import Driver, HugePages, NodeConfig, NodeGroup, NodeInterface, OnFailure
+from domain.node.change import WriteFile
+from domain.node.config import (
+    Driver,
+    HugePages,
+    NodeConfig,
+    NodeGroup,
+    NodeInterface,
+    OnFailure,
+    PodNetwork,
+)
 from domain.node.model import Eni, Instance, Link, LinkAddress, Route, RoutingRule
 from domain.node.status import Run, State, Status
 from node_bootstrap import status as status_file
@@ -26,9 +36,8 @@ from tests.fakes import host as fakes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from pathlib import Path
 
-    from domain.node.change import RemoveFile, WriteFile
+    from domain.node.change import RemoveFile
     from node_bootstrap.deadline import Deadline
 
 PRIMARY = ("0000:00:05.0", "02:00:00:00:00:00")
@@ -92,7 +101,8 @@ class Silence:
 
 
 class Programs(fakes.HostPrograms):
-    """modprobe as the host has it, and systemd's tools, which have nothing to do here."""
+    """modprobe as the host has it, systemd's tools, which have nothing to do here, and CNI plugins, which say what their
+    files say."""
 
     def run(
         self,
@@ -106,6 +116,8 @@ class Programs(fakes.HostPrograms):
             self.started += 1
             self.commands.append(tuple(argv))
             return ""
+        if layout.CNI_PLUGINS in argv[0]:
+            return Path(argv[0]).read_text()
         return super().run(argv, timeout_s=timeout_s, environ=environ, with_stderr=with_stderr)
 
 
@@ -412,3 +424,30 @@ def test_what_only_a_loaded_driver_shows_is_a_warning_of_the_first_run_too(
     assert first.state is State.READY
     assert ["net1" in each and "write combining" in each for each in first.warnings] == [True]
     assert run(files, group, Run.MANUAL).warnings == first.warnings
+
+
+def test_a_plugin_that_comes_after_kubelet_is_judged_then_and_kubelet_is_left_alone(
+    files: CountedHost,
+) -> None:
+    taken = dataclasses.replace(_interface(1), pod_network=PodNetwork.HOST_DEVICE)
+    group = dataclasses.replace(GROUP, interfaces=(taken, _interface(2)))
+    plugin = f"{layout.CNI_PLUGINS}/host-device"
+    first = run(files, group)
+    assert first.state is State.READY
+    assert ["host-device" in each for each in first.warnings] == [True]
+    bound = drivers(files)
+
+    files.carry_out(WriteFile(plugin, "CNI host-device plugin v0.8.7"))
+    old = run(files, group, Run.HOTPLUG)
+    assert old.error is not None
+    assert (old.state, old.error.code, old.error.value) == (
+        State.FAILED,
+        "plugin-too-old",
+        "0.8.7",
+    )
+    assert files.text(layout.READY) is not None
+    assert drivers(files) == bound
+
+    files.carry_out(WriteFile(plugin, "CNI host-device plugin v1.9.1"))
+    new = run(files, group, Run.HOTPLUG)
+    assert (new.state, new.warnings, new.changes) == (State.READY, (), ())

@@ -31,7 +31,7 @@ NEWER = {**PROGRAM, "__main__.py": b"2"}
 RELOADED = [("systemctl", "daemon-reload"), ("udevadm", "control", "--reload")]
 ENABLE = (
     *("systemctl", "enable", "--no-reload"),
-    *("multus-node.service", "multus-node-hotplug.path"),
+    *("multus-node.service", "multus-node-hotplug.path", "multus-node-plugins.path"),
 )
 GATE = "/etc/systemd/system/kubelet.service.d/10-multus-node.conf"
 
@@ -207,6 +207,6 @@ def test_a_group_that_now_continues_loses_its_gate(files: Files, systemd: System
     assert "Assert" not in (files.text(GATE) or "Assert")
 
 
-def test_links_are_watched_from_the_first_run_on(systemd: Systemd) -> None:
+def test_links_and_plugins_are_watched_from_the_first_run_on(systemd: Systemd) -> None:
     install.watch(systemd)
-    assert systemd.calls == [("systemctl", "start", "--no-block", "multus-node-hotplug.path")]
+    assert systemd.calls == [("systemctl", "start", "--no-block", *ENABLE[-2:])]

@@ -45,6 +45,18 @@ def test_a_note_starts_a_run_and_none_is_lost_to_a_limit() -> None:
     assert service["Service"]["ExecStopPost"].split()[0] == "/usr/bin/sleep"
 
 
+def test_plugins_that_come_leave_a_note_when_the_last_of_them_is_there() -> None:
+    path, service = unit("multus-node-plugins.path"), (UNITS / "multus-node-plugins.service")
+    assert path["Path"]["PathChanged"] == layout.CNI_PLUGINS
+    assert path["Unit"]["After"].split() == ["sysinit.target", "multus-node.service"]
+    started = [line for line in service.read_text().splitlines() if line.startswith("ExecStart=")]
+    assert [line.split()[0] for line in started] == [
+        "ExecStart=/usr/bin/sleep",
+        "ExecStart=/usr/bin/install",
+    ]
+    assert started[-1].split()[-1].startswith(f"{layout.HOTPLUG}/")
+
+
 def test_only_links_on_the_pci_bus_leave_a_note() -> None:
     (rule,) = (
         line
@@ -62,7 +74,7 @@ def test_systemd_finds_no_fault(tmp_path: Path) -> None:
 
     A target stands for a boot: it starts what multi-user.target does, so that a cycle between units shows.
     """
-    for name in ("multus-node.service", "multus-node-hotplug.path", "multus-node-hotplug.service"):
+    for name in (*install.ENABLED, install.HOTPLUG_SERVICE, install.PLUGINS_SERVICE):
         # systemd-analyze looks for the programs, which are on nodes only.
         text = (UNITS / name).read_text().replace(layout.COMMAND, "/bin/true")
         (tmp_path / name).write_text(text)
