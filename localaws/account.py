@@ -35,6 +35,10 @@ _ONE_AT_A_TIME = threading.Lock()
 ACCOUNT_ID = "123456789012"
 
 
+def _as_usual(_: str, usual_s: float) -> float:
+    return usual_s
+
+
 @dataclass
 class Settings:
     """How slow and how strict the account is. Times in seconds."""
@@ -82,6 +86,13 @@ class Settings:
     """From an instance's end to the group's noticing it. The documents give no number."""
     event_latency_s: float = 0.0
     """From an occurrence to the delivery of its event."""
+    vary: Callable[[str, float], float] = _as_usual
+    """How long something takes this time, by the name of one of the settings above (of `call_latency_s`, by the API
+    action's) and its usual seconds. Everything takes its usual time unless a simulation says otherwise."""
+
+    def duration_s(self, name: str) -> float:
+        """Return how long what one of the settings above is about takes this time."""
+        return self.vary(name, getattr(self, name))
 
 
 class Account:

@@ -72,8 +72,12 @@ class VirtualClock:
             timer = heapq.heappop(self._timers)
             self._now_s = max(self._now_s, timer.when_s)
             if not timer.cancelled:
-                timer.action()
+                self._run(timer.action)
         self._now_s = max(self._now_s, end_s)
+
+    def _run(self, action: Callable[[], None]) -> None:
+        """Run what has fallen due."""
+        action()
 
     def next_due_s(self) -> float | None:
         """Return when the next action falls due, or None when nothing is set."""

@@ -156,8 +156,9 @@ class Gate:
             account.authorizations.require(
                 role, call.service, call.action, call.region, call.params
             )
-        if account.settings.call_latency_s > 0:
-            account.clock.wait(account.settings.call_latency_s)
+        latency_s = account.settings.vary(call.action, account.settings.call_latency_s)
+        if latency_s > 0:
+            account.clock.wait(latency_s)
         answer = self._run(call.service, call.action, run)
         for fault in faults:
             if fault.kind.is_after:

@@ -106,6 +106,7 @@ class Member:
     Attributes:
         instance_state: what EC2 says: pending, running, stopping, stopped, shutting-down or terminated.
         pool_state: where the warm pool keeps its instances: Stopped, Running or Hibernated.
+        begun: whether its hooks have had their chance to open; before that it settles nowhere, however fast it boots.
     """
 
     instance_id: str
@@ -114,6 +115,7 @@ class Member:
     actions: tuple[Action, ...] = ()
     instance_state: str = "pending"
     pool_state: str = "Stopped"
+    begun: bool = True
 
     @property
     def waiting(self) -> bool:
@@ -244,6 +246,7 @@ def _began(member: Member, began: Began, now_s: float) -> Step:
         state=began.route.first_state + (":Wait" if actions else ""),
         actions=actions,
         pool_state=began.pool_state,
+        begun=True,
     )
     effects: tuple[Effect, ...] = tuple(ActionOpened(action) for action in actions)
     if began.route.origin is Place.WARM_POOL and began.route.destination is Place.GROUP:
@@ -294,7 +297,8 @@ def _hook_deleted(member: Member, deleted: HookDeleted, now_s: float) -> Step:
 def _instance_changed(member: Member, changed: InstanceChanged, now_s: float) -> Step:
     del now_s
     member = replace(member, instance_state=changed.instance_state)
-    return (member, ()) if member.waiting or member.settled else _settle(member)
+    early = not member.begun and changed.instance_state not in GONE
+    return (member, ()) if member.waiting or member.settled or early else _settle(member)
 
 
 def _ended(member: Member, action: Action, result: Result, reason: str) -> Step:

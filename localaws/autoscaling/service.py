@@ -296,10 +296,10 @@ class AutoScaling:
                 return
             activity.instance_id = instance.id
             activity.description = f"Launching a new EC2 instance: {instance.id}"
-            member = Member(instance.id, route, route.first_state)
+            member = Member(instance.id, route, route.first_state, begun=False)
             seat = self._seat(roster, member, instance)
             seat.activity = activity
-            delay_s = self._account.settings.hook_opens_s
+            delay_s = self._account.settings.duration_s("hook_opens_s")
             if delay_s > 0:
                 self._account.clock.call_at(
                     now_s + delay_s,

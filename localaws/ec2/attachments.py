@@ -35,7 +35,7 @@ def attach_network_interface(region: Region, params: Params) -> Answer:
         raise refusals.INSTANCE_STATE.refusal(instance_id=record.instance.id)
     _check_same_place(interface, record)
     check_slot(record, interface, slot)
-    delay_s = region.settings.attach_s if record.state == "running" else 0.0
+    delay_s = region.settings.duration_s("attach_s") if record.state == "running" else 0.0
     attachment = connect(region, interface, record, slot, attached_s=region.now_s + delay_s)
     return {"AttachmentId": attachment.attachment_id, "NetworkCardIndex": slot.card}
 
@@ -116,5 +116,5 @@ def detach_network_interface(region: Region, params: Params) -> Answer:
         if interface.held is attachment:
             disconnect(region, interface)
 
-    region.after(region.settings.detach_s, finish)
+    region.after(region.settings.duration_s("detach_s"), finish)
     return {}

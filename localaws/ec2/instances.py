@@ -68,7 +68,7 @@ def run(region: Region, launch: Callable[[], Reservation]) -> Reservation:
         record = region.instances[instance.id]
         record.reservation = reservation
         region.announce(instance.id, "pending")
-        region.after(region.settings.launch_s, partial(_began, region, record))
+        region.after(region.settings.duration_s("launch_s"), partial(_began, region, record))
     return reservation
 
 
@@ -109,7 +109,7 @@ def equip(
         instance=instance,
         number=region.next_number(),
         launched=now,
-        visible_s=region.now_s + region.settings.instance_visibility_s,
+        visible_s=region.now_s + region.settings.duration_s("instance_visibility_s"),
     )
     instance.nics = {}
     instance.launch_time = now.replace(tzinfo=None)
@@ -201,7 +201,7 @@ def stop(region: Region, record: InstanceRecord) -> InstanceState:
     if record.state != "running":
         raise refusals.NOT_STOPPABLE.refusal(instance_id=record.instance.id)
     previous = move(region, record, "stopping")
-    region.after(region.settings.stop_s, partial(_stopped, region, record))
+    region.after(region.settings.duration_s("stop_s"), partial(_stopped, region, record))
     return previous
 
 
@@ -225,7 +225,7 @@ def start(region: Region, record: InstanceRecord) -> InstanceState:
         raise refusals.NOT_STARTABLE.refusal(instance_id=record.instance.id)
     record.instance.state_reason = StateReason()
     previous = move(region, record, "pending")
-    region.after(region.settings.launch_s, partial(_began, region, record))
+    region.after(region.settings.duration_s("launch_s"), partial(_began, region, record))
     return previous
 
 
@@ -245,7 +245,9 @@ def terminate(
     if record.state in ("shutting-down", "terminated"):
         return copy.copy(record.instance.instance_state)
     previous = move(region, record, "shutting-down")
-    region.after(region.settings.terminate_s, partial(_terminated, region, record, dispose))
+    region.after(
+        region.settings.duration_s("terminate_s"), partial(_terminated, region, record, dispose)
+    )
     return previous
 
 

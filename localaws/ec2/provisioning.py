@@ -31,7 +31,9 @@ def create_network_interface(region: Region, params: Params) -> Answer:
     replayed = region.tokens.replay(params)
     if replayed is not None:
         return replayed
-    interface = create(region, interface_request(params), region.settings.visibility_s)
+    interface = create(
+        region, interface_request(params), region.settings.duration_s("visibility_s")
+    )
     answer = {
         "NetworkInterface": {**views.interface_view(region, interface), "Status": "pending"},
         "ClientToken": params.get("ClientToken"),

@@ -61,7 +61,7 @@ class Events:
         """Send a ready-made event through the default bus of its region, disturbances included."""
         self.emitted.append(event)
         delays_s, refusals = arrivals(event, self._disturbances)
-        now_s = self._account.clock.now() + self._account.settings.event_latency_s
+        now_s = self._account.clock.now() + self._account.settings.duration_s("event_latency_s")
         for delay_s in delays_s:
             self._account.clock.call_at(now_s + delay_s, lambda: self._route(event, refusals))
 
@@ -184,7 +184,8 @@ class Events:
             for target in ours:
                 delivery = self._delivery(rule, target, dated)
                 self._account.clock.call_at(
-                    self._account.clock.now() + self._account.settings.event_latency_s,
+                    self._account.clock.now()
+                    + self._account.settings.duration_s("event_latency_s"),
                     lambda delivery=delivery: self.deliver(delivery),  # type: ignore[misc]  # binds the loop's value
                 )
             others = [target for target in rule.targets if target not in ours]

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import io
 import json
 import traceback
-from contextlib import redirect_stdout
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from localaws.faults import CallerCrashed
 from localaws.functions.model import InvocationResult, Kind, error_payload
+from localaws.functions.output import captured
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -73,8 +72,7 @@ class RegisteredHost:
             deadline_s,
             self._clock,
         )
-        output = io.StringIO()
-        with redirect_stdout(output):
+        with captured() as output:
             kind, answer = self._call(function, payload, context)
         lines = tuple(output.getvalue().splitlines())
         if kind is not Kind.CRASH and self._clock.now() > deadline_s:

@@ -124,6 +124,18 @@ class TestLaunch:
         group.clock.advance(1)
         assert group.states() == {"Pending:Wait": 1}
 
+    def test_an_instance_that_runs_before_its_hook_opens_waits_for_it(
+        self, group: Group, settings: Settings
+    ) -> None:
+        settings.hook_opens_s = settings.launch_s + 5
+        group.create()
+        group.hook()
+        group.scale(1)
+        group.clock.advance(settings.launch_s + 1)
+        assert group.states() == {"Pending": 1}
+        group.clock.advance(5)
+        assert group.states() == {"Pending:Wait": 1}
+
     def test_a_launch_that_ec2_refuses_fails_and_is_tried_again(self, group: Group) -> None:
         group.create()
         vpc = group.ec2.describe_subnets(SubnetIds=group.subnets)["Subnets"][0]["VpcId"]
