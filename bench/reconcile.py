@@ -117,7 +117,7 @@ def measure(rehearsal: Rehearsal, fleet: int, timings: int) -> Run:
     Raises:
         NotWellError: not every node was in service with nothing to mend.
     """
-    runtime = replace(rehearsal.runtime, clients=Clients())
+    runtime = replace(rehearsal.runtime, clients=Clients(rehearsal.runtime.clock))
     tapes = [_Tape(runtime.clients.ec2), _Tape(runtime.clients.autoscaling)]
     measured = replace(rehearsal, runtime=runtime)
     rehearsal.account.calls.clear()

@@ -179,7 +179,7 @@ def rehearse(
         ConfigInvalid: the configuration cannot be used.
     """
     account = Account(clock, settings)
-    with _environment_of_our_own(), account.active(), mock_aws():
+    with environment_of_our_own(), account.active(), mock_aws():
         made = platform.build(account, document)
         authored = authoring.parse(yaml.safe_dump(made.document, sort_keys=False))
         config = authoring.resolve(authored)
@@ -197,7 +197,8 @@ def rehearse(
         )
         for group in made.groups:
             _put_hooks(account, environment, group)
-        runtime = Runtime(environment, config, Clients(), _AccountTime(clock), workers)
+        time = _AccountTime(clock)
+        runtime = Runtime(environment, config, Clients(time), time, workers)
         yield Rehearsal(account, config, runtime, made)
 
 
@@ -221,14 +222,15 @@ def _put_hooks(account: Account, environment: FunctionEnvironment, group: str) -
 
 
 @contextmanager
-def _environment_of_our_own() -> Iterator[None]:
+def environment_of_our_own() -> Iterator[None]:
     """Hide every AWS variable of the caller: an endpoint or a profile would lead the handlers' clients out of here."""
     hidden = {name: os.environ.pop(name) for name in list(os.environ) if name.startswith("AWS_")}
-    os.environ["AWS_DEFAULT_REGION"] = REGION
+    os.environ.update(ours := {"AWS_DEFAULT_REGION": REGION, "AWS_EC2_METADATA_DISABLED": "true"})
     try:
         yield
     finally:
-        del os.environ["AWS_DEFAULT_REGION"]
+        for name in ours:
+            del os.environ[name]
         os.environ.update(hidden)
 
 

@@ -15,6 +15,8 @@ class AttachPace:
 
     expected_s: float = 2.0
     again_s: float = 0.5
+    again_most_s: float = 2.0
+    """Looking is cheap where it matters: in a burst one look serves many nodes."""
     shrink: float = 0.9
     floor_s: float = 0.5
     ceiling_s: float = 20.0
@@ -30,7 +32,7 @@ class AttachPace:
         """
         if looks == 0:
             return max(0.0, self.expected_s - since_attach_s)
-        return min(self.again_s * float(2 ** (looks - 1)), 4.0)
+        return float(min(self.again_s * 1.5 ** (looks - 1), self.again_most_s))
 
     def learned(self, took_s: float, looks: int) -> AttachPace:
         """Return the pace after an attachment was seen done `took_s` seconds after its call, at look number `looks`.

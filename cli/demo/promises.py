@@ -86,7 +86,9 @@ class Observer:
         return self._enis([{"Name": "subnet-id", "Values": list(subnet_ids)}])
 
     def _enis(self, filters: list[dict[str, Any]]) -> list[EniView]:
-        pages = self._ec2.get_paginator("describe_network_interfaces").paginate(Filters=filters)
+        pages = self._ec2.get_paginator("describe_network_interfaces").paginate(
+            Filters=filters, PaginationConfig={"PageSize": 1000}
+        )
         return [
             EniView(
                 raw["NetworkInterfaceId"], raw, {tag["Key"]: tag["Value"] for tag in raw["TagSet"]}

@@ -9,6 +9,7 @@ import boto3
 from botocore.config import Config
 
 from lambdas.aws.errors import is_throttle
+from lambdas.aws.pacer import Pacer
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from mypy_boto3_ec2 import EC2Client
     from mypy_boto3_events import EventBridgeClient
     from mypy_boto3_sqs import SQSClient
+
+    from lambdas.aws.pacer import Clock
 
 MAX_CONNECTIONS = 32
 """As many as calls may be under way at once."""
@@ -68,13 +71,15 @@ class CallMeter:
 class Clients:
     """The boto3 clients of one execution environment, all made the same way."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Clock) -> None:
         self._session = boto3.session.Session()
         self.meter = CallMeter()
+        self.pacer = Pacer(clock)
         self.ec2: EC2Client = self._session.client("ec2", config=_CONFIG)
         self.autoscaling: AutoScalingClient = self._session.client("autoscaling", config=_CONFIG)
         self.meter.watch(self.ec2)
         self.meter.watch(self.autoscaling)
+        self.pacer.watch(self.ec2)
 
     def sqs(self) -> SQSClient:
         """Return a client that most runs never need: made on demand, for the sake of the cold start."""

@@ -153,12 +153,10 @@ class Runtime:
         )
 
     def deadline(self, context: LambdaContext) -> datetime:
-        """Return when a run must have ended."""
-        return (
-            self.clock.now()
-            + timedelta(milliseconds=context.get_remaining_time_in_millis())
-            - RESERVE
-        )
+        """Return when the run that begins must have ended; none of its calls waits for its turn until after that."""
+        left = timedelta(milliseconds=context.get_remaining_time_in_millis())
+        self.clients.pacer.deadline = deadline = self.clock.now() + left - RESERVE
+        return deadline
 
 
 def build(environ: Mapping[str, str], clock: Clock, workers: Workers) -> Runtime:
@@ -169,7 +167,7 @@ def build(environ: Mapping[str, str], clock: Clock, workers: Workers) -> Runtime
     """
     environment = from_environ(environ)
     text = (Path(environ["LAMBDA_TASK_ROOT"]) / naming.CONFIG_FILE).read_text()
-    return Runtime(environment, from_json(text), Clients(), clock, workers)
+    return Runtime(environment, from_json(text), Clients(clock), clock, workers)
 
 
 @contextmanager

@@ -121,7 +121,7 @@ class Stage:
 
     def restart(self) -> None:
         """Start new processes: nothing that a function remembers outlives it."""
-        clients = Clients()
+        clients = Clients(self.clock)
         clients.ec2 = boto3.client("ec2", config=_ONE_ATTEMPT)
         clients.autoscaling = boto3.client("autoscaling", config=_ONE_ATTEMPT)
         clients.meter.watch(clients.ec2)
@@ -172,11 +172,11 @@ class Stage:
         environment = self.environment
         return environment.launch_queue_url if launching else environment.terminate_queue_url
 
-    def poll(self, *, launching: bool) -> list[str]:
+    def poll(self, *, launching: bool, most: int = BATCH) -> list[str]:
         """Hand a batch to its function as an event source mapping does; return the bodies that come back."""
         url = self._url(launching=launching)
         received = self.sqs.receive_message(
-            QueueUrl=url, MaxNumberOfMessages=BATCH, MessageSystemAttributeNames=["All"]
+            QueueUrl=url, MaxNumberOfMessages=most, MessageSystemAttributeNames=["All"]
         ).get("Messages", [])
         if not received:
             return []

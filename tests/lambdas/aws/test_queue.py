@@ -1,4 +1,4 @@
-"""The queue's two answers, over boto3 in the embedded account."""
+"""The queue, over boto3 in the embedded account."""
 
 from __future__ import annotations
 
@@ -65,6 +65,26 @@ def test_a_message_comes_back_when_it_was_told_to(case: Case) -> None:
     assert case.receive() == []
     case.clock.advance(2)
     assert len(case.receive()) == 1
+
+
+def test_as_many_messages_as_one_call_gives_are_taken_with_how_often_each_came(case: Case) -> None:
+    for _ in range(12):
+        case.send()
+    taken = case.queue.receive()
+    assert len(taken) == 10
+    assert {message["Attributes"]["ApproximateReceiveCount"] for message in taken} == {"1"}
+    assert len(case.queue.receive()) == 2
+    assert case.queue.receive() == []
+
+
+def test_any_number_of_messages_is_deleted_and_those_already_gone_do_not_matter(case: Case) -> None:
+    for _ in range(12):
+        case.send()
+    handles = [message["ReceiptHandle"] for _ in range(2) for message in case.queue.receive()]
+    case.queue.delete(handles)
+    assert not case.queue.has_backlog()
+    case.queue.delete(handles)
+    case.queue.delete([])
 
 
 def test_a_receipt_that_is_not_valid_is_one_of_our_errors(case: Case) -> None:

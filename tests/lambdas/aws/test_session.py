@@ -8,6 +8,7 @@ import pytest
 from moto import mock_aws
 
 from lambdas.aws.session import CallCount, Clients
+from lambdas.runtime.clock import SystemClock
 from localaws.account import Account, Settings
 from localaws.clock import VirtualClock
 from localaws.faults import Fault, FaultKind
@@ -26,7 +27,7 @@ def account() -> Iterator[Account]:
 
 @pytest.mark.usefixtures("account")
 def test_every_request_is_counted_on_either_service() -> None:
-    clients = Clients()
+    clients = Clients(SystemClock())
     before = clients.meter.count()
     clients.ec2.describe_subnets()
     clients.autoscaling.describe_auto_scaling_groups()
@@ -34,7 +35,7 @@ def test_every_request_is_counted_on_either_service() -> None:
 
 
 def test_a_throttled_request_and_its_repetition_are_two_calls(account: Account) -> None:
-    clients = Clients()
+    clients = Clients(SystemClock())
     account.faults.inject(Fault("DescribeSubnets", FaultKind.THROTTLE))
     clients.ec2.describe_subnets()
     assert clients.meter.count() == CallCount(2, 1)
@@ -42,7 +43,7 @@ def test_a_throttled_request_and_its_repetition_are_two_calls(account: Account) 
 
 @pytest.mark.usefixtures("account")
 def test_clients_are_patient_but_not_for_ever() -> None:
-    clients = Clients()
+    clients = Clients(SystemClock())
     made: list[Any] = [clients.ec2, clients.autoscaling, clients.sqs()]
     for client in made:
         config = client.meta.config

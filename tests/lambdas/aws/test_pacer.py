@@ -1,0 +1,88 @@
+"""Requests wait for EC2's tokens before they are sent, over boto3 in the embedded account."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+from moto import mock_aws
+
+from domain.call_pace import BUCKETS, SHARE
+from domain.errors import DeadlineExceeded, EniLifecycleError
+from lambdas.aws.ec2 import Ec2
+from lambdas.aws.session import Clients
+from localaws.account import Account
+from localaws.faults import Fault, FaultKind
+from tests.fakes.clock import FakeClock
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from domain.model import EniId
+
+DELETE = "DeleteNetworkInterface"
+AT_ONCE = int(BUCKETS[DELETE].size * SHARE)
+UNKNOWN: EniId = "eni-0123456789abcdef0"  # type: ignore[assignment]  # a str is an EniId
+
+
+class Case:
+    """The clients of one execution environment in virtual time."""
+
+    def __init__(self, account: Account, clock: FakeClock) -> None:
+        self.account = account
+        self.clock = clock
+        self.clients = Clients(clock)
+        self.ec2 = Ec2(self.clients.ec2)
+
+    def delete(self, times: int) -> None:
+        """Delete what is gone already, which costs a token like any other call."""
+        for _ in range(times):
+            self.ec2.delete(UNKNOWN)
+
+
+@pytest.fixture
+def case() -> Iterator[Case]:
+    """Return clients that have called nothing yet."""
+    clock = FakeClock()
+    account = Account(clock.virtual)
+    with account.active(), mock_aws():
+        yield Case(account, clock)
+
+
+def test_nothing_waits_while_the_share_of_the_bucket_lasts(case: Case) -> None:
+    case.delete(AT_ONCE)
+    assert case.clock.waits == []
+
+
+def test_then_calls_are_spaced_and_none_is_refused(case: Case) -> None:
+    case.delete(AT_ONCE + 10)
+    spaced_s = 10 / (BUCKETS[DELETE].refill_per_s * SHARE)
+    assert sum(case.clock.waits) == pytest.approx(spaced_s, rel=0.05)
+    assert case.account.calls.throttled() == ()
+
+
+def test_each_action_has_its_own_pace_and_describes_have_none(case: Case) -> None:
+    case.delete(AT_ONCE)
+    case.ec2.list_interfaces("somebody")
+    with pytest.raises(EniLifecycleError):
+        case.ec2.set_source_dest_check(UNKNOWN, enabled=False)
+    assert case.clock.waits == []
+
+
+def test_a_refused_request_is_repeated_later_than_botocore_alone_would(case: Case) -> None:
+    case.account.faults.inject(Fault(DELETE, FaultKind.THROTTLE))
+    case.delete(1)
+    assert [call.outcome for call in case.account.calls.of_action(DELETE)][:1] == [
+        "RequestLimitExceeded"
+    ]
+    assert sum(case.clock.waits) > 0
+
+
+def test_what_would_wait_past_the_deadline_is_not_sent(case: Case) -> None:
+    case.delete(AT_ONCE)
+    case.clients.pacer.deadline = case.clock.now() + timedelta(seconds=1)
+    sent = len(case.account.calls.of_action(DELETE))
+    with pytest.raises(DeadlineExceeded, match=r"DeleteNetworkInterface would have had to wait"):
+        case.delete(4)
+    assert len(case.account.calls.of_action(DELETE)) == sent + 2
