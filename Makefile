@@ -70,6 +70,10 @@ invoke: setup ## Run a handler on a payload in an embedded account: make invoke 
 bench: setup ## Measure calls per node, time to CONTINUE, cold start and the reconciler, as ratios
 	@$(BIN)/python -m bench $(ARGS)
 
+.PHONY: simulate
+simulate: setup ## Launch a burst of nodes in virtual time: make simulate ARGS="--nodes 1000 --interfaces 2"
+	@$(BIN)/python -m tests.simulation $(ARGS)
+
 .PHONY: schema
 schema: setup ## Write config/schema.json anew, for editors
 	@$(BIN)/python -m cli schema > config/schema.json

@@ -33,15 +33,17 @@ if TYPE_CHECKING:
     from stacks.bootstrap_archive import BootstrapAsset
     from stacks.settings import StackSettings
 
-LAUNCH_TIMEOUT_S = 60
-"""A batch's nodes are worked side by side and take seconds; the rest is room for calls that are throttled. Not more: after a
-crash the message stays hidden at least this long."""
+LAUNCH_TIMEOUT_S = 180
+"""A node takes seconds. The rest is for a burst, in which calls wait for EC2's tokens and a run takes care of many nodes, ten
+at a time: ten with six interfaces need 120 modifies, 48 seconds at half of the refill. Not more: after a crash the messages
+stay hidden at least this long, and with the usual heartbeat they are hidden for 200 seconds anyway."""
 TERMINATE_TIMEOUT_S = 60
 RECONCILE_TIMEOUT_S = 300
 """Its calls grow with pages; repairs that do not fit are left to the next run."""
-LAUNCH_CONCURRENCY = 5
-"""Fifty nodes at once. With two interfaces each they ask for 200 calls of ModifyNetworkInterfaceAttribute, for which EC2
-has a bucket of 100 and five more a second (EC2 API throttling): more runs would only be throttled more."""
+LAUNCH_CONCURRENCY = 2
+"""The fewest that a mapping takes. EC2's token buckets and not the number of runs decide how fast a burst is served, a run
+takes more messages while it waits, and each run counts on half of every bucket (domain.call_pace): a third would make all of
+them be refused."""
 TERMINATE_CONCURRENCY = 2
 """The fewest that a mapping takes. A termination needs few calls and nobody waits for it, so launches get the larger
 share of the buckets."""

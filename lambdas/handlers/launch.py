@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any
 from domain.lifecycle import LifecycleEvent, Transition
 from lambdas.reconcile.launch import Launch
 from lambdas.runtime import wiring
-from lambdas.runtime.batch import answer, parse_batch, unworked
+from lambdas.runtime.batch import answer, parse_batch, settle, take, unworked
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
+    from lambdas.runtime.batch import Record
     from lambdas.runtime.wiring import LambdaContext, Runtime
 
 
@@ -21,16 +22,32 @@ def lambda_handler(event: Mapping[str, Any], context: LambdaContext) -> dict[str
 
 
 def handle(event: Mapping[str, Any], context: LambdaContext, runtime: Runtime) -> dict[str, Any]:
-    """Do the same with a given runtime."""
-    before = runtime.clients.meter.count()
-    records = parse_batch(event, {Transition.LAUNCHING: runtime.environment.launch_hook})
-    launches = {
-        record.message_id: Launch(e.instance_id, e.group_name, e.token, e.opened_at)
-        for record in records
-        if isinstance(e := record.event, LifecycleEvent)
-    }
-    worked = runtime.launches.run(list(launches.values()), runtime.deadline(context))
-    known = dict(zip(launches, worked, strict=True))
-    outcomes = [known.get(record.message_id) or unworked(record) for record in records]
+    """Do the same with a given runtime, and with what the run has time to take from the queue besides."""
+    before, queue = runtime.clients.meter.count(), runtime.launch_queue
+    hooks = {Transition.LAUNCHING: runtime.environment.launch_hook}
+    delivered = parse_batch(event, hooks)
+    taken: list[Record] = []
+
+    def take_more() -> list[Launch]:
+        more = take(queue, hooks)
+        taken.extend(more)
+        return _launches(more)
+
+    worked = iter(runtime.launches.run(_launches(delivered), runtime.deadline(context), take_more))
+    records = [*delivered, *taken]
+    outcomes = [next(worked) if _is_launch(record) else unworked(record) for record in records]
     runtime.reporter.outcomes(outcomes, runtime.clients.meter.count().since(before))
-    return answer(records, outcomes, runtime.launch_queue)
+    settle(taken, outcomes[len(delivered) :], queue)
+    return answer(delivered, outcomes[: len(delivered)], queue)
+
+
+def _is_launch(record: Record) -> bool:
+    return isinstance(record.event, LifecycleEvent)
+
+
+def _launches(records: Iterable[Record]) -> list[Launch]:
+    return [
+        Launch(event.instance_id, event.group_name, event.token, event.opened_at)
+        for record in records
+        if isinstance(event := record.event, LifecycleEvent)
+    ]

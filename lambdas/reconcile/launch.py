@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -29,7 +29,6 @@ from lambdas.reconcile.executor import VISIBLE_AFTER_S, as_lifecycle_error
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
-    from datetime import datetime
 
     from domain.config import Config, NodeGroup
     from domain.model import (
@@ -53,6 +52,11 @@ LOOKS_TO_BE_UNKNOWN = 2
 """One look that does not show an old instance may be a miss: EC2 is eventually consistent."""
 MOST_REMEMBERED = 1_000
 """Of how many nodes an execution environment remembers spent tokens. Forgetting one costs LOST_AFTER, nothing else."""
+MOST_NODES = 25
+"""Of how many nodes a run takes care at once."""
+WORTH_TAKING = timedelta(seconds=60)
+"""What must be left of a run's time before it takes more work: a node needs seconds, or minutes when its calls must wait
+for EC2's tokens, and what cannot be finished costs the next run its looks again."""
 SLACK = timedelta(milliseconds=250)
 """Nodes due within this are looked at together: one describe serves them all."""
 
@@ -66,6 +70,10 @@ class Launch:
     token: LifecycleActionToken | None
     """None when the event was lost: the hook is completed by instance id."""
     opened_at: datetime
+
+
+def _nothing() -> tuple[Launch, ...]:
+    return ()
 
 
 @dataclass
@@ -138,25 +146,54 @@ class LaunchReconciler:
         # Generations outlive a run where they can: EC2 repeats what a token once made, deleted or not.
         self._spent: dict[tuple[InstanceId, datetime], dict[str, int]] = {}
 
-    def run(self, launches: Sequence[Launch], deadline: datetime) -> list[Outcome]:
-        """Return what came of each launch, in order.
+    def run(
+        self,
+        launches: Sequence[Launch],
+        deadline: datetime,
+        take_more: Callable[[], Sequence[Launch]] = _nothing,
+    ) -> list[Outcome]:
+        """Return what came of each launch, in order, those taken later last.
 
         Args:
             launches: the nodes; one may be named twice (a duplicate event in one batch).
             deadline: when the run must have ended.
+            take_more: asked for further launches when the run would otherwise only wait, for an attachment or for an
+                instance to boot, and again as long as there are any. In a burst few runs then take care of many nodes, with
+                few looks at all of them.
         """
         self._conflicts, self._taken = {}, {}
         if len(self._spent) > MOST_REMEMBERED:
             self._spent.clear()
+        everything = list(launches)
+        nodes = self._begun(everything)
+        more: Sequence[Launch] = ()
+        while working := self._still_working(nodes, deadline):
+            if self._has_room(working, deadline) and (more or self._would_wait(working)):
+                more = take_more()
+                everything += more
+                # One that is in hand already keeps what is known of it.
+                nodes = {**self._begun(more), **nodes}
+                working = [node for node in nodes.values() if node.outcome is None]
+            self._wait_until(min(node.due_at for node in working))
+            now = self._clock.now()
+            self._round([node for node in working if node.due_at <= now + SLACK])
+        return _in_order(everything, {launch: _ended(node) for launch, node in nodes.items()})
+
+    def _begun(self, launches: Iterable[Launch]) -> dict[Launch, _Node]:
         now = self._clock.now()
-        nodes = {launch: self._begin(launch, now) for launch in launches}
-        while working := [node for node in nodes.values() if node.outcome is None]:
-            self._give_back([node for node in working if _is_hopeless(node, deadline)])
-            if waiting := [node for node in working if node.outcome is None]:
-                self._wait_until(min(node.due_at for node in waiting))
-                now = self._clock.now()
-                self._round([node for node in waiting if node.due_at <= now + SLACK])
-        return _in_order(launches, {launch: _ended(node) for launch, node in nodes.items()})
+        return {launch: self._begin(launch, now) for launch in launches}
+
+    def _still_working(self, nodes: Mapping[Launch, _Node], deadline: datetime) -> list[_Node]:
+        """Return the nodes to go on with, after giving back those for which the time is up."""
+        working = [node for node in nodes.values() if node.outcome is None]
+        self._give_back([node for node in working if _is_hopeless(node, deadline)])
+        return [node for node in working if node.outcome is None]
+
+    def _has_room(self, working: Sequence[_Node], deadline: datetime) -> bool:
+        return len(working) < MOST_NODES and self._clock.now() + WORTH_TAKING < deadline
+
+    def _would_wait(self, working: Sequence[_Node]) -> bool:
+        return min(node.due_at for node in working) > self._clock.now()
 
     def hold(self, launches: Sequence[Launch]) -> int:
         """Restart the timers of hooks that somebody else will answer; return how many were restarted.
@@ -225,6 +262,7 @@ class LaunchReconciler:
     ) -> None:
         """Close the hooks of the nodes that are done or given up, and say when to look at the others again."""
         closing: list[tuple[_Node, Callable[[], None]]] = []
+        self._learn(node for node, plan in zip(nodes, plans, strict=True) if plan.converged)
         for node, plan in zip(nodes, plans, strict=True):
             if node.outcome is not None:
                 continue
@@ -427,6 +465,9 @@ class LaunchReconciler:
             return
         node.stumbles += node.stumbled_in_round != node.rounds
         node.stumbled_in_round = node.rounds
+        if isinstance(error, DeadlineExceeded):
+            node.due_at = datetime.max.replace(tzinfo=UTC)
+            return
         pause_s = 0.0 if isinstance(error, AddressTaken) else 0.25 * 2.0 ** min(node.stumbles, 5)
         node.due_at = self._clock.now() + timedelta(seconds=pause_s)
 
@@ -437,13 +478,19 @@ class LaunchReconciler:
             return now + timedelta(seconds=min(0.5 * 2.0 ** min(node.looks, 3), 4.0))
         return now + timedelta(seconds=self._pace.wait_s(since_s, node.looks))
 
+    def _learn(self, nodes: Iterable[_Node]) -> None:
+        """Learn from the nodes of one look how long attachments take: of all, the one that took longest."""
+        now = self._clock.now()
+        took = [
+            ((now - node.attach_answered_at).total_seconds(), node.looks)
+            for node in nodes
+            if node.attach_answered_at is not None
+        ]
+        if took:
+            self._pace = self._pace.learned(*max(took))
+
     def _continue(self, node: _Node) -> None:
         """Complete the hook: the node has exactly what it must have."""
-        now = self._clock.now()
-        if node.attach_answered_at is not None:
-            self._pace = self._pace.learned(
-                (now - node.attach_answered_at).total_seconds(), node.looks
-            )
         ours = self._complete(node, LifecycleResult.CONTINUE)
         open_for_s = (self._clock.now() - node.launch.opened_at).total_seconds()
         outcome = self._outcome(

@@ -1,8 +1,9 @@
-"""An SQS batch: what each record means, and which of them must come back, and when."""
+"""SQS messages, delivered or taken: what each record means, and which of them must come back, and when."""
 
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from domain import pacing
@@ -27,7 +28,7 @@ class Record(NamedTuple):
 
 
 def parse_batch(event: Mapping[str, Any], hooks: Mapping[Transition, str]) -> list[Record]:
-    """Return the batch's records; one that cannot be read is a record like any other, with the reason in it."""
+    """Return the delivered records; one that cannot be read is a record like any other, with the reason in it."""
     return [
         Record(
             message_id=raw["messageId"],
@@ -36,6 +37,23 @@ def parse_batch(event: Mapping[str, Any], hooks: Mapping[Transition, str]) -> li
             event=_parsed(raw["body"], hooks),
         )
         for raw in event["Records"]
+    ]
+
+
+def take(queue: Queue, hooks: Mapping[Transition, str]) -> list[Record]:
+    """Take more messages from the queue; none when it has none or cannot be read: Lambda delivers what is left there."""
+    try:
+        messages = queue.receive()
+    except EniLifecycleError:
+        return []
+    return [
+        Record(
+            message_id=message["MessageId"],
+            receipt_handle=message["ReceiptHandle"],
+            receive_count=int(message["Attributes"]["ApproximateReceiveCount"]),
+            event=_parsed(message["Body"], hooks),
+        )
+        for message in messages
     ]
 
 
@@ -57,7 +75,25 @@ def unworked(record: Record) -> Outcome:
 
 
 def answer(records: Sequence[Record], outcomes: Iterable[Outcome], queue: Queue) -> dict[str, Any]:
-    """Return the partial batch response, with each failed message put back for as long as its turn asks for.
+    """Return the partial batch response for delivered records, with each failed one put back for as long as its turn
+    asks for."""
+    failed = _put_back(records, outcomes, queue)
+    return {"batchItemFailures": [{"itemIdentifier": record.message_id} for record in failed]}
+
+
+def settle(records: Sequence[Record], outcomes: Iterable[Outcome], queue: Queue) -> None:
+    """Do with taken records what Lambda does with delivered ones: delete what is done, let the rest come back.
+
+    One that could not be deleted comes back too and finds its hook closed.
+    """
+    failed = _put_back(records, outcomes, queue)
+    done = [record.receipt_handle for record in records if record not in failed]
+    with suppress(EniLifecycleError):
+        queue.delete(done)
+
+
+def _put_back(records: Sequence[Record], outcomes: Iterable[Outcome], queue: Queue) -> list[Record]:
+    """Set when each failed message comes back, and return those.
 
     A message whose pace could not be set comes back after the queue's own visibility time-out instead.
     """
@@ -71,4 +107,4 @@ def answer(records: Sequence[Record], outcomes: Iterable[Outcome], queue: Queue)
             queue.return_after(record.receipt_handle, pacing.retry_delay_s(record.receive_count))
         except EniLifecycleError as error:
             error.add_note("the queue's visibility time-out applies instead")
-    return {"batchItemFailures": [{"itemIdentifier": record.message_id} for record in failed]}
+    return failed

@@ -9,7 +9,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 from unittest.mock import patch
 
 import botocore.endpoint
@@ -37,6 +37,11 @@ if TYPE_CHECKING:
 
     from cli.demo.promises import EniView, NodeView
     from domain.config import Config
+    from lambdas.reconcile.ports import Clock, Workers
+    from localaws.functions.registered import Handler
+
+    Host: TypeAlias = "Callable[[DeployedFunction], Handler]"
+    """Decides how a function runs: takes what was deployed and returns what the account calls."""
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 ASSETS = f"cdk-hnb659fds-assets-{ACCOUNT_ID}-{REGION}"
@@ -71,6 +76,18 @@ class _Pauses:
     sleep: Callable[[float], None]
 
 
+@dataclass(frozen=True)
+class DeployedFunction:
+    """One function as the account has it, and what its code is here."""
+
+    name: str
+    handler: str
+    role: str
+    start: Callable[[Clock, Workers], wiring.Runtime]
+    """Makes an execution environment: the runtime that the declared environment and the role's credentials give."""
+    handle: Callable[[Any, Any, wiring.Runtime], dict[str, Any]]
+
+
 @dataclass
 class Deployed:
     """One stack at work."""
@@ -85,6 +102,11 @@ class Deployed:
     """Each function's role ARN by handler."""
     functions: dict[str, str] = field(default_factory=dict)
     """Each function's name by handler."""
+
+    @property
+    def launch_hook(self) -> str:
+        """Return the name of the stack's launch hook."""
+        return naming.launch_hook(self.config.owner)
 
     @property
     def observer(self) -> Observer:
@@ -131,9 +153,11 @@ class Deployed:
 
 
 @contextmanager
-def account_in_virtual_time(settings: Settings | None = None) -> Iterator[Account]:
+def account_in_virtual_time(
+    settings: Settings | None = None, clock: VirtualClock | None = None
+) -> Iterator[Account]:
     """Yield an empty account whose time stands still until somebody advances it."""
-    account = Account(VirtualClock(), settings or Settings())
+    account = Account(clock or VirtualClock(), settings or Settings())
     with ExitStack() as stack:
         stack.enter_context(account.active())
         stack.enter_context(mock_aws())
@@ -143,16 +167,37 @@ def account_in_virtual_time(settings: Settings | None = None) -> Iterator[Accoun
         yield account
 
 
-def deploy(account: Account, document: dict[str, Any], scratch: Path) -> Deployed:
+@dataclass(frozen=True)
+class Assembly:
+    """A synthesized stack and what goes with it."""
+
+    config: Config
+    folder: Path
+    """The cloud assembly."""
+    archive: Path
+    """The functions' code."""
+
+
+def deploy(
+    account: Account, document: dict[str, Any], scratch: Path, host: Host | None = None
+) -> Deployed:
     """Build what a configuration presupposes, synthesize its stack for that, create it, and connect its functions.
 
     Args:
         account: where; several stacks may share one.
         document: a valid configuration, as YAML reads it; its ids are replaced.
         scratch: an empty folder.
+        host: how functions run; each in one execution environment, one call after the other, unless it says otherwise.
     """
     made = platform.build(account, document)
-    authored = authoring.parse(yaml.safe_dump(made.document, sort_keys=False))
+    assert isinstance(account.clock, VirtualClock)
+    host = host or _one_environment(account.clock)
+    return install(account, made, synthesize(made.document, scratch), host)
+
+
+def synthesize(document: dict[str, Any], scratch: Path) -> Assembly:
+    """Synthesize the stack of a configuration whose ids exist."""
+    authored = authoring.parse(yaml.safe_dump(document, sort_keys=False))
     config = authoring.resolve(authored)
     asset = stage(config, repository=REPOSITORY, build=scratch)
     # The account judges the template. The CDK's own judgement, which the tests of the template keep, takes five
@@ -172,13 +217,17 @@ def deploy(account: Account, document: dict[str, Any], scratch: Path) -> Deploye
         bootstrap=stage_bootstrap(nodes, repository=REPOSITORY, build=scratch),
     )
     app.synth()
-    _publish(account, scratch / "cdk.out", config.owner)
+    return Assembly(config, scratch / "cdk.out", asset.archive)
+
+
+def install(account: Account, made: platform.Platform, assembly: Assembly, host: Host) -> Deployed:
+    """Create a synthesized stack in the account and connect its functions."""
+    owner = assembly.config.owner
+    _publish(account, assembly.folder, owner)
     assert isinstance(account.clock, VirtualClock)
-    deployed = Deployed(account, account.clock, config, made)
-    _create(
-        account, config.owner, (scratch / "cdk.out" / f"{config.owner}.template.json").read_text()
-    )
-    _connect(deployed, asset.archive, scratch)
+    deployed = Deployed(account, account.clock, assembly.config, made)
+    _create(account, owner, (assembly.folder / f"{owner}.template.json").read_text())
+    _connect(deployed, assembly, host)
     return deployed
 
 
@@ -208,31 +257,43 @@ def _create(account: Account, owner: str, template: str) -> None:
     assert stack["StackStatus"] == "CREATE_COMPLETE", reasons
 
 
-def _connect(deployed: Deployed, archive: Path, scratch: Path) -> None:
+def _connect(deployed: Deployed, assembly: Assembly, host: Host) -> None:
     account, owner = deployed.account, deployed.config.owner
     resources = account.client("cloudformation").describe_stack_resources(StackName=owner)
-    root = scratch / f"{owner}-task"
-    root.mkdir()
-    (root / naming.CONFIG_FILE).write_text(_from_archive(archive, naming.CONFIG_FILE))
+    root = assembly.folder.parent / f"{owner}-task"
+    root.mkdir(exist_ok=True)
+    (root / naming.CONFIG_FILE).write_text(_from_archive(assembly.archive, naming.CONFIG_FILE))
     for resource in resources["StackResources"]:
         name = deployed.resources[resource["LogicalResourceId"]] = resource["PhysicalResourceId"]
         if resource["ResourceType"] == "AWS::Lambda::Function":
-            _connect_function(deployed, name, root)
+            function = _function(account, name, root)
+            deployed.roles[function.handler] = function.role
+            deployed.functions[function.handler] = name
+            account.functions.register(name, host(function))
 
 
-def _connect_function(deployed: Deployed, name: str, root: Path) -> None:
-    account = deployed.account
+def _function(account: Account, name: str, root: Path) -> DeployedFunction:
     settings = account.client("lambda").get_function_configuration(FunctionName=name)
     handler, role = settings["Handler"], settings["Role"]
-    deployed.roles[handler], deployed.functions[handler] = role, name
     declared = settings["Environment"]["Variables"]
-    credentials = account.principals.issue(role).to_environ()
-    with _environ({**declared, **credentials, "LAMBDA_TASK_ROOT": str(root)}):
-        runtime = wiring.build(os.environ, AccountTime(deployed.clock), SerialWorkers())
-        # The queue's client too must be made with the role's credentials, which boto3 reads when a client is made.
-        assert runtime.clients.sqs().meta.region_name == REGION
-    handle = _HANDLES[handler]
-    account.functions.register(name, lambda event, context: handle(event, context, runtime))
+
+    def start(clock: Clock, workers: Workers) -> wiring.Runtime:
+        credentials = account.principals.issue(role).to_environ()
+        with _environ({**declared, **credentials, "LAMBDA_TASK_ROOT": str(root)}):
+            runtime = wiring.build(os.environ, clock, workers)
+            # The queues' client too must be made with the role's credentials, which boto3 reads when a client is made.
+            assert runtime.clients.sqs().meta.region_name == REGION
+        return runtime
+
+    return DeployedFunction(name, handler, role, start, _HANDLES[handler])
+
+
+def _one_environment(clock: VirtualClock) -> Host:
+    def host(function: DeployedFunction) -> Handler:
+        runtime = function.start(AccountTime(clock), SerialWorkers())
+        return lambda event, context: function.handle(event, context, runtime)
+
+    return host
 
 
 def _from_archive(archive: Path, name: str) -> str:

@@ -87,7 +87,7 @@ def test_each_function_logs_to_a_group_of_its_own_that_forgets(fleet: Synthesize
 
 @pytest.mark.parametrize(
     ("name", "queue", "concurrency"),
-    [("launch", "LaunchesQueue", 5), ("terminate", "TerminationsQueue", 2)],
+    [("launch", "LaunchesQueue", 2), ("terminate", "TerminationsQueue", 2)],
 )
 def test_a_queue_feeds_its_function_with_partial_batches_and_a_bound(
     fleet: Synthesized, name: str, queue: str, concurrency: int

@@ -310,3 +310,45 @@ def test_no_free_address_abandons_cleans_up_and_says_why(stage: Stage) -> None:
     assert all(eni.attachment for eni in stage.enis(node))
     stage.clock.wait(60)
     assert stage.enis(node) == []
+
+
+# What a run takes from its queue besides its batch.
+
+
+def batch_of_one(stage: Stage) -> None:
+    """Hand the oldest message alone to the launch function, as the first of a burst comes."""
+    stage.poll(launching=True, most=1)
+
+
+def test_a_run_takes_what_comes_after_its_batch_and_leaves_nothing_in_the_queue(
+    stage: Stage,
+) -> None:
+    stage.desire(3)
+    stage.send(*stage.collect())
+    batch_of_one(stage)
+    stage.clock.wait(5)
+    assert len(stage.in_service()) == 3
+    assert not stage.backlog()
+
+
+def test_what_a_run_took_and_could_not_finish_comes_back(stage: Stage) -> None:
+    stage.desire(2)
+    stage.send(*stage.collect())
+    stage.account.faults.inject(
+        Fault("CompleteLifecycleAction", FaultKind.ERROR, on_call=2, times=40)
+    )
+    batch_of_one(stage)
+    stage.clock.wait(1)
+    assert len(stage.in_service()) == 1
+    assert stage.backlog()
+    stage.account.faults.clear()
+    stage.work_off()
+    assert len(stage.in_service()) == 2
+
+
+def test_a_message_that_cannot_be_read_is_taken_and_gone(stage: Stage) -> None:
+    stage.desire(1)
+    stage.send(*stage.collect())
+    stage.send_text("{not json", launching=True)
+    batch_of_one(stage)
+    assert not stage.backlog()

@@ -17,6 +17,7 @@ from domain.errors import (
     AccessDenied,
     AddressTaken,
     AttachmentLimitReached,
+    DeadlineExceeded,
     DeviceIndexTaken,
     EniLifecycleError,
     NotYetVisible,
@@ -31,8 +32,11 @@ from domain.launch import INVISIBLE_FOR
 from domain.lifecycle import LifecycleResult
 from domain.model import GroupName, InstanceId, InstanceState, SubnetId
 from domain.outcome import Result
+from lambdas.reconcile.launch import MOST_NODES, WORTH_TAKING
+from tests.fakes.world import RUN
 
 if TYPE_CHECKING:
+    from lambdas.reconcile.launch import Launch
     from tests.fakes.builders import Builders
     from tests.fakes.calls import Killed
     from tests.fakes.ec2 import Pace
@@ -783,3 +787,69 @@ def test_one_look_that_shows_no_instance_abandons_no_old_launch(world: World) ->
     (outcome,) = world.run_launches(launch)
     assert outcome.result is Result.CONTINUED
     assert world.action(node).results == [CONTINUE]
+
+
+# What a run takes besides.
+
+
+class Offer:
+    """A queue that has something a number of times."""
+
+    def __init__(self, *launches: list[Launch]) -> None:
+        self.left = list(launches)
+        self.asked = 0
+
+    def __call__(self) -> list[Launch]:
+        self.asked += 1
+        return self.left.pop(0) if self.left else []
+
+
+def test_a_run_takes_more_launches_when_it_would_only_wait_and_serves_them_too(
+    make_world: type[World],
+) -> None:
+    world = make_world()
+    first, second, third = [world.launching(world.launch()) for _ in range(3)]
+    outcomes = world.launches.run([first], world.clock.now() + RUN, Offer([second, third]))
+    assert [outcome.instance_id for outcome in outcomes] == [
+        first.instance_id,
+        second.instance_id,
+        third.instance_id,
+    ]
+    assert {outcome.result for outcome in outcomes} == {Result.CONTINUED}
+    assert [world.faults_of(each.instance_id) for each in (first, second, third)] == [[], [], []]
+
+
+def test_one_that_is_taken_twice_is_worked_once(make_world: type[World]) -> None:
+    world = make_world()
+    launch = world.launching(world.launch())
+    outcomes = world.launches.run([launch], world.clock.now() + RUN, Offer([launch]))
+    assert [outcome.result for outcome in outcomes] == [Result.CONTINUED, Result.CLOSED]
+    assert world.calls.counts["complete"] == 1
+
+
+def test_a_run_that_must_soon_end_takes_nothing(make_world: type[World]) -> None:
+    world = make_world()
+    offer = Offer()
+    launch = world.launching(world.launch())
+    world.launches.run([launch], world.clock.now() + WORTH_TAKING, offer)
+    assert offer.asked == 0
+
+
+def test_a_run_with_its_hands_full_takes_nothing(make_world: type[World]) -> None:
+    world = make_world()
+    offer = Offer()
+    launches = [world.launching(world.launch(running_in_s=3.0)) for _ in range(MOST_NODES)]
+    world.launches.run(launches, world.clock.now() + RUN, offer)
+    assert offer.asked == 0
+
+
+def test_a_run_whose_calls_would_wait_for_their_turn_too_long_hands_the_node_back(
+    make_world: type[World],
+) -> None:
+    world = make_world()
+    world.calls.fail("attach", DeadlineExceeded("no token in time"), times=9)
+    launch = world.launching(world.launch())
+    (outcome,) = world.run_launches(launch)
+    assert outcome.result is Result.RETRY
+    assert outcome.rounds == 1
+    assert world.enis(launch.instance_id)

@@ -1,4 +1,4 @@
-"""An SQS batch: every record is read, and only what is unfinished comes back."""
+"""SQS messages: every one is read, and only what is unfinished comes back."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from domain.errors import EventRejected, Throttled
 from domain.lifecycle import Ignored, LifecycleEvent, Transition
 from domain.outcome import Outcome, Result
-from lambdas.runtime.batch import answer, parse_batch, unworked
+from lambdas.runtime.batch import answer, parse_batch, settle, take, unworked
 from tests.fakes.calls import PortCalls
 from tests.fakes.queue import FakeQueue
 
@@ -123,3 +123,46 @@ def test_a_message_whose_pace_cannot_be_set_comes_back_all_the_same() -> None:
         "message-1",
     ]
     assert case.fake.returned == [("handle-1", 10)]
+
+
+def test_taken_messages_are_records_like_delivered_ones() -> None:
+    case = Case()
+    case.fake.waiting = [
+        {
+            "MessageId": "message-7",
+            "ReceiptHandle": "handle-7",
+            "Attributes": {"ApproximateReceiveCount": "3"},
+            "Body": payload("launch"),
+        }
+    ]
+    (record,) = take(case.queue, HOOKS)
+    assert isinstance(record.event, LifecycleEvent)
+    assert (record.message_id, record.receipt_handle, record.receive_count) == (
+        "message-7",
+        "handle-7",
+        3,
+    )
+    assert take(case.queue, HOOKS) == []
+
+
+def test_a_queue_that_cannot_be_read_gives_nothing_and_fails_nobody() -> None:
+    case = Case()
+    case.fake.calls.fail("receive", Throttled("slow down"))
+    assert take(case.queue, HOOKS) == []
+
+
+def test_taken_messages_are_deleted_when_done_and_put_back_when_not() -> None:
+    case = Case()
+    outcomes = [
+        Outcome(result, "because") for result in (Result.RETRY, Result.CONTINUED, Result.IGNORED)
+    ]
+    settle(case.records, outcomes, case.queue)
+    assert case.fake.deleted == ["handle-1", "handle-2"]
+    assert case.fake.returned == [("handle-0", 5)]
+
+
+def test_taken_messages_that_cannot_be_deleted_come_back_and_fail_nobody() -> None:
+    case = Case()
+    case.fake.calls.fail("delete_messages", Throttled("slow down"))
+    settle(case.records, [Outcome(Result.CONTINUED, "because")] * 3, case.queue)
+    assert case.fake.deleted == []
