@@ -128,6 +128,27 @@ def test_what_is_not_for_a_function_is_acknowledged_and_costs_nothing(
     assert {call.service for call in stage.account.calls.all()} <= {"sqs"}
 
 
+@pytest.mark.parametrize(
+    ("name", "key", "value", "launching"),
+    [
+        ("launch", "EC2InstanceId", "not-an-id", True),
+        ("launch", "LifecycleActionToken", "z", True),
+        ("terminate", "EC2InstanceId", "i-*", False),
+        ("state-change-terminated", "instance-id", "i-*", False),
+    ],
+)
+def test_a_malformed_event_is_rejected_once_and_nothing_is_asked_about_it(
+    stage: Stage, name: str, key: str, value: str, launching: bool
+) -> None:
+    raw = payload(name)
+    raw["detail"][key] = value
+    stage.send_text(json.dumps(raw), launching=launching)
+    stage.account.calls.clear()
+    assert stage.poll(launching=launching) == []
+    assert not stage.backlog()
+    assert {call.service for call in stage.account.calls.all()} <= {"sqs"}
+
+
 def test_the_schedule_reconciles(stage: Stage) -> None:
     assert stage.reconcile() == {
         "nodes": 0,
