@@ -313,6 +313,10 @@ class LaunchReconciler:
             desired = self._catalog.desired(group, node.instance)
         except Permanent as failure:
             return NodePlan(str(failure), failure=failure)
+        except InvariantBroken as broken:
+            # One node's: the look-up is that of its zone and its VPC, and the others of the batch have their own.
+            self._stumble(node, broken)
+            return NodePlan(str(broken))
         observed = decide.Node(
             self._config.owner, group.name, node.instance, desired, node.interfaces
         )

@@ -19,6 +19,7 @@ from domain.errors import (
     AttachmentLimitReached,
     DeviceIndexTaken,
     EniLifecycleError,
+    InvariantBroken,
     NotYetVisible,
     QuotaReached,
     ServiceFault,
@@ -405,6 +406,35 @@ def test_an_instance_on_its_way_out_is_given_up_and_leaves_nothing(
     world.clock.wait(60)
     world.run_launches(launch)
     assert world.enis() == []
+
+
+@pytest.mark.parametrize("method", ["create", "attach", "list_interfaces", "find_subnets"])
+def test_an_error_that_nobody_knows_gives_no_launch_up_and_cleans_nothing(
+    build: Builders, make_world: type[World], method: str
+) -> None:
+    marked = SubnetSelector(tags={"use": "multus"})
+    world = make_world([build.spec("n1", 1), build.spec("n2", 2, subnets=marked)])
+    world.ec2.add_subnet("subnet-n2", build.zone, "10.7.0.0/24", with_tags={"use": "multus"})
+    launch = world.launching(world.launch())
+    unknown = InvariantBroken("SomethingNewOfEc2s")
+    world.calls.fail(method, unknown, times=2 if method == "create" else 1)
+    (outcome,) = world.run_launches(launch)
+    assert (outcome.result, outcome.error) == (Result.FAILED, unknown)
+    assert world.action(launch.instance_id).is_open
+    assert world.calls.counts["delete"] == 0
+    (outcome,) = world.run_launches(launch)
+    assert outcome.result is Result.CONTINUED
+
+
+def test_a_look_up_that_fails_for_one_node_for_no_known_reason_is_not_the_others(
+    build: Builders, make_world: type[World]
+) -> None:
+    world = make_world([build.spec("n1", 1, subnets=SubnetSelector(tags={"use": "multus"}))])
+    world.ec2.add_subnet("subnet-n1", build.zone, "10.7.0.0/24", with_tags={"use": "multus"})
+    launches = [world.launching(world.launch()) for _ in range(2)]
+    world.calls.fail("find_subnets", InvariantBroken("SomethingNewOfEc2s"))
+    outcomes = world.run_launches(*launches)
+    assert [outcome.result for outcome in outcomes] == [Result.FAILED, Result.CONTINUED]
 
 
 def test_an_instance_that_stays_unknown_is_given_up(world: World) -> None:
