@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -132,7 +133,8 @@ def test_a_defect_brings_its_traceback(written: Written) -> None:
 
 
 def test_a_run_is_one_blob_with_two_dimensions(written: Written) -> None:
-    a_reporter().outcomes([CONTINUED, CONTINUED], CallCount(21, 3))
+    other = dataclasses.replace(CONTINUED, instance_id="i-2")
+    a_reporter().outcomes([CONTINUED, other], CallCount(21, 3))
     lines = written()
     (blob,) = blobs(lines)
     assert blob["_aws"]["CloudWatchMetrics"][0]["Namespace"] == "MultusEni"
@@ -143,6 +145,31 @@ def test_a_run_is_one_blob_with_two_dimensions(written: Written) -> None:
     assert metric(lines, "ApiCalls") == [21]
     assert metric(lines, "ThrottledCalls") == [3]
     assert metric(lines, "ApiCallsPerNode") == [10.5]
+    assert metric(lines, "ThrottledCallsPerNode") == [1.5]
+
+
+def test_calls_per_node_count_each_node_that_was_worked_on_once(written: Written) -> None:
+    batch = [
+        CONTINUED,
+        dataclasses.replace(CONTINUED, result=Result.CLOSED, hook_to_continue_s=None),
+        dataclasses.replace(CONTINUED, instance_id="i-2", result=Result.RETRY),
+        Outcome(Result.IGNORED, "test notification"),
+        Outcome(Result.IGNORED, "not configured", instance_id="i-3", group_name="others"),
+        Outcome(Result.REJECTED, "not JSON"),
+        Outcome(Result.SWEPT, "nothing attached", instance_id="i-4"),
+    ]
+    a_reporter().outcomes(batch, CallCount(30, 4))
+    lines = written()
+    assert metric(lines, "ApiCallsPerNode") == [15]
+    assert metric(lines, "ThrottledCallsPerNode") == [2]
+
+
+def test_a_run_that_worked_on_no_node_has_no_calls_per_node(written: Written) -> None:
+    batch = [Outcome(Result.REJECTED, "not JSON"), Outcome(Result.SWEPT, "x", instance_id="i-4")]
+    a_reporter().outcomes(batch, CallCount(1, 0))
+    lines = written()
+    assert metric(lines, "ApiCalls") == [1]
+    assert metric(lines, "ApiCallsPerNode") == metric(lines, "ThrottledCallsPerNode") == []
 
 
 def test_the_second_run_of_a_warm_function_has_the_same_dimensions_and_no_old_values(
