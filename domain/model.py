@@ -89,6 +89,10 @@ class NetworkInterface:
     tags: Mapping[str, str] = field(hash=False)
     attachment: Attachment | None = None
 
+    def is_held_by(self, instance_id: InstanceId) -> bool:
+        """Whether it sits on this instance, or is on its way there or off; its tags may name another one."""
+        return self.attachment is not None and self.attachment.instance_id == instance_id
+
 
 @dataclass(frozen=True)
 class Instance:

@@ -53,7 +53,7 @@ assert fleet.missing(node) == ("n3",)
 assert fleet.find_orphans(
     [], {}, now=now, min_age=timedelta(0), max_deletions=1
 ).found == 0
-assert termination.plan_sweep([]).converged
+assert termination.plan_sweep("i-1", []).converged
 assert pacing.retry_delay_s(1) == 5
 record = outcome.Outcome(outcome.Result.RETRY, "slow", error=errors.Throttled("slow", operation="x"))
 assert record.to_log()["operation"] == "x"
