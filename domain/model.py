@@ -131,3 +131,13 @@ class Subnet:
     """None on an IPv6-only subnet."""
     reservations: tuple[IPv4Network, ...] = ()
     """Looked up only where an address is chosen from the subnet."""
+
+
+@dataclass(frozen=True)
+class SubnetUse:
+    """Who is in a subnet."""
+
+    addresses: frozenset[str]
+    """The IPv4 addresses of every network interface, whoever made it."""
+    ours: tuple[NetworkInterface, ...]
+    """The network interfaces with our owner tag."""

@@ -316,7 +316,7 @@ class LaunchReconciler:
         except InvariantBroken as broken:
             # One node's: the look-up is that of its zone and its VPC, and the others of the batch have their own.
             self._stumble(node, broken)
-            return NodePlan(str(broken))
+            return NodePlan(str(broken), waiting=True)
         observed = decide.Node(
             self._config.owner, group.name, node.instance, desired, node.interfaces
         )
@@ -335,17 +335,17 @@ class LaunchReconciler:
         if not subnet_ids:
             return plans
         listed = {
-            subnet_id: self._ec2.list_subnet_interfaces(subnet_id) for subnet_id in subnet_ids
+            subnet_id: self._ec2.list_subnet_interfaces(subnet_id, self._config.owner)
+            for subnet_id in subnet_ids
         }
-        everything = [eni for enis in listed.values() for eni in enis]
+        everything = [eni for use in listed.values() for eni in use.ours]
         for place, node in enumerate(nodes):
             if missed := self._missed(node, everything):
                 node.interfaces += missed
                 plans[place] = self._plan(node)
         taken = {
-            subnet_id: {address for eni in enis for address in eni.ipv4_addresses}
-            | self._taken.get(subnet_id, set())
-            for subnet_id, enis in listed.items()
+            subnet_id: use.addresses | self._taken.get(subnet_id, set())
+            for subnet_id, use in listed.items()
         }
         return decide.choose_addresses(
             plans, self._catalog.subnets(subnet_ids), taken, self._conflicts
@@ -358,9 +358,7 @@ class LaunchReconciler:
         return tuple(
             eni
             for eni in everything
-            if eni.tags.get(tags.OWNER) == self._config.owner
-            and eni.tags.get(tags.INSTANCE) == node.launch.instance_id
-            and eni.eni_id not in known
+            if eni.tags.get(tags.INSTANCE) == node.launch.instance_id and eni.eni_id not in known
         )
 
     def _apply(

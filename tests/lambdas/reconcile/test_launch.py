@@ -548,13 +548,7 @@ def test_an_index_that_a_person_insists_on_and_the_vpc_cni_holds_abandons(
 def make_spare(world: World, like: str) -> None:
     """Make a second network interface for an interface that has one attached."""
     (eni,) = [each for each in world.enis() if each.eni_id == like]
-    world.ec2.occupy(eni.subnet_id, "10.0.0.99")
-    spare = next(
-        each
-        for each in world.ec2.list_subnet_interfaces(eni.subnet_id)
-        if each.ipv4_addresses == ("10.0.0.99",)
-    )
-    world.ec2.edit(spare.eni_id, tags=eni.tags)
+    world.ec2.edit(world.ec2.occupy(eni.subnet_id, "10.0.0.99"), tags=eni.tags)
 
 
 def test_a_spare_is_deleted(world: World) -> None:
