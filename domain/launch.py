@@ -257,14 +257,25 @@ def _names(steps: Iterable[Step]) -> str:
     return ", ".join(type(step).__name__ for step in steps)
 
 
+def subnets_to_know(plans: Iterable[NodePlan]) -> frozenset[SubnetId]:
+    """Return the subnets that these plans cannot be carried out without a look at."""
+    return frozenset(create.subnet_id for plan in plans for create in _particular(plan))
+
+
 def subnets_to_list(plans: Iterable[NodePlan]) -> frozenset[SubnetId]:
-    """Return the subnets whose addresses must be known before these plans can be carried out."""
-    return frozenset(create.subnet_id for plan in plans for create in _from_start(plan))
+    """Return those of them whose addresses in use must be known."""
+    return frozenset(
+        create.subnet_id
+        for plan in plans
+        for create in _particular(plan)
+        if create.spec.ipv4 is Ipv4Mode.FROM_START
+    )
 
 
-def _from_start(plan: NodePlan) -> list[Create]:
+def _particular(plan: NodePlan) -> list[Create]:
+    """Return the creates whose IPv4 address is not simply EC2's choice."""
     creates = (step for work in plan.work for step in work.steps if isinstance(step, Create))
-    return [create for create in creates if create.spec.ipv4 is Ipv4Mode.FROM_START]
+    return [create for create in creates if create.spec.ipv4 is not Ipv4Mode.AUTO]
 
 
 def choose_addresses(
@@ -273,12 +284,12 @@ def choose_addresses(
     taken: Mapping[SubnetId, Collection[str]],
     conflicts: Mapping[tuple[InstanceId, str], int],
 ) -> list[NodePlan]:
-    """Return the plans with an address in every `from_start` create, no address twice.
+    """Return the plans with an address in every `from_start` create, no address twice, and none that cannot be kept.
 
     Args:
         plans: of the nodes worked on together.
-        subnets: those named by `subnets_to_list` that exist, with their reservations.
-        taken: the addresses in use by subnet.
+        subnets: those named by `subnets_to_know` that exist, with their reservations.
+        taken: the addresses in use, by each subnet named by `subnets_to_list`.
         conflicts: by node and interface, how often a chosen address turned out to be taken.
     """
     used = {subnet_id: set(addresses) for subnet_id, addresses in taken.items()}
@@ -294,22 +305,44 @@ def _addressed(
     work = []
     for item in plan.work:
         first = item.steps[0]
-        if not isinstance(first, Create) or first.spec.ipv4 is not Ipv4Mode.FROM_START:
+        if not isinstance(first, Create) or first.spec.ipv4 is Ipv4Mode.AUTO:
             work.append(item)
             continue
         try:
-            address = addressing.choose(
-                _known(subnets, first.subnet_id),
-                used[first.subnet_id],
-                first.spec.pod_ranges,
-                conflicts=conflicts.get((item.instance_id, item.interface), 0),
-                who=f"{item.instance_id}/{item.interface}",
+            create = _with_address(
+                first, subnets, used, conflicts.get((item.instance_id, item.interface), 0)
             )
         except EniLifecycleError as failure:
             return replace(plan, reason=str(failure), work=(), failure=failure)
-        used[first.subnet_id].add(address)
-        work.append(replace(item, steps=(replace(first, address=address), *item.steps[1:])))
+        work.append(replace(item, steps=(create, *item.steps[1:])))
     return replace(plan, work=tuple(work))
+
+
+def _with_address(
+    create: Create,
+    subnets: Mapping[SubnetId, Subnet],
+    used: Mapping[SubnetId, set[str]],
+    conflicts: int,
+) -> Create:
+    """Return the create with its address, which is in use from then on; with none on an IPv6-only subnet.
+
+    Raises:
+        SpecRejected: the subnet does not exist, or not with the addresses that the configuration says.
+        SubnetExhausted: it has no free address.
+    """
+    subnet = _known(subnets, create.subnet_id)
+    if create.spec.ipv4 is Ipv4Mode.NONE:
+        addressing.check_ipv6_only(subnet)
+        return create
+    address = addressing.choose(
+        subnet,
+        used[create.subnet_id],
+        create.spec.pod_ranges,
+        conflicts=conflicts,
+        who=f"{create.instance_id}/{create.spec.name}",
+    )
+    used[create.subnet_id].add(address)
+    return replace(create, address=address)
 
 
 def _known(subnets: Mapping[SubnetId, Subnet], subnet_id: SubnetId) -> Subnet:

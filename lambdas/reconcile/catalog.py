@@ -60,9 +60,11 @@ class Catalog:
         )
 
     def subnets(self, subnet_ids: Collection[SubnetId]) -> Mapping[SubnetId, Subnet]:
-        """Return those of the subnets that exist, with their CIDR reservations."""
+        """Return those of the subnets that exist, with their IPv4 CIDR reservations; an IPv6-only one has none."""
         return {
             subnet.subnet_id: replace(subnet, reservations=self._reservations(subnet.subnet_id))
+            if subnet.ipv4_cidr
+            else subnet
             for subnet in self._named(subnet_ids)
         }
 

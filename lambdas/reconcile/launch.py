@@ -331,12 +331,12 @@ class LaunchReconciler:
         Raises:
             EniLifecycleError: a look failed.
         """
-        subnet_ids = sorted(decide.subnets_to_list(plans))
+        subnet_ids = sorted(decide.subnets_to_know(plans))
         if not subnet_ids:
             return plans
         listed = {
             subnet_id: self._ec2.list_subnet_interfaces(subnet_id, self._config.owner)
-            for subnet_id in subnet_ids
+            for subnet_id in sorted(decide.subnets_to_list(plans))
         }
         everything = [eni for use in listed.values() for eni in use.ours]
         for place, node in enumerate(nodes):

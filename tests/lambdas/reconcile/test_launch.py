@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from domain import tags
-from domain.config import SecurityGroupSelector, SubnetSelector
+from domain.config import Ipv4Mode, SecurityGroupSelector, SubnetSelector
 from domain.errors import (
     AccessDenied,
     AddressTaken,
@@ -81,6 +81,37 @@ def test_from_start_looks_once_at_the_subnet_and_its_reservations(
     assert world.calls.counts["find_subnets"] == 1
     (eni,) = world.enis()
     assert eni.ipv4_addresses == ("10.0.0.4",)
+
+
+def test_an_ipv6_only_interface_costs_one_look_at_its_subnet(
+    build: Builders, make_world: type[World]
+) -> None:
+    world = make_world([build.spec("n1", 1, ipv4=Ipv4Mode.NONE, ipv6_count=1)])
+    world.ec2.add_subnet("subnet-n1", build.zone, None)
+    for _ in range(2):
+        node = world.launch()
+        world.run_launches(world.launching(node))
+        assert world.faults_of(node) == []
+    assert all(eni.ipv4_addresses == () for eni in world.enis())
+    assert world.calls.counts["find_subnets"] == 1
+    assert world.calls.counts["list_subnet_interfaces"] == 0
+    assert world.calls.counts["list_reservations"] == 0
+
+
+@pytest.mark.parametrize(
+    ("mode", "cidr"), [(Ipv4Mode.NONE, "10.5.0.0/24"), (Ipv4Mode.FROM_START, None)]
+)
+def test_a_subnet_without_the_configured_addresses_is_refused_before_anything_is_made(
+    build: Builders, make_world: type[World], mode: Ipv4Mode, cidr: str | None
+) -> None:
+    world = make_world([build.spec("n1", 1, ipv4=mode, ipv6_count=1)])
+    world.ec2.add_subnet("subnet-n1", build.zone, cidr)
+    (outcome,) = world.run_launches(world.launching(world.launch()))
+    assert outcome.result is Result.ABANDONED
+    assert outcome.error is not None
+    assert outcome.error.code == "spec-rejected"
+    assert "IPv6-only" in outcome.reason
+    assert world.calls.counts["create"] == 0
 
 
 def test_the_outcome_tells_what_was_done(world: World) -> None:
