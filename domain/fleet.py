@@ -8,17 +8,26 @@ from enum import Enum
 from typing import TYPE_CHECKING
 
 from domain import pacing, tags
-from domain.launch import plan_launch
-from domain.model import EniStatus, InstanceId
-from domain.plan import AddTags, InterfaceWork, NodePlan
+from domain.errors import DeviceIndexConflict
+from domain.launch import FREE, DeviceIndexes, attach_work, find_keeper
+from domain.model import AttachmentStatus, EniStatus, InstanceId
+from domain.plan import (
+    AddTags,
+    InterfaceWork,
+    NodePlan,
+    SetDeleteOnTermination,
+    SetSecurityGroups,
+    SetSourceDestCheck,
+    Step,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime
 
-    from domain.config import NodeGroup
-    from domain.launch import Node
-    from domain.model import EniId, Instance, NetworkInterface
+    from domain.config import InterfaceSpec
+    from domain.launch import Desired, Node
+    from domain.model import EniId, Instance, NetworkInterface, SecurityGroupId
 
 TAKE_OVER_AFTER = timedelta(seconds=60)
 """A hook's event reaches its queue within seconds when it comes at all."""
@@ -57,43 +66,102 @@ def about_waiting(waited: timedelta, *, backlog: bool, heartbeat_timeout_s: int)
     return WaitingAction.LEAVE
 
 
-def plan_repair(node: Node) -> NodePlan:
+@dataclass(frozen=True)
+class Promise:
+    """One interface of a node in service, as far as what is attached for it is to be mended."""
+
+    spec: InterfaceSpec
+    security_group_ids: tuple[SecurityGroupId, ...] | None
+    """None when its selector cannot be settled now: the groups stay as they are, and everything else is mended."""
+
+
+def plan_repair(
+    instance_id: InstanceId, interfaces: Iterable[NetworkInterface], promises: Iterable[Promise]
+) -> NodePlan:
     """Return what the attached network interfaces of a node in service lack: drift is always mended.
 
-    The tags are part of it: without no_manage the VPC CNI takes an ENI over the next time it starts. Whatever would
-    create or attach is left out: that is adoption, which a person asks for.
+    The tags are part of it: without no_manage the VPC CNI takes an ENI over the next time it starts. Each step is work
+    of its own, for none needs another, and one that EC2 refuses must not keep the rest from being done. Nothing here
+    creates, attaches or deletes: that is adoption, which a person asks for.
     """
-    plan = plan_launch(node)
-    if plan.failure is not None:
-        return plan
-    work = [item for item in plan.work if item.attachment_id is not None]
-    tagged = [_retag(node, eni) for eni in node.interfaces if eni.attachment is not None]
-    work += [item for item in tagged if item is not None]
-    return NodePlan(plan.reason, tuple(work))
+    by_name = {promise.spec.name: promise for promise in promises}
+    work: list[InterfaceWork] = []
+    for eni in interfaces:
+        attachment, interface = eni.attachment, eni.tags.get(tags.INTERFACE, "")
+        if (
+            attachment is None
+            or not eni.is_held_by(instance_id)
+            or attachment.status is AttachmentStatus.DETACHING
+        ):
+            continue
+        work += [
+            InterfaceWork(instance_id, interface, (step,), eni.eni_id, attachment.attachment_id)
+            for step in _drift(eni, by_name.get(interface))
+        ]
+    reason = "; ".join(f"{item.interface} needs {type(item.steps[0]).__name__}" for item in work)
+    return NodePlan(reason or "complete", tuple(work))
 
 
-def all_attached(group: NodeGroup, interfaces: Iterable[NetworkInterface]) -> bool:
-    """Return whether every interface of the group has a network interface that is on its way to a node, or attached."""
-    attached = {eni.tags.get(tags.INTERFACE) for eni in interfaces if eni.attachment is not None}
-    return {spec.name for spec in group.interfaces} <= attached
-
-
-def missing(node: Node) -> tuple[str, ...]:
-    """Return the names of the interfaces that a node has nothing attached for."""
-    present = {
-        eni.tags.get(tags.INTERFACE) for eni in node.interfaces if eni.attachment is not None
-    }
-    return tuple(desired.spec.name for desired in node.desired if desired.spec.name not in present)
-
-
-def _retag(node: Node, eni: NetworkInterface) -> InterfaceWork | None:
-    interface = eni.tags.get(tags.INTERFACE, "")
-    spec = next((d.spec for d in node.desired if d.spec.name == interface), None)
-    wanted = {**(spec.tags if spec else {}), tags.NO_MANAGE: tags.NO_MANAGE_VALUE}
+def _drift(eni: NetworkInterface, promise: Promise | None) -> list[Step]:
+    """Return how an attached network interface differs from its promise; a retired one must only stay harmless."""
+    wanted = {**(promise.spec.tags if promise else {}), tags.NO_MANAGE: tags.NO_MANAGE_VALUE}
     lacking = {key: value for key, value in wanted.items() if eni.tags.get(key) != value}
-    if not lacking:
-        return None
-    return InterfaceWork(node.instance.instance_id, interface, (AddTags(lacking),), eni.eni_id)
+    steps: list[Step] = [AddTags(lacking)] if lacking else []
+    if eni.attachment is not None and not eni.attachment.delete_on_termination:
+        steps.append(SetDeleteOnTermination())
+    if promise is None:
+        return steps
+    groups = promise.security_group_ids
+    if groups is not None and set(groups) != eni.security_group_ids:
+        steps.append(SetSecurityGroups(groups))
+    if eni.source_dest_check != promise.spec.source_dest_check:
+        steps.append(SetSourceDestCheck(promise.spec.source_dest_check))
+    return steps
+
+
+def missing(
+    instance_id: InstanceId,
+    specs: Iterable[InterfaceSpec],
+    interfaces: Iterable[NetworkInterface],
+) -> tuple[str, ...]:
+    """Return the names of the interfaces for which the node holds nothing, attached or on its way."""
+    held = {eni.tags.get(tags.INTERFACE) for eni in interfaces if eni.is_held_by(instance_id)}
+    return tuple(spec.name for spec in specs if spec.name not in held)
+
+
+def plan_adoption(
+    node: Node, specs: Sequence[InterfaceSpec], lost: Mapping[str, int]
+) -> list[NodePlan]:
+    """Return a plan for each interface that a node in service lacks: one that cannot be had is not the others' concern.
+
+    An unattached network interface of an earlier try is attached, so a node that cannot take it costs one refused attach
+    per run and never a second network interface. Nothing is deleted.
+
+    Args:
+        node: what is observed; `desired` holds those interfaces that it lacks, as far as they could be settled.
+        specs: all interfaces of the node's group, whose device indexes are promised.
+        lost: by interface name, how often a create answered with a network interface that is gone.
+    """
+    indexes = DeviceIndexes(node, specs)
+    return [
+        _plan_one(node, desired, indexes, lost.get(desired.spec.name, 0))
+        for desired in node.desired
+    ]
+
+
+def _plan_one(node: Node, desired: Desired, indexes: DeviceIndexes, generation: int) -> NodePlan:
+    name = desired.spec.name
+    if not node.is_attachable:
+        return NodePlan(f"instance is {node.instance.state.value}", waiting=True)
+    keeper, _ = find_keeper(node, name)
+    if keeper is not None and keeper.status not in FREE:
+        return NodePlan(f"{name} is {keeper.status.value}", waiting=True)
+    try:
+        attach = indexes.take(desired.spec)
+    except DeviceIndexConflict as conflict:
+        return NodePlan(str(conflict), failure=conflict)
+    work = attach_work(node, desired, keeper, attach, generation)
+    return NodePlan(f"{name} is missing", (work,))
 
 
 @dataclass(frozen=True)

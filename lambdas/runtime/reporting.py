@@ -84,6 +84,7 @@ class Reporter:
         self._add("NodesInService", MetricUnit.Count, report.nodes)
         self._add("NodesRepaired", MetricUnit.Count, repaired)
         self._add("NodesNotAsPromised", MetricUnit.Count, reported)
+        self._add("RepairsFailed", MetricUnit.Count, _failed_for_good(report.outcomes))
         self.outcomes(report.outcomes, calls)
 
     def _record(self, outcome: Outcome) -> None:
@@ -142,4 +143,14 @@ def _worked_on(outcomes: Iterable[Outcome]) -> int:
             for outcome in outcomes
             if outcome.node_group and outcome.result not in _UNWORKED
         }
+    )
+
+
+def _failed_for_good(outcomes: Iterable[Outcome]) -> int:
+    """Return how many nodes in service could not be given what they lack for a reason that will not pass by itself."""
+    return sum(
+        outcome.result is Result.REPORTED
+        and outcome.error is not None
+        and not outcome.error.retryable
+        for outcome in outcomes
     )

@@ -13,22 +13,39 @@ from hypothesis import strategies as st
 from domain import tags
 from domain.fleet import (
     TAKE_OVER_AFTER,
+    Promise,
     WaitingAction,
     about_waiting,
-    all_attached,
     find_orphans,
     missing,
+    plan_adoption,
     plan_repair,
 )
-from domain.model import AttachmentStatus, EniStatus, InstanceId, InstanceState, SecurityGroupId
-from domain.plan import AddTags, SetDeleteOnTermination, SetSecurityGroups, SetSourceDestCheck
+from domain.model import (
+    AttachmentStatus,
+    EniId,
+    EniStatus,
+    InstanceId,
+    InstanceState,
+    SecurityGroupId,
+)
+from domain.plan import (
+    AddTags,
+    Attach,
+    Create,
+    SetDeleteOnTermination,
+    SetSecurityGroups,
+    SetSourceDestCheck,
+)
+from tests.fakes.builders import Builders
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from domain.config import InterfaceSpec
     from domain.fleet import Orphans
     from domain.model import Instance, NetworkInterface
-    from tests.fakes.builders import Builders
+    from domain.plan import Step
 
 MIN_AGE = timedelta(minutes=15)
 LONG_AGO = timedelta(hours=2)
@@ -65,26 +82,54 @@ def test_a_short_hook_is_prolonged_before_it_is_taken_over() -> None:
 
 
 @pytest.mark.parametrize(
-    ("attached", "free", "everything"),
+    ("attached", "free", "lacking"),
     [
-        pytest.param(("n1", "n2"), (), True, id="both"),
-        pytest.param(("n1", "n2", "n9"), (), True, id="and one that is not configured any more"),
-        pytest.param(("n1",), ("n2",), False, id="one still unattached"),
-        pytest.param((), (), False, id="none"),
+        pytest.param(("n1", "n2"), (), (), id="nothing"),
+        pytest.param(("n1", "n2", "n9"), (), (), id="nothing, beside one that is retired"),
+        pytest.param(("n1",), ("n2",), ("n2",), id="one that is unattached"),
+        pytest.param((), (), ("n1", "n2"), id="both"),
     ],
 )
-def test_a_node_has_everything_when_something_is_attached_for_each_interface(
-    build: Builders, attached: tuple[str, ...], free: tuple[str, ...], everything: bool
+def test_a_node_lacks_the_interfaces_that_it_holds_nothing_for(
+    build: Builders, attached: tuple[str, ...], free: tuple[str, ...], lacking: tuple[str, ...]
 ) -> None:
-    (group,) = build.config(build.specs(2)).node_groups
     enis = [
         *(build.attached(name, index) for index, name in enumerate(attached, start=1)),
         *(build.eni(name) for name in free),
     ]
-    assert all_attached(group, enis) is everything
+    assert missing(build.instance_id, build.specs(2), enis) == lacking
+
+
+def test_what_another_instance_holds_is_lacking(build: Builders) -> None:
+    assert missing(build.instance_id, build.specs(1), [moved(build, "n1")]) == ("n1",)
+
+
+def moved(build: Builders, interface: str) -> NetworkInterface:
+    """Return a network interface of the node that somebody attached to another instance, without its tags' care."""
+    elsewhere = build.attached(
+        interface, instance_id=InstanceId("i-other"), delete_on_termination=False
+    )
+    ledger = {**build.tags(interface), tags.NO_MANAGE: "false"}
+    return dataclasses.replace(elsewhere, tags=ledger)
 
 
 # Drift.
+
+
+def drift(
+    build: Builders,
+    specs: Sequence[InterfaceSpec],
+    enis: Sequence[NetworkInterface],
+    groups: tuple[SecurityGroupId, ...] | None = (Builders.security_group,),
+) -> dict[EniId | None, list[Step]]:
+    """Return what is planned to be done to each network interface."""
+    plan = plan_repair(build.instance_id, enis, [Promise(spec, groups) for spec in specs])
+    assert (plan.deletions, plan.failure, plan.waiting) == ((), None, False)
+    steps: dict[EniId | None, list[Step]] = {}
+    for item in plan.work:
+        assert item.attachment_id is not None
+        steps.setdefault(item.eni_id, []).extend(item.steps)
+    return steps
 
 
 @pytest.mark.parametrize("value", [None, "True", "1", "false"])
@@ -95,60 +140,144 @@ def test_a_no_manage_tag_that_the_vpc_cni_would_not_honour_is_put_right(
     drifted = {key: text for key, text in eni.tags.items() if key != tags.NO_MANAGE}
     if value is not None:
         drifted[tags.NO_MANAGE] = value
-    node = build.node([build.spec()], [dataclasses.replace(eni, tags=drifted)])
-    (work,) = plan_repair(node).work
-    assert work.steps == (AddTags({tags.NO_MANAGE: "true"}),)
-    assert (work.eni_id, work.interface) == (eni.eni_id, "n3")
+    eni = dataclasses.replace(eni, tags=drifted)
+    assert drift(build, [build.spec()], [eni]) == {eni.eni_id: [AddTags({tags.NO_MANAGE: "true"})]}
 
 
 def test_a_persons_tag_that_was_changed_is_put_right(build: Builders) -> None:
     eni = build.attached()
     changed = dataclasses.replace(eni, tags={**eni.tags, "team": "core", "extra": "stays"})
-    (work,) = plan_repair(build.node([build.spec(tags={"team": "ran"})], [changed])).work
-    assert work.steps == (AddTags({"team": "ran"}),)
+    assert drift(build, [build.spec(tags={"team": "ran"})], [changed]) == {
+        eni.eni_id: [AddTags({"team": "ran"})]
+    }
 
 
-def test_an_interface_that_is_no_longer_configured_keeps_out_of_the_vpc_cnis_hands(
-    build: Builders,
-) -> None:
-    eni = build.attached("retired")
+def test_an_interface_that_is_no_longer_configured_stays_harmless(build: Builders) -> None:
+    """The VPC CNI must not take it, and it must not outlive its node; nobody says what else it should be like."""
+    eni = build.attached("retired", delete_on_termination=False, source_dest_check=False)
     bare = {key: text for key, text in eni.tags.items() if key != tags.NO_MANAGE}
-    (work,) = plan_repair(build.node([], [dataclasses.replace(eni, tags=bare)])).work
-    assert work.steps == (AddTags({tags.NO_MANAGE: "true"}),)
+    assert drift(build, [], [dataclasses.replace(eni, tags=bare)]) == {
+        eni.eni_id: [AddTags({tags.NO_MANAGE: "true"}), SetDeleteOnTermination()]
+    }
 
 
-def test_drift_of_attributes_is_put_right(
+def drifted(build: Builders) -> NetworkInterface:
+    return build.attached(
+        delete_on_termination=False,
+        source_dest_check=False,
+        security_group_ids=frozenset({SecurityGroupId("sg-other")}),
+    )
+
+
+def test_drift_of_attributes_is_put_right_each_by_itself(build: Builders) -> None:
+    eni = drifted(build)
+    plan = plan_repair(build.instance_id, [eni], [Promise(build.spec(), (build.security_group,))])
+    assert [item.steps for item in plan.work] == [
+        (SetDeleteOnTermination(),),
+        (SetSecurityGroups((build.security_group,)),),
+        (SetSourceDestCheck(enabled=True),),
+    ]
+    assert plan.reason == (
+        "n3 needs SetDeleteOnTermination; n3 needs SetSecurityGroups; n3 needs SetSourceDestCheck"
+    )
+
+
+def test_security_groups_that_cannot_be_settled_stay_and_the_rest_is_put_right(
     build: Builders,
 ) -> None:
-    other = SecurityGroupId("sg-other")
-    eni = build.attached(
-        delete_on_termination=False, source_dest_check=False, security_group_ids=frozenset({other})
-    )
-    (work,) = plan_repair(build.node([build.spec()], [eni])).work
-    assert work.steps == (
-        SetSecurityGroups((build.security_group,)),
-        SetDeleteOnTermination(),
-        SetSourceDestCheck(enabled=True),
-    )
+    eni = drifted(build)
+    assert drift(build, [build.spec()], [eni], groups=None) == {
+        eni.eni_id: [SetDeleteOnTermination(), SetSourceDestCheck(enabled=True)]
+    }
 
 
 def test_what_is_as_it_should_be_is_left_alone(build: Builders) -> None:
-    assert plan_repair(build.node(build.specs(1), [build.attached("n1")])).work == ()
+    assert drift(build, build.specs(1), [build.attached("n1")]) == {}
 
 
-def test_repair_never_creates_attaches_or_deletes(build: Builders) -> None:
-    node = build.node(build.specs(3), [build.eni("n1"), build.eni("n1", "2"), build.attached("n2")])
-    plan = plan_repair(node)
-    assert (plan.work, plan.deletions) == ((), ())
-    assert missing(node) == ("n1", "n3")
+@pytest.mark.parametrize("kind", ["unattached", "detaching", "elsewhere"])
+def test_what_the_node_does_not_hold_is_not_repaired(build: Builders, kind: str) -> None:
+    wrong = {tags.NO_MANAGE: "false"}
+    eni = {
+        "unattached": build.eni("n1"),
+        "detaching": build.attached("n1", attachment_status=AttachmentStatus.DETACHING),
+        "elsewhere": moved(build, "n1"),
+    }[kind]
+    eni = dataclasses.replace(eni, tags={**eni.tags, **wrong})
+    assert drift(build, build.specs(1), [eni]) == {}
 
 
-def test_a_repair_that_cannot_be_planned_says_why(build: Builders) -> None:
-    cni = build.attachment(build.eni("cni").eni_id, 1)
-    spec = build.spec(device_index_fixed=True)
-    plan = plan_repair(build.node([spec], instance=build.instance(attachments=[cni])))
-    assert plan.failure is not None
-    assert plan.failure.code == "device-index-conflict"
+@given(data=st.data())
+def test_whatever_else_a_node_lacks_each_attached_interface_is_repaired_alike(
+    build: Builders, data: st.DataObject
+) -> None:
+    """Neither a missing interface, nor an index that another one holds, nor a selector without an answer matters."""
+    eni = drifted(build)
+    alone = drift(build, [build.spec()], [eni])[eni.eni_id]
+    others = data.draw(st.lists(st.sampled_from(["n1", "n2", "n4"]), unique=True))
+    fixed = data.draw(st.booleans())
+    specs = [build.spec(name, 1, device_index_fixed=fixed) for name in others]
+    held = [build.attached(name, index) for index, name in enumerate(others[:1], start=2)]
+    promises = [Promise(spec, None) for spec in specs]
+    promises.insert(
+        data.draw(st.integers(0, len(promises))), Promise(build.spec(), (build.security_group,))
+    )
+    plan = plan_repair(build.instance_id, [*held, eni], promises)
+    steps = [step for item in plan.work if item.eni_id == eni.eni_id for step in item.steps]
+    assert steps == alone
+
+
+# Nodes older than the stack.
+
+
+def test_each_missing_interface_is_planned_by_itself(build: Builders) -> None:
+    cni = build.attachment(EniId("eni-cni"), 1)
+    specs = [build.spec("n1", 1, device_index_fixed=True), build.spec("n2", 2)]
+    node = build.node(specs, instance=build.instance(attachments=[cni]))
+    first, second = plan_adoption(node, specs, {})
+    assert first.failure is not None
+    assert (first.failure.code, first.work) == ("device-index-conflict", ())
+    (work,) = second.work
+    assert [type(step) for step in work.steps] == [Create, Attach, SetDeleteOnTermination]
+
+
+def test_an_unattached_interface_of_an_earlier_try_is_attached_and_no_other_made(
+    build: Builders,
+) -> None:
+    eni = build.eni("n1")
+    specs = build.specs(1)
+    (plan,) = plan_adoption(build.node(specs, [eni]), specs, {})
+    (work,) = plan.work
+    assert (work.eni_id, work.steps) == (eni.eni_id, (Attach(1, 0), SetDeleteOnTermination()))
+    assert plan.deletions == ()
+
+
+def test_an_index_promised_to_an_interface_that_could_not_be_settled_is_left_free(
+    build: Builders,
+) -> None:
+    cni = build.attachment(EniId("eni-cni"), 1)
+    settled, unsettled = build.spec("n1", 1), build.spec("n2", 2)
+    node = build.node([settled], instance=build.instance(attachments=[cni]))
+    (plan,) = plan_adoption(node, [settled, unsettled], {})
+    assert Attach(3, 0) in plan.work[0].steps
+
+
+def test_a_create_that_was_lost_is_made_anew(build: Builders) -> None:
+    specs = build.specs(1)
+    (plan,) = plan_adoption(build.node(specs), specs, {"n1": 2})
+    create = plan.work[0].steps[0]
+    assert isinstance(create, Create)
+    assert create.generation == 2
+
+
+@pytest.mark.parametrize("kind", ["stopping", "detaching"])
+def test_what_cannot_be_attached_just_now_is_waited_for(build: Builders, kind: str) -> None:
+    enis = [build.eni("n1", status=EniStatus.DETACHING)] if kind == "detaching" else []
+    state = InstanceState.STOPPING if kind == "stopping" else InstanceState.RUNNING
+    specs = build.specs(1)
+    (plan,) = plan_adoption(build.node(specs, enis, build.instance(state)), specs, {})
+    assert (plan.work, plan.waiting, plan.failure) == ((), True, None)
+    assert kind in plan.reason
 
 
 # Orphans.

@@ -49,7 +49,9 @@ assert isinstance(create, plan.Create) and create.address == "10.0.0.4"
 assert create.client_token == naming.client_token("i-1", now, "n3", "10.0.0.4", 0)
 assert tags.created_at(create.tags) == now
 assert addressing.choose(subnet, (), ()) == "10.0.0.4"
-assert fleet.missing(node) == ("n3",)
+assert fleet.missing("i-1", [spec], ()) == ("n3",)
+assert len(fleet.plan_adoption(node, [spec], {})) == 1
+assert fleet.plan_repair("i-1", (), [fleet.Promise(spec, None)]).converged
 assert fleet.find_orphans(
     [], {}, now=now, min_age=timedelta(0), max_deletions=1
 ).found == 0

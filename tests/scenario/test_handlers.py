@@ -249,12 +249,11 @@ def test_a_node_terminated_behind_the_groups_back_is_cleaned_up_after(stage: Sta
     assert stage.faults_of(other) == []
 
 
-def test_a_node_older_than_the_hooks_is_adopted(stage: Stage) -> None:
-    hooks = [stage.environment.launch_hook]
-    for hook in hooks:
-        stage.groups.delete_lifecycle_hook(
-            AutoScalingGroupName="multus-workers", LifecycleHookName=hook
-        )
+def serve_without_hooks(stage: Stage) -> InstanceId:
+    """Bring a node into service before there is a launch hook."""
+    stage.groups.delete_lifecycle_hook(
+        AutoScalingGroupName="multus-workers", LifecycleHookName=stage.environment.launch_hook
+    )
     stage.desire(1)
     stage.clock.wait(5)
     (node,) = stage.in_service()
@@ -266,8 +265,44 @@ def test_a_node_older_than_the_hooks_is_adopted(stage: Stage) -> None:
         HeartbeatTimeout=600,
         DefaultResult="ABANDON",
     )
+    return node
+
+
+def test_a_node_older_than_the_hooks_is_adopted(stage: Stage) -> None:
+    node = serve_without_hooks(stage)
     stage.reconcile()
+    stage.clock.wait(5)
     assert stage.faults_of(node) == []
+    assert stage.states()[node] == "InService"
+
+
+def test_a_node_that_can_take_no_interface_is_asked_about_once_a_run_and_left_in_service(
+    stage: Stage,
+) -> None:
+    node = serve_without_hooks(stage)
+    stage.account.faults.inject(
+        Fault(
+            "AttachNetworkInterface",
+            FaultKind.ERROR,
+            times=None,
+            code="AttachmentLimitExceeded",
+            status=400,
+        )
+    )
+    stage.reconcile()
+    stage.clock.wait(5)
+    made = stage.enis(node)
+    assert len(made) == 2
+    for _ in range(2):
+        stage.clock.wait(300)
+        stage.account.calls.clear()
+        stage.reconcile()
+        changes = {call.action for call in stage.account.calls.all()} & {
+            *CHANGES,
+            "DeleteNetworkInterface",
+        }
+        assert changes == {"AttachNetworkInterface"}
+    assert stage.enis(node) == made
     assert stage.states()[node] == "InService"
 
 

@@ -228,18 +228,23 @@ def test_a_reconcile_run_is_reported_even_when_all_is_well(written: Written) -> 
         ("NodesInService", 7),
         ("NodesRepaired", 0),
         ("NodesNotAsPromised", 0),
+        ("RepairsFailed", 0),
     ]:
         assert metric(lines, name) == [value], name
 
 
-def test_repaired_and_reported_nodes_are_counted(written: Written) -> None:
+def test_repaired_and_reported_nodes_are_counted_and_what_will_not_pass_by_itself(
+    written: Written,
+) -> None:
     outcomes = (
         Outcome(Result.REPAIRED, "done"),
         Outcome(Result.REPORTED, "lacks n1"),
-        Outcome(Result.REPORTED, "lacks n2"),
+        Outcome(Result.REPORTED, "slow down", error=Throttled("slow down")),
+        Outcome(Result.REPORTED, "full", error=SubnetExhausted("full")),
     )
     a_reporter().fleet(Report(outcomes, 3, Orphans((), 0, {}), 0, 0), CallCount(4, 0))
     lines = written()
     assert metric(lines, "NodesRepaired") == [1]
-    assert metric(lines, "NodesNotAsPromised") == [2]
-    assert len(records(lines)) == 4
+    assert metric(lines, "NodesNotAsPromised") == [3]
+    assert metric(lines, "RepairsFailed") == [1]
+    assert len(records(lines)) == 5
