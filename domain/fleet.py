@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
-from enum import Enum
 from typing import TYPE_CHECKING
 
 from domain import pacing, tags
@@ -37,33 +36,56 @@ TERMINATE_WAIT = frozenset({"Terminating:Wait", "Warmed:Terminating:Wait"})
 IN_SERVICE = frozenset({"InService"})
 
 
-class WaitingAction(Enum):
-    """What to do about a node that waits in our launch hook."""
+@dataclass(frozen=True)
+class Wait:
+    """For how long a node has waited in a launch hook: neither Auto Scaling nor EC2 tells when a hook was opened.
 
-    LEAVE = "leave"
-    """Its message is young, or on its way."""
-    HEARTBEAT = "heartbeat"
-    """Its message is in a long queue: restart the hook's timer."""
-    TAKE_OVER = "take over"
-    """Its event is lost, or its message is dead: do the work here."""
+    The launch is no measure by itself: a node of a warm pool that keeps its instances running was launched days before
+    its hook opens.
+    """
+
+    at_least: timedelta
+    """Since it was first seen waiting."""
+    at_most: timedelta
+    """Since its launch, or since the last look at which it was not waiting yet."""
+    since_restart: timedelta | None = None
+    """Since the hook's timer was last restarted from here; None when it never was."""
+
+    def began(self, now: datetime, heartbeat_timeout_s: int) -> datetime:
+        """Return when the hook was opened, as far as can be told: at the launch, where that can be at all.
+
+        No hook is held longer than the limit, so one that seems older was opened after its node rested in a pool.
+        """
+        limit = timedelta(seconds=pacing.HOLD_LIMIT * heartbeat_timeout_s)
+        return now - (self.at_most if self.at_most < limit else self.at_least)
 
 
-def about_waiting(waited: timedelta, *, backlog: bool, heartbeat_timeout_s: int) -> WaitingAction:
-    """Decide about a node in Pending:Wait.
+def is_lost(wait: Wait, *, backlog: bool, heartbeat_timeout_s: int) -> bool:
+    """Return whether the event of a node in Pending:Wait is lost, or its message dead: the work is then done here.
 
     Args:
-        waited: since the instance was launched; the hook opened a little later.
+        wait: the node's.
         backlog: whether the launch queue holds any message. Working on queued nodes here as well would spend their EC2
-            calls twice in just the bursts in which they are scarce. After a whole time-out it is done all the same: a
-            queue that is never seen empty would hide a lost event for ever.
+            calls twice in just the bursts in which they are scarce. A node that was seen waiting for a whole time-out is
+            worked on all the same: a queue that is never seen empty would hide a lost event for ever.
         heartbeat_timeout_s: the hook's.
     """
-    overdue = waited.total_seconds() >= heartbeat_timeout_s
-    if waited >= TAKE_OVER_AFTER and (overdue or not backlog):
-        return WaitingAction.TAKE_OVER
-    if pacing.needs_heartbeat(waited.total_seconds(), heartbeat_timeout_s):
-        return WaitingAction.HEARTBEAT
-    return WaitingAction.LEAVE
+    if backlog:
+        return wait.at_least.total_seconds() >= max(
+            heartbeat_timeout_s, TAKE_OVER_AFTER.total_seconds()
+        )
+    return wait.at_most >= TAKE_OVER_AFTER
+
+
+def needs_hold(wait: Wait, heartbeat_timeout_s: int) -> bool:
+    """Return whether a hook that stays open for now has its timer restarted; see `domain.pacing.needs_heartbeat`.
+
+    What is not known counts as what keeps the node: it may have waited for long, and may not have been held for long.
+    """
+    part = timedelta(seconds=heartbeat_timeout_s / 3)
+    limit = timedelta(seconds=pacing.HOLD_LIMIT * heartbeat_timeout_s)
+    just_restarted = wait.since_restart is not None and wait.since_restart < part
+    return wait.at_most >= part and wait.at_least < limit and not just_restarted
 
 
 @dataclass(frozen=True)

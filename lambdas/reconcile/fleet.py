@@ -7,15 +7,15 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from domain import fleet as decide
-from domain import pacing, tags
+from domain import tags
 from domain.errors import EniLifecycleError, InvariantBroken
-from domain.fleet import WaitingAction
 from domain.launch import Node, plan_launch
 from domain.model import InstanceId
 from domain.outcome import Outcome, Result
 from lambdas.reconcile.adoption import Adoptee
 from lambdas.reconcile.launch import Launch
 from lambdas.reconcile.termination import Termination
+from lambdas.reconcile.waits import Waits
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -101,6 +101,7 @@ class FleetReconciler:
         self._launch_queue = launch_queue
         self._terminate_queue = terminate_queue
         self._clock = clock
+        self._waits = Waits()
 
     def run(self, deadline: datetime) -> Report:
         """Look, mend, and report.
@@ -111,9 +112,10 @@ class FleetReconciler:
         Raises:
             EniLifecycleError: what there is could not be listed; nothing was deleted.
         """
+        began = self._clock.now()
         fleet = self._observe()
         now = self._clock.now()
-        outcomes, heartbeats = self._waiting_launches(fleet, now, deadline)
+        outcomes, heartbeats = self._waiting_launches(fleet, began, deadline)
         outcomes += self._waiting_terminations(fleet, deadline)
         repairs, nodes = self._repair(fleet, deadline)
         # The list is from before: whatever was done for these nodes since is not in it.
@@ -153,32 +155,35 @@ class FleetReconciler:
             if member.lifecycle_state in decide.LAUNCH_WAIT
             and member.instance_id in fleet.instances
         ]
+        waits = self._waits.look(waiting, now)
         if not waiting:
             return [], 0
         backlog = self._launch_queue.has_backlog()
-        heartbeat_timeout_s = self._bounds.heartbeat_timeout_s
+        timeout_s = self._bounds.heartbeat_timeout_s
         by_instance = _by_instance(fleet.interfaces)
         lost: list[Launch] = []
         held: list[Launch] = []
         complete: list[Launch] = []
-        for member, instance in waiting:
-            launch = Launch(member.instance_id, member.group_name, None, instance.launched_at)
-            waited = now - instance.launched_at
-            if waited >= decide.TAKE_OVER_AFTER and self._has_everything(
+        for (member, instance), wait in zip(waiting, waits, strict=True):
+            began = wait.began(now, timeout_s)
+            launch = Launch(member.instance_id, member.group_name, None, began)
+            if wait.at_most >= decide.TAKE_OVER_AFTER and self._has_everything(
                 member, instance, by_instance.get(member.instance_id, ())
             ):
                 complete.append(launch)
                 continue
-            action = decide.about_waiting(
-                waited, backlog=backlog, heartbeat_timeout_s=heartbeat_timeout_s
-            )
-            if action is WaitingAction.TAKE_OVER:
+            if decide.is_lost(wait, backlog=backlog, heartbeat_timeout_s=timeout_s):
                 lost.append(launch)
             # A launch to take over is held too: it may be a while, or another run, before its turn comes.
-            if pacing.needs_heartbeat(waited.total_seconds(), heartbeat_timeout_s):
+            if decide.needs_hold(wait, timeout_s):
                 held.append(launch)
-        heartbeats = 0 if self._bounds.dry_run else self._launches.hold(held)
+        heartbeats = 0 if self._bounds.dry_run else self._hold(held)
         return [*self._answer(complete), *self._take_over(lost, deadline)], heartbeats
+
+    def _hold(self, launches: Sequence[Launch]) -> int:
+        restarted = self._launches.hold(launches)
+        self._waits.restarted((launch.instance_id for launch in restarted), self._clock.now())
+        return len(restarted)
 
     def _has_everything(
         self, member: Member, instance: Instance, interfaces: tuple[NetworkInterface, ...]

@@ -158,13 +158,13 @@ class LaunchReconciler:
                 self._round([node for node in waiting if node.due_at <= now + SLACK])
         return _in_order(launches, {launch: _ended(node) for launch, node in nodes.items()})
 
-    def hold(self, launches: Sequence[Launch]) -> int:
-        """Restart the timers of hooks that somebody else will answer; return how many were restarted.
+    def hold(self, launches: Sequence[Launch]) -> list[Launch]:
+        """Restart the timers of hooks that somebody else will answer; return those whose were restarted.
 
         One that cannot be restarted now is tried again by the next run.
         """
         answers = self._workers.run([partial(self._heartbeat, launch) for launch in launches])
-        return sum(answer is True for answer in answers)
+        return [launch for launch, answer in zip(launches, answers, strict=True) if answer is True]
 
     def answer(self, launches: Sequence[Launch]) -> list[Outcome]:
         """Complete the hooks of nodes that are known to have everything; return what came of those that were open.

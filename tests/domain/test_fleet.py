@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 
 from domain import tags
 from domain.fleet import (
-    TAKE_OVER_AFTER,
     Promise,
-    WaitingAction,
-    about_waiting,
+    Wait,
     find_orphans,
+    is_lost,
     missing,
+    needs_hold,
     plan_adoption,
     plan_repair,
 )
@@ -54,31 +54,68 @@ LONG_AGO = timedelta(hours=2)
 # Nodes that wait in a hook.
 
 
+def waited(at_least_s: float, at_most_s: float, since_restart_s: float | None = None) -> Wait:
+    restarted = None if since_restart_s is None else timedelta(seconds=since_restart_s)
+    return Wait(timedelta(seconds=at_least_s), timedelta(seconds=at_most_s), restarted)
+
+
+DAYS_S = 2 * 86_400
+
+
 @pytest.mark.parametrize(
-    ("waited_s", "backlog", "action"),
+    ("wait", "backlog", "lost"),
     [
-        pytest.param(0, False, WaitingAction.LEAVE, id="its event is on its way"),
-        pytest.param(59, False, WaitingAction.LEAVE, id="still"),
-        pytest.param(60, False, WaitingAction.TAKE_OVER, id="no message and none to come"),
-        pytest.param(9999, False, WaitingAction.TAKE_OVER, id="its message is dead"),
-        pytest.param(60, True, WaitingAction.LEAVE, id="in the queue"),
-        pytest.param(199, True, WaitingAction.LEAVE, id="in a queue that moves"),
-        pytest.param(200, True, WaitingAction.HEARTBEAT, id="in a long queue"),
-        pytest.param(599, True, WaitingAction.HEARTBEAT, id="in a longer one"),
-        pytest.param(600, True, WaitingAction.TAKE_OVER, id="in a queue that never empties"),
+        pytest.param(waited(0, 0), False, False, id="its event is on its way"),
+        pytest.param(waited(0, 59), False, False, id="still"),
+        pytest.param(waited(0, 60), False, True, id="no message and none to come"),
+        pytest.param(waited(9999, 9999), False, True, id="its message is dead"),
+        pytest.param(waited(0, 60), True, False, id="in the queue"),
+        pytest.param(waited(599, 899), True, False, id="in a long queue"),
+        pytest.param(waited(600, 899), True, True, id="in a queue that never empties"),
+        pytest.param(waited(0, DAYS_S), True, False, id="out of a pool, in the queue"),
+        pytest.param(waited(0, DAYS_S), False, True, id="out of a pool, no message"),
     ],
 )
-def test_a_waiting_node_is_left_prolonged_or_taken_over(
-    waited_s: int, backlog: bool, action: WaitingAction
+def test_a_waiting_node_is_taken_over_when_no_message_of_it_can_be_coming(
+    wait: Wait, backlog: bool, lost: bool
 ) -> None:
-    waited = timedelta(seconds=waited_s)
-    assert about_waiting(waited, backlog=backlog, heartbeat_timeout_s=600) is action
+    assert is_lost(wait, backlog=backlog, heartbeat_timeout_s=600) is lost
 
 
-def test_a_short_hook_is_prolonged_before_it_is_taken_over() -> None:
-    waited = TAKE_OVER_AFTER - timedelta(seconds=1)
-    action = about_waiting(waited, backlog=False, heartbeat_timeout_s=60)
-    assert action is WaitingAction.HEARTBEAT
+def test_behind_other_messages_a_short_hook_leaves_its_event_the_usual_time() -> None:
+    assert not is_lost(waited(59, 59), backlog=True, heartbeat_timeout_s=30)
+    assert is_lost(waited(60, 60), backlog=True, heartbeat_timeout_s=30)
+
+
+@pytest.mark.parametrize(
+    ("wait", "held"),
+    [
+        pytest.param(waited(0, 199), False, id="a young one"),
+        pytest.param(waited(0, 200), True, id="perhaps a third of its time"),
+        pytest.param(waited(0, DAYS_S), True, id="out of a pool, at first sight"),
+        pytest.param(waited(900, DAYS_S), True, id="and later"),
+        pytest.param(waited(2399, 9999), True, id="to the limit"),
+        pytest.param(waited(2400, 9999), False, id="and not beyond"),
+        pytest.param(waited(300, 500, 199), False, id="restarted a moment ago"),
+        pytest.param(waited(300, 500, 200), True, id="restarted a third ago"),
+    ],
+)
+def test_a_hook_is_held_that_may_run_out_before_the_next_look(wait: Wait, held: bool) -> None:
+    assert needs_hold(wait, 600) is held
+
+
+@pytest.mark.parametrize(
+    ("wait", "ago_s"),
+    [
+        pytest.param(waited(0, 300), 300, id="when it was launched"),
+        pytest.param(waited(10, DAYS_S), 10, id="when it was first seen, out of a pool"),
+    ],
+)
+def test_a_hook_was_opened_no_longer_ago_than_hooks_are_held(
+    build: Builders, wait: Wait, ago_s: int
+) -> None:
+    now = build.launched_at + LONG_AGO
+    assert wait.began(now, 600) == now - timedelta(seconds=ago_s)
 
 
 @pytest.mark.parametrize(

@@ -52,6 +52,7 @@ assert addressing.choose(subnet, (), ()) == "10.0.0.4"
 assert fleet.missing("i-1", [spec], ()) == ("n3",)
 assert len(fleet.plan_adoption(node, [spec], {})) == 1
 assert fleet.plan_repair("i-1", (), [fleet.Promise(spec, None)]).converged
+assert fleet.needs_hold(fleet.Wait(timedelta(0), timedelta(minutes=5)), 600)
 assert fleet.find_orphans(
     [], {}, now=now, min_age=timedelta(0), max_deletions=1
 ).found == 0

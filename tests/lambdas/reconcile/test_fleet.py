@@ -15,6 +15,7 @@ from domain.lifecycle import LifecycleResult
 from domain.model import InstanceId, InstanceState, SecurityGroupId, SubnetId
 from domain.outcome import Result
 from lambdas.reconcile.adoption import Adoptee, AdoptionReconciler
+from tests.fakes.builders import GROUP
 
 if TYPE_CHECKING:
     from domain.config import InterfaceSpec
@@ -64,6 +65,73 @@ def test_a_heartbeat_that_fails_is_left_to_the_next_run(world: World) -> None:
     assert world.run_fleet().heartbeats == 0
     assert world.run_fleet().heartbeats == 1
     assert world.action(node).is_open
+
+
+def test_a_hook_restarted_a_moment_ago_is_not_restarted_again(world: World) -> None:
+    node = world.launch()
+    world.launch_queue.backlog = True
+    world.clock.wait(301)
+    heartbeats = []
+    for _ in range(5):
+        heartbeats.append(world.run_fleet().heartbeats)
+        world.clock.wait(100)
+    assert heartbeats == [1, 0, 1, 0, 1]
+    assert world.action(node).heartbeats == 3
+
+
+def in_the_pool(world: World, count: int = 1) -> list[InstanceId]:
+    """Let nodes run in a warm pool for two days."""
+    nodes = [world.launch(hooked=False) for _ in range(count)]
+    for node in nodes:
+        world.autoscaling.rest(GROUP, node)
+    world.clock.wait(2 * 86_400)
+    return nodes
+
+
+def take_out(world: World, *nodes: InstanceId) -> None:
+    """Take nodes out of the pool: they wait in their launch hooks."""
+    for node in nodes:
+        world.autoscaling.open(GROUP, world.launch_hook, node)
+
+
+@pytest.mark.parametrize(
+    ("known", "held"), [(False, 2), (True, 1)], ids=["at first sight", "seen in the pool"]
+)
+def test_nodes_out_of_a_running_warm_pool_are_held_and_not_worked_twice_in_a_burst(
+    world: World, known: bool, held: int
+) -> None:
+    nodes = in_the_pool(world, 3)
+    if known:
+        world.run_fleet()
+    take_out(world, *nodes)
+    world.launch_queue.backlog = True
+    for _ in range(6):
+        assert world.run_fleet().outcomes == ()
+        world.clock.wait(99)
+    assert world.calls.counts["create"] == 0
+    assert [world.action(node).heartbeats for node in nodes] == [held] * 3
+    assert all(world.action(node).is_open for node in nodes)
+
+
+def test_a_lost_launch_out_of_a_running_warm_pool_is_taken_over(world: World) -> None:
+    (node,) = in_the_pool(world)
+    take_out(world, node)
+    (outcome,) = world.run_fleet().outcomes
+    assert outcome.result is Result.CONTINUED
+    assert world.faults_of(node) == []
+    assert outcome.hook_to_continue_s is not None
+    assert outcome.hook_to_continue_s < 60
+
+
+def test_a_node_whose_hook_opened_since_the_last_run_is_left_to_its_event(world: World) -> None:
+    (node,) = in_the_pool(world)
+    world.run_fleet()
+    world.clock.wait(59)
+    take_out(world, node)
+    assert world.run_fleet().outcomes == ()
+    world.clock.wait(1)
+    (outcome,) = world.run_fleet().outcomes
+    assert outcome.result is Result.CONTINUED
 
 
 def test_more_lost_launches_than_one_batch_are_all_taken_over(world: World) -> None:
@@ -628,11 +696,13 @@ def test_calls_do_not_grow_with_the_nodes(world: World) -> None:
 
 
 def test_a_lost_launch_does_not_wait_for_ever_for_a_queue_to_empty(world: World) -> None:
+    """A whole time-out after it was first seen waiting, for how long before that cannot be told."""
     node = world.launch()
     world.launch_queue.backlog = True
-    world.clock.wait(599)
-    assert world.run_fleet().outcomes == ()
-    world.clock.wait(1)
+    for _ in range(6):
+        world.clock.wait(100)
+        assert world.run_fleet().outcomes == ()
+    world.clock.wait(100)
     (outcome,) = world.run_fleet().outcomes
     assert outcome.result is Result.CONTINUED
     assert world.faults_of(node) == []
