@@ -7,7 +7,7 @@ import ipaddress
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from domain.errors import SubnetExhausted
+from domain.errors import SpecRejected, SubnetExhausted
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
@@ -42,6 +42,23 @@ def free_from_start(
         candidate = max(candidate, end + 1)
 
 
+def check_ipv6_only(subnet: Subnet) -> None:
+    """Check that an interface gets no IPv4 address from a subnet.
+
+    The subnet decides and nothing in a create can: an IPv6-only one has none to give, and in any other a network
+    interface always has one (VPC user guide, "IP addressing").
+
+    Raises:
+        SpecRejected: the subnet has IPv4.
+    """
+    if subnet.ipv4_cidr is not None:
+        raise SpecRejected(
+            f"subnet {subnet.subnet_id} is not IPv6-only, so EC2 would give the interface an IPv4 address;"
+            " leave ipv4: none out or name an IPv6-only subnet",
+            subnet=str(subnet.subnet_id),
+        )
+
+
 def choose(
     subnet: Subnet,
     taken: Collection[str],
@@ -63,8 +80,14 @@ def choose(
         who: what tells this caller from the others, for its place in the window.
 
     Raises:
+        SpecRejected: the subnet is IPv6-only.
         SubnetExhausted: nothing is free.
     """
+    if subnet.ipv4_cidr is None:
+        raise SpecRejected(
+            f"subnet {subnet.subnet_id} is IPv6-only, so there is no IPv4 address to choose; set ipv4: none",
+            subnet=str(subnet.subnet_id),
+        )
     window = list(
         islice(
             free_from_start(subnet, taken, pod_ranges),

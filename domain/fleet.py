@@ -4,21 +4,29 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
-from enum import Enum
 from typing import TYPE_CHECKING
 
 from domain import pacing, tags
-from domain.launch import plan_launch
-from domain.model import EniStatus, InstanceId
-from domain.plan import AddTags, InterfaceWork, NodePlan
+from domain.errors import DeviceIndexConflict
+from domain.launch import FREE, DeviceIndexes, attach_work, find_keeper
+from domain.model import AttachmentStatus, EniStatus, InstanceId
+from domain.plan import (
+    AddTags,
+    InterfaceWork,
+    NodePlan,
+    SetDeleteOnTermination,
+    SetSecurityGroups,
+    SetSourceDestCheck,
+    Step,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime
 
-    from domain.config import NodeGroup
-    from domain.launch import Node
-    from domain.model import EniId, Instance, NetworkInterface
+    from domain.config import InterfaceSpec
+    from domain.launch import Desired, Node
+    from domain.model import EniId, Instance, NetworkInterface, SecurityGroupId
 
 TAKE_OVER_AFTER = timedelta(seconds=60)
 """A hook's event reaches its queue within seconds when it comes at all."""
@@ -28,72 +36,154 @@ TERMINATE_WAIT = frozenset({"Terminating:Wait", "Warmed:Terminating:Wait"})
 IN_SERVICE = frozenset({"InService"})
 
 
-class WaitingAction(Enum):
-    """What to do about a node that waits in our launch hook."""
+@dataclass(frozen=True)
+class Wait:
+    """For how long a node has waited in a launch hook: neither Auto Scaling nor EC2 tells when a hook was opened.
 
-    LEAVE = "leave"
-    """Its message is young, or on its way."""
-    HEARTBEAT = "heartbeat"
-    """Its message is in a long queue: restart the hook's timer."""
-    TAKE_OVER = "take over"
-    """Its event is lost, or its message is dead: do the work here."""
+    The launch is no measure by itself: a node of a warm pool that keeps its instances running was launched days before
+    its hook opens.
+    """
+
+    at_least: timedelta
+    """Since it was first seen waiting."""
+    at_most: timedelta
+    """Since its launch, or since the last look at which it was not waiting yet."""
+    since_restart: timedelta | None = None
+    """Since the hook's timer was last restarted from here; None when it never was."""
+
+    def began(self, now: datetime, heartbeat_timeout_s: int) -> datetime:
+        """Return when the hook was opened, as far as can be told: at the launch, where that can be at all.
+
+        No hook is held longer than the limit, so one that seems older was opened after its node rested in a pool.
+        """
+        limit = timedelta(seconds=pacing.HOLD_LIMIT * heartbeat_timeout_s)
+        return now - (self.at_most if self.at_most < limit else self.at_least)
 
 
-def about_waiting(waited: timedelta, *, backlog: bool, heartbeat_timeout_s: int) -> WaitingAction:
-    """Decide about a node in Pending:Wait.
+def is_lost(wait: Wait, *, backlog: bool, heartbeat_timeout_s: int) -> bool:
+    """Return whether the event of a node in Pending:Wait is lost, or its message dead: the work is then done here.
 
     Args:
-        waited: since the instance was launched; the hook opened a little later.
+        wait: the node's.
         backlog: whether the launch queue holds any message. Working on queued nodes here as well would spend their EC2
-            calls twice in just the bursts in which they are scarce. After a whole time-out it is done all the same: a
-            queue that is never seen empty would hide a lost event for ever.
+            calls twice in just the bursts in which they are scarce. A node that was seen waiting for a whole time-out is
+            worked on all the same: a queue that is never seen empty would hide a lost event for ever.
         heartbeat_timeout_s: the hook's.
     """
-    overdue = waited.total_seconds() >= heartbeat_timeout_s
-    if waited >= TAKE_OVER_AFTER and (overdue or not backlog):
-        return WaitingAction.TAKE_OVER
-    if pacing.needs_heartbeat(waited.total_seconds(), heartbeat_timeout_s):
-        return WaitingAction.HEARTBEAT
-    return WaitingAction.LEAVE
+    if backlog:
+        return wait.at_least.total_seconds() >= max(
+            heartbeat_timeout_s, TAKE_OVER_AFTER.total_seconds()
+        )
+    return wait.at_most >= TAKE_OVER_AFTER
 
 
-def plan_repair(node: Node) -> NodePlan:
+def needs_hold(wait: Wait, heartbeat_timeout_s: int) -> bool:
+    """Return whether a hook that stays open for now has its timer restarted; see `domain.pacing.needs_heartbeat`.
+
+    What is not known counts as what keeps the node: it may have waited for long, and may not have been held for long.
+    """
+    part = timedelta(seconds=heartbeat_timeout_s / 3)
+    limit = timedelta(seconds=pacing.HOLD_LIMIT * heartbeat_timeout_s)
+    just_restarted = wait.since_restart is not None and wait.since_restart < part
+    return wait.at_most >= part and wait.at_least < limit and not just_restarted
+
+
+@dataclass(frozen=True)
+class Promise:
+    """One interface of a node in service, as far as what is attached for it is to be mended."""
+
+    spec: InterfaceSpec
+    security_group_ids: tuple[SecurityGroupId, ...] | None
+    """None when its selector cannot be settled now: the groups stay as they are, and everything else is mended."""
+
+
+def plan_repair(
+    instance_id: InstanceId, interfaces: Iterable[NetworkInterface], promises: Iterable[Promise]
+) -> NodePlan:
     """Return what the attached network interfaces of a node in service lack: drift is always mended.
 
-    The tags are part of it: without no_manage the VPC CNI takes an ENI over the next time it starts. Whatever would
-    create or attach is left out: that is adoption, which a person asks for.
+    The tags are part of it: without no_manage the VPC CNI takes an ENI over the next time it starts. Each step is work
+    of its own, for none needs another, and one that EC2 refuses must not keep the rest from being done. Nothing here
+    creates, attaches or deletes: that is adoption, which a person asks for.
     """
-    plan = plan_launch(node)
-    if plan.failure is not None:
-        return plan
-    work = [item for item in plan.work if item.attachment_id is not None]
-    tagged = [_retag(node, eni) for eni in node.interfaces if eni.attachment is not None]
-    work += [item for item in tagged if item is not None]
-    return NodePlan(plan.reason, tuple(work))
+    by_name = {promise.spec.name: promise for promise in promises}
+    work: list[InterfaceWork] = []
+    for eni in interfaces:
+        attachment, interface = eni.attachment, eni.tags.get(tags.INTERFACE, "")
+        if (
+            attachment is None
+            or not eni.is_held_by(instance_id)
+            or attachment.status is AttachmentStatus.DETACHING
+        ):
+            continue
+        work += [
+            InterfaceWork(instance_id, interface, (step,), eni.eni_id, attachment.attachment_id)
+            for step in _drift(eni, by_name.get(interface))
+        ]
+    reason = "; ".join(f"{item.interface} needs {type(item.steps[0]).__name__}" for item in work)
+    return NodePlan(reason or "complete", tuple(work))
 
 
-def all_attached(group: NodeGroup, interfaces: Iterable[NetworkInterface]) -> bool:
-    """Return whether every interface of the group has a network interface that is on its way to a node, or attached."""
-    attached = {eni.tags.get(tags.INTERFACE) for eni in interfaces if eni.attachment is not None}
-    return {spec.name for spec in group.interfaces} <= attached
-
-
-def missing(node: Node) -> tuple[str, ...]:
-    """Return the names of the interfaces that a node has nothing attached for."""
-    present = {
-        eni.tags.get(tags.INTERFACE) for eni in node.interfaces if eni.attachment is not None
-    }
-    return tuple(desired.spec.name for desired in node.desired if desired.spec.name not in present)
-
-
-def _retag(node: Node, eni: NetworkInterface) -> InterfaceWork | None:
-    interface = eni.tags.get(tags.INTERFACE, "")
-    spec = next((d.spec for d in node.desired if d.spec.name == interface), None)
-    wanted = {**(spec.tags if spec else {}), tags.NO_MANAGE: tags.NO_MANAGE_VALUE}
+def _drift(eni: NetworkInterface, promise: Promise | None) -> list[Step]:
+    """Return how an attached network interface differs from its promise; a retired one must only stay harmless."""
+    wanted = {**(promise.spec.tags if promise else {}), tags.NO_MANAGE: tags.NO_MANAGE_VALUE}
     lacking = {key: value for key, value in wanted.items() if eni.tags.get(key) != value}
-    if not lacking:
-        return None
-    return InterfaceWork(node.instance.instance_id, interface, (AddTags(lacking),), eni.eni_id)
+    steps: list[Step] = [AddTags(lacking)] if lacking else []
+    if eni.attachment is not None and not eni.attachment.delete_on_termination:
+        steps.append(SetDeleteOnTermination())
+    if promise is None:
+        return steps
+    groups = promise.security_group_ids
+    if groups is not None and set(groups) != eni.security_group_ids:
+        steps.append(SetSecurityGroups(groups))
+    if eni.source_dest_check != promise.spec.source_dest_check:
+        steps.append(SetSourceDestCheck(promise.spec.source_dest_check))
+    return steps
+
+
+def missing(
+    instance_id: InstanceId,
+    specs: Iterable[InterfaceSpec],
+    interfaces: Iterable[NetworkInterface],
+) -> tuple[str, ...]:
+    """Return the names of the interfaces for which the node holds nothing, attached or on its way."""
+    held = {eni.tags.get(tags.INTERFACE) for eni in interfaces if eni.is_held_by(instance_id)}
+    return tuple(spec.name for spec in specs if spec.name not in held)
+
+
+def plan_adoption(
+    node: Node, specs: Sequence[InterfaceSpec], lost: Mapping[str, int]
+) -> list[NodePlan]:
+    """Return a plan for each interface that a node in service lacks: one that cannot be had is not the others' concern.
+
+    An unattached network interface of an earlier try is attached, so a node that cannot take it costs one refused attach
+    per run and never a second network interface. Nothing is deleted.
+
+    Args:
+        node: what is observed; `desired` holds those interfaces that it lacks, as far as they could be settled.
+        specs: all interfaces of the node's group, whose device indexes are promised.
+        lost: by interface name, how often a create answered with a network interface that is gone.
+    """
+    indexes = DeviceIndexes(node, specs)
+    return [
+        _plan_one(node, desired, indexes, lost.get(desired.spec.name, 0))
+        for desired in node.desired
+    ]
+
+
+def _plan_one(node: Node, desired: Desired, indexes: DeviceIndexes, generation: int) -> NodePlan:
+    name = desired.spec.name
+    if not node.is_attachable:
+        return NodePlan(f"instance is {node.instance.state.value}", waiting=True)
+    keeper, _ = find_keeper(node, name)
+    if keeper is not None and keeper.status not in FREE:
+        return NodePlan(f"{name} is {keeper.status.value}", waiting=True)
+    try:
+        attach = indexes.take(desired.spec)
+    except DeviceIndexConflict as conflict:
+        return NodePlan(str(conflict), failure=conflict)
+    work = attach_work(node, desired, keeper, attach, generation)
+    return NodePlan(f"{name} is missing", (work,))
 
 
 @dataclass(frozen=True)

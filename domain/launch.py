@@ -40,7 +40,7 @@ INVISIBLE_FOR = timedelta(minutes=10)
 """How long an instance that DescribeInstances does not show may still be on its way: EC2 is eventually consistent,
 and a terminated instance stays visible for about an hour, so one that is unknown after this is long gone."""
 
-_FREE = (EniStatus.AVAILABLE, EniStatus.PENDING)
+FREE = (EniStatus.AVAILABLE, EniStatus.PENDING)
 _ATTACHABLE = (InstanceState.RUNNING, InstanceState.STOPPED)
 
 
@@ -63,6 +63,42 @@ class Node:
     desired: tuple[Desired, ...]
     interfaces: tuple[NetworkInterface, ...]
     """Every network interface with our owner tag and this instance's tag."""
+
+    @property
+    def is_attachable(self) -> bool:
+        """Whether EC2 attaches a network interface to the instance now."""
+        return self.instance.state in _ATTACHABLE
+
+
+class DeviceIndexes:
+    """The device indexes of a node: which are held, and which are promised to its interfaces."""
+
+    def __init__(self, node: Node, specs: Iterable[InterfaceSpec]) -> None:
+        held = [*node.instance.attachments, *(i.attachment for i in node.interfaces)]
+        self._occupied = {(a.network_card_index, a.device_index) for a in held if a is not None}
+        self._promised = {(spec.network_card_index, spec.device_index) for spec in specs}
+
+    def take(self, spec: InterfaceSpec) -> Attach:
+        """Return where to attach: at the configured index, or the next that nobody holds or has been promised.
+
+        The VPC CNI takes the lowest free index whenever it attaches (amazon-vpc-cni-k8s pkg/awsutils/awsutils.go), so
+        the configured index can be gone. Nothing on the node depends on it unless a person said so.
+
+        Raises:
+            DeviceIndexConflict: a person asked for this very index and another network interface holds it.
+        """
+        card, index = spec.network_card_index, spec.device_index
+        if (card, index) in self._occupied:
+            if spec.device_index_fixed:
+                raise DeviceIndexConflict(
+                    f"device index {index} on network card {card}, which {spec.name} insists on, is taken",
+                    interface=spec.name,
+                )
+            index = 1
+            while (card, index) in self._occupied | self._promised:
+                index += 1
+        self._occupied.add((card, index))
+        return Attach(index, card)
 
 
 def plan_unseen(
@@ -105,13 +141,7 @@ def plan_launch(node: Node, lost: Mapping[str, int] | None = None) -> NodePlan:
         node: what is observed and what must be.
         lost: by interface name, how often a create answered with a network interface that is gone.
     """
-    attachable = node.instance.state in _ATTACHABLE
-    occupied = {(a.network_card_index, a.device_index) for a in node.instance.attachments}
-    occupied |= {
-        (i.attachment.network_card_index, i.attachment.device_index)
-        for i in node.interfaces
-        if i.attachment
-    }
+    indexes = DeviceIndexes(node, [desired.spec for desired in node.desired])
     work: list[InterfaceWork] = []
     names = {desired.spec.name for desired in node.desired}
     surplus = [
@@ -119,23 +149,21 @@ def plan_launch(node: Node, lost: Mapping[str, int] | None = None) -> NodePlan:
         for eni in node.interfaces
         if eni.tags.get(tags.INTERFACE) not in names
         and eni.attachment is None
-        and eni.status in _FREE
+        and eni.status in FREE
     ]
-    waits: list[str] = [] if attachable else [f"instance is {node.instance.state.value}"]
-    promised = {(d.spec.network_card_index, d.spec.device_index) for d in node.desired}
+    waits: list[str] = [] if node.is_attachable else [f"instance is {node.instance.state.value}"]
     for desired in node.desired:
-        keeper, others = _keeper(node, desired.spec.name)
-        surplus += [other.eni_id for other in others if other.status in _FREE]
+        keeper, others = find_keeper(node, desired.spec.name)
+        surplus += [other.eni_id for other in others if other.status in FREE]
         generation = (lost or {}).get(desired.spec.name, 0)
         steps = _steps(node, desired, keeper, generation)
-        if keeper is None or keeper.status in _FREE:
+        if keeper is None or keeper.status in FREE:
             try:
-                index = _device_index(desired.spec, occupied, promised)
+                attach = indexes.take(desired.spec)
             except DeviceIndexConflict as conflict:
                 return NodePlan(str(conflict), failure=conflict)
-            if attachable:
-                occupied.add((desired.spec.network_card_index, index))
-                steps = _with_attach(steps, Attach(index, desired.spec.network_card_index))
+            if node.is_attachable:
+                steps = _with_attach(steps, attach)
         elif keeper.attachment is None or keeper.attachment.status is not AttachmentStatus.ATTACHED:
             waits.append(f"{desired.spec.name} is {_progress(keeper)}")
         if steps:
@@ -146,13 +174,15 @@ def plan_launch(node: Node, lost: Mapping[str, int] | None = None) -> NodePlan:
     return NodePlan(reason, tuple(work), tuple(surplus), waiting=bool(waits))
 
 
-def _keeper(node: Node, interface: str) -> tuple[NetworkInterface | None, list[NetworkInterface]]:
+def find_keeper(
+    node: Node, interface: str
+) -> tuple[NetworkInterface | None, list[NetworkInterface]]:
     """Return the network interface that stays and those that are too many; attached elsewhere is neither."""
     here = [
         eni
         for eni in node.interfaces
         if eni.tags.get(tags.INTERFACE) == interface
-        and (eni.attachment is None or eni.attachment.instance_id == node.instance.instance_id)
+        and (eni.attachment is None or eni.is_held_by(node.instance.instance_id))
     ]
     here.sort(
         key=lambda eni: (eni.attachment is None, eni.tags.get(tags.CREATED_AT, ""), eni.eni_id)
@@ -214,31 +244,16 @@ def _create(node: Node, desired: Desired, generation: int) -> Create:
     )
 
 
-def _device_index(
-    spec: InterfaceSpec,
-    occupied: Collection[tuple[int, int]],
-    promised: Collection[tuple[int, int]],
-) -> int:
-    """Return the index to attach at: the configured one, or the next that nobody holds or has been promised.
-
-    The VPC CNI takes the lowest free index whenever it attaches (amazon-vpc-cni-k8s pkg/awsutils/awsutils.go), so the
-    configured index can be gone. Nothing on the node depends on it unless a person said so.
-
-    Raises:
-        DeviceIndexConflict: a person asked for this very index and another network interface holds it.
-    """
-    card = spec.network_card_index
-    if (card, spec.device_index) not in occupied:
-        return spec.device_index
-    if spec.device_index_fixed:
-        raise DeviceIndexConflict(
-            f"device index {spec.device_index} on network card {card}, which {spec.name} insists on, is taken",
-            interface=spec.name,
-        )
-    index = 1
-    while (card, index) in occupied or (card, index) in promised:
-        index += 1
-    return index
+def attach_work(
+    node: Node,
+    desired: Desired,
+    keeper: NetworkInterface | None,
+    attach: Attach,
+    generation: int,
+) -> InterfaceWork:
+    """Return the work that brings one interface onto its node, with the network interface that it has or another."""
+    steps = _with_attach(_steps(node, desired, keeper, generation), attach)
+    return _work(node, desired, keeper, steps)
 
 
 def _work(
@@ -254,17 +269,29 @@ def _work(
 
 
 def _names(steps: Iterable[Step]) -> str:
+    """Return the steps' names for a reason."""
     return ", ".join(type(step).__name__ for step in steps)
 
 
+def subnets_to_know(plans: Iterable[NodePlan]) -> frozenset[SubnetId]:
+    """Return the subnets that these plans cannot be carried out without a look at."""
+    return frozenset(create.subnet_id for plan in plans for create in _particular(plan))
+
+
 def subnets_to_list(plans: Iterable[NodePlan]) -> frozenset[SubnetId]:
-    """Return the subnets whose addresses must be known before these plans can be carried out."""
-    return frozenset(create.subnet_id for plan in plans for create in _from_start(plan))
+    """Return those of them whose addresses in use must be known."""
+    return frozenset(
+        create.subnet_id
+        for plan in plans
+        for create in _particular(plan)
+        if create.spec.ipv4 is Ipv4Mode.FROM_START
+    )
 
 
-def _from_start(plan: NodePlan) -> list[Create]:
+def _particular(plan: NodePlan) -> list[Create]:
+    """Return the creates whose IPv4 address is not simply EC2's choice."""
     creates = (step for work in plan.work for step in work.steps if isinstance(step, Create))
-    return [create for create in creates if create.spec.ipv4 is Ipv4Mode.FROM_START]
+    return [create for create in creates if create.spec.ipv4 is not Ipv4Mode.AUTO]
 
 
 def choose_addresses(
@@ -273,12 +300,12 @@ def choose_addresses(
     taken: Mapping[SubnetId, Collection[str]],
     conflicts: Mapping[tuple[InstanceId, str], int],
 ) -> list[NodePlan]:
-    """Return the plans with an address in every `from_start` create, no address twice.
+    """Return the plans with an address in every `from_start` create, no address twice, and none that cannot be kept.
 
     Args:
         plans: of the nodes worked on together.
-        subnets: those named by `subnets_to_list` that exist, with their reservations.
-        taken: the addresses in use by subnet.
+        subnets: those named by `subnets_to_know` that exist, with their reservations.
+        taken: the addresses in use, by each subnet named by `subnets_to_list`.
         conflicts: by node and interface, how often a chosen address turned out to be taken.
     """
     used = {subnet_id: set(addresses) for subnet_id, addresses in taken.items()}
@@ -294,22 +321,44 @@ def _addressed(
     work = []
     for item in plan.work:
         first = item.steps[0]
-        if not isinstance(first, Create) or first.spec.ipv4 is not Ipv4Mode.FROM_START:
+        if not isinstance(first, Create) or first.spec.ipv4 is Ipv4Mode.AUTO:
             work.append(item)
             continue
         try:
-            address = addressing.choose(
-                _known(subnets, first.subnet_id),
-                used[first.subnet_id],
-                first.spec.pod_ranges,
-                conflicts=conflicts.get((item.instance_id, item.interface), 0),
-                who=f"{item.instance_id}/{item.interface}",
+            create = _with_address(
+                first, subnets, used, conflicts.get((item.instance_id, item.interface), 0)
             )
         except EniLifecycleError as failure:
             return replace(plan, reason=str(failure), work=(), failure=failure)
-        used[first.subnet_id].add(address)
-        work.append(replace(item, steps=(replace(first, address=address), *item.steps[1:])))
+        work.append(replace(item, steps=(create, *item.steps[1:])))
     return replace(plan, work=tuple(work))
+
+
+def _with_address(
+    create: Create,
+    subnets: Mapping[SubnetId, Subnet],
+    used: Mapping[SubnetId, set[str]],
+    conflicts: int,
+) -> Create:
+    """Return the create with its address, which is in use from then on; with none on an IPv6-only subnet.
+
+    Raises:
+        SpecRejected: the subnet does not exist, or not with the addresses that the configuration says.
+        SubnetExhausted: it has no free address.
+    """
+    subnet = _known(subnets, create.subnet_id)
+    if create.spec.ipv4 is Ipv4Mode.NONE:
+        addressing.check_ipv6_only(subnet)
+        return create
+    address = addressing.choose(
+        subnet,
+        used[create.subnet_id],
+        create.spec.pod_ranges,
+        conflicts=conflicts,
+        who=f"{create.instance_id}/{create.spec.name}",
+    )
+    used[create.subnet_id].add(address)
+    return replace(create, address=address)
 
 
 def _known(subnets: Mapping[SubnetId, Subnet], subnet_id: SubnetId) -> Subnet:
@@ -320,7 +369,7 @@ def _known(subnets: Mapping[SubnetId, Subnet], subnet_id: SubnetId) -> Subnet:
 
 def unattached(interfaces: Iterable[NetworkInterface]) -> tuple[EniId, ...]:
     """Return those that can be deleted because no instance holds them: what an abandoned launch leaves."""
-    return tuple(eni.eni_id for eni in interfaces if eni.attachment is None and eni.status in _FREE)
+    return tuple(eni.eni_id for eni in interfaces if eni.attachment is None and eni.status in FREE)
 
 
 def hook_open_for(opened_at: datetime, now: datetime) -> timedelta:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from enum import Enum
@@ -73,6 +74,12 @@ _DETAIL_TYPES = {
 }
 _STATE_CHANGE = "EC2 Instance State-change Notification"
 
+_INSTANCE_ID = re.compile(r"i-(?:[0-9a-f]{8}|[0-9a-f]{17})")
+"""Eight digits until 2016, seventeen since; existing short ones stay (EC2 user guide, "Resource IDs"). An id goes into
+filters, in which `*` and `?` stand for anything, so nothing else may pass."""
+TOKEN_LENGTH = 36
+"""The only length of LifecycleActionToken that CompleteLifecycleAction takes (Auto Scaling API reference)."""
+
 
 def parse_event(raw: Mapping[str, Any], hooks: Mapping[Transition, str]) -> Event:
     """Turn an EventBridge envelope into what it means for us.
@@ -108,7 +115,7 @@ def _state_change(raw: Mapping[str, Any]) -> Event:
     state = _text(detail, "state")
     if state != "terminated":
         return Ignored(f"instance state {state}")
-    return InstanceTerminated(InstanceId(_text(detail, "instance-id")), _time(raw))
+    return InstanceTerminated(_instance_id(detail, "instance-id"), _time(raw))
 
 
 def _lifecycle(
@@ -128,8 +135,8 @@ def _lifecycle(
         transition=transition,
         hook_name=hook_name,
         group_name=GroupName(_text(detail, "AutoScalingGroupName")),
-        instance_id=InstanceId(_text(detail, "EC2InstanceId")),
-        token=LifecycleActionToken(_text(detail, "LifecycleActionToken")),
+        instance_id=_instance_id(detail, "EC2InstanceId"),
+        token=_token(detail),
         opened_at=_time(raw),
         origin=_place(detail, "Origin", Place.EC2 if launching else Place.GROUP),
         destination=_place(detail, "Destination", Place.GROUP if launching else Place.EC2),
@@ -148,6 +155,22 @@ def _text(detail: Mapping[str, Any], key: str) -> str:
     if not isinstance(value, str) or not value:
         raise EventRejected(f"detail.{key} must be a non-empty string, got {value!r}")
     return value
+
+
+def _instance_id(detail: Mapping[str, Any], key: str) -> InstanceId:
+    value = _text(detail, key)
+    if not _INSTANCE_ID.fullmatch(value):
+        raise EventRejected(f"detail.{key} {value!r} is no instance id")
+    return InstanceId(value)
+
+
+def _token(detail: Mapping[str, Any]) -> LifecycleActionToken:
+    value = _text(detail, "LifecycleActionToken")
+    if len(value) != TOKEN_LENGTH:
+        raise EventRejected(
+            f"detail.LifecycleActionToken must have {TOKEN_LENGTH} characters, got {value!r}"
+        )
+    return LifecycleActionToken(value)
 
 
 def _place(detail: Mapping[str, Any], key: str, default: Place) -> Place:

@@ -89,6 +89,10 @@ class NetworkInterface:
     tags: Mapping[str, str] = field(hash=False)
     attachment: Attachment | None = None
 
+    def is_held_by(self, instance_id: InstanceId) -> bool:
+        """Whether it sits on this instance, or is on its way there or off; its tags may name another one."""
+        return self.attachment is not None and self.attachment.instance_id == instance_id
+
 
 @dataclass(frozen=True)
 class Instance:
@@ -127,3 +131,13 @@ class Subnet:
     """None on an IPv6-only subnet."""
     reservations: tuple[IPv4Network, ...] = ()
     """Looked up only where an address is chosen from the subnet."""
+
+
+@dataclass(frozen=True)
+class SubnetUse:
+    """Who is in a subnet."""
+
+    addresses: frozenset[str]
+    """The IPv4 addresses of every network interface, whoever made it."""
+    ours: tuple[NetworkInterface, ...]
+    """The network interfaces with our owner tag."""

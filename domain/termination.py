@@ -21,7 +21,8 @@ def plan_termination(instance_id: InstanceId, interfaces: Sequence[NetworkInterf
     An attached network interface is left attached: detaching it under running pods makes the host-device plugin's
     teardown fail (containernetworking/plugins host-device.go, DEL). With DeleteOnTermination EC2 removes it with the
     instance. States a run can find: attached without DeleteOnTermination (set it), attached with (nothing), unattached
-    (delete), detaching or already deleted (nothing: the sweep after termination sees to the first).
+    (delete), detaching or already deleted (nothing: the sweep after termination sees to the first), attached to
+    another instance by somebody since (nothing: it is theirs).
     """
     work = tuple(
         InterfaceWork(
@@ -33,6 +34,7 @@ def plan_termination(instance_id: InstanceId, interfaces: Sequence[NetworkInterf
         )
         for eni in interfaces
         if eni.attachment is not None
+        and eni.is_held_by(instance_id)
         and eni.attachment.status in (AttachmentStatus.ATTACHING, AttachmentStatus.ATTACHED)
         and not eni.attachment.delete_on_termination
     )
@@ -45,13 +47,17 @@ def plan_termination(instance_id: InstanceId, interfaces: Sequence[NetworkInterf
     return NodePlan(reason, work, deletions)
 
 
-def plan_sweep(interfaces: Sequence[NetworkInterface]) -> NodePlan:
+def plan_sweep(instance_id: InstanceId, interfaces: Sequence[NetworkInterface]) -> NodePlan:
     """Return what is left to delete of an instance that EC2 says is terminated.
 
-    What still shows an attachment is being detached or deleted by EC2 right now: wait and look again.
+    What still shows an attachment to it is being detached or deleted by EC2 right now: wait and look again. What
+    somebody has attached to another instance since is in use there, for as long as that may be: not waited for.
     """
     leaving = [
-        eni for eni in interfaces if eni.attachment is not None or eni.status is EniStatus.DETACHING
+        eni
+        for eni in interfaces
+        if eni.is_held_by(instance_id)
+        or (eni.attachment is None and eni.status is EniStatus.DETACHING)
     ]
     reason = f"{len(leaving)} still leaving with the instance" if leaving else "nothing attached"
     return NodePlan(reason, deletions=unattached(interfaces), waiting=bool(leaving))

@@ -25,6 +25,7 @@ SHORTEST_AGE_THRESHOLD_S = 60
 ABANDONED_METRIC = "LaunchAbandoned"
 DEFECTS_METRIC = "Defects"
 ORPHANS_METRIC = "OrphansFound"
+REPAIRS_METRIC = "RepairsFailed"
 
 
 def product_metric(name: str, *, owner: str) -> cloudwatch.Metric:
@@ -115,6 +116,12 @@ class Alarms(Construct):
             product_metric(ORPHANS_METRIC, owner=owner),
             threshold=1,
             meaning="network interfaces without a node were found: some event or some run was lost",
+        )
+        self._alarm(
+            "Repairs",
+            product_metric(REPAIRS_METRIC, owner=owner),
+            threshold=1,
+            meaning="a node in service lacks what it was to be given, and trying again will not help: the log says why",
         )
 
     def _alarm(

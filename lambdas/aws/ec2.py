@@ -22,6 +22,7 @@ from domain.model import (
     SecurityGroupId,
     Subnet,
     SubnetId,
+    SubnetUse,
     VpcId,
 )
 from lambdas.aws.errors import is_denied, is_gone, translated
@@ -91,15 +92,30 @@ class Ec2:
             )
         ]
 
-    def list_subnet_interfaces(self, subnet_id: SubnetId) -> list[NetworkInterface]:
-        """Return every network interface in a subnet, whoever made it: what holds its addresses."""
-        return self._interfaces([{"Name": "subnet-id", "Values": [subnet_id]}])
+    def list_subnet_interfaces(self, subnet_id: SubnetId, owner: str) -> SubnetUse:
+        """Return which addresses of a subnet are in use, and the owner's network interfaces in it.
+
+        Of a stranger's nothing is read but its addresses: a kind or a state of network interface that we do not know is
+        no reason to fail.
+        """
+        raws = self._raw_interfaces([{"Name": "subnet-id", "Values": [subnet_id]}])
+        return SubnetUse(
+            addresses=frozenset(address for raw in raws for address in _ipv4_addresses(raw)),
+            ours=tuple(
+                _network_interface(raw)
+                for raw in raws
+                if {"Key": tags.OWNER, "Value": owner} in raw.get("TagSet", [])
+            ),
+        )
 
     def _interfaces(self, filters: list[FilterTypeDef]) -> list[NetworkInterface]:
+        return [_network_interface(raw) for raw in self._raw_interfaces(filters)]
+
+    def _raw_interfaces(self, filters: list[FilterTypeDef]) -> list[Mapping[str, Any]]:
         paginator = self._client.get_paginator("describe_network_interfaces")
         with translated():
             return [
-                _network_interface(raw)
+                raw
                 for page in paginator.paginate(Filters=filters, PaginationConfig={"PageSize": PAGE})
                 for raw in page["NetworkInterfaces"]
             ]
@@ -287,13 +303,18 @@ def _attachment(raw: Mapping[str, Any], eni_id: str, instance_id: str) -> Attach
     )
 
 
+def _ipv4_addresses(raw: Mapping[str, Any]) -> list[str]:
+    """Return the addresses of a network interface, the primary first."""
+    items = sorted(
+        raw.get("PrivateIpAddresses", []), key=lambda item: not item.get("Primary", False)
+    )
+    return [item["PrivateIpAddress"] for item in items if "PrivateIpAddress" in item]
+
+
 def _network_interface(raw: Mapping[str, Any]) -> NetworkInterface:
     attachment: Mapping[str, Any] = raw.get("Attachment") or {}
     held = (
         attachment.get("Status", AttachmentStatus.DETACHED.value) != AttachmentStatus.DETACHED.value
-    )
-    addresses = sorted(
-        raw.get("PrivateIpAddresses", []), key=lambda item: not item.get("Primary", False)
     )
     return NetworkInterface(
         eni_id=EniId(raw["NetworkInterfaceId"]),
@@ -304,7 +325,7 @@ def _network_interface(raw: Mapping[str, Any]) -> NetworkInterface:
             SecurityGroupId(group["GroupId"]) for group in raw.get("Groups", [])
         ),
         source_dest_check=raw["SourceDestCheck"],
-        ipv4_addresses=tuple(item["PrivateIpAddress"] for item in addresses),
+        ipv4_addresses=tuple(_ipv4_addresses(raw)),
         ipv6_addresses=tuple(item["Ipv6Address"] for item in raw.get("Ipv6Addresses", [])),
         mac_address=raw["MacAddress"],
         tags=_tags(raw.get("TagSet", [])),

@@ -9,7 +9,12 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    NoRegionError,
+    ParamValidationError,
+)
 
 from domain import errors
 
@@ -44,21 +49,29 @@ _CLASSES: dict[type[EniLifecycleError], frozenset[str]] = {
             "InternalFailure",
             "InternalServerError",
             "RequestTimeout",
-            # Credentials or a clock that were right a moment ago, as after an execution environment was thawed: no
-            # judgement on the request.
+            "RetryableError",
+            "ServerInternal",
+            "ServiceUnavailable",
+            "Unavailable",
+            # Credentials or a clock that were right a moment ago, as after an execution environment was thawed or while
+            # they are rotated: no judgement on the request.
             "ExpiredToken",
             "ExpiredTokenException",
+            "IncompleteSignature",
+            "InvalidClientTokenId",
+            "InvalidSecurity.RequestHasExpired",
+            "MissingAuthenticationToken",
             "RequestExpired",
             "RequestTimeTooSkewed",
             "SignatureDoesNotMatch",
-            "ServiceUnavailable",
-            "Unavailable",
+            "UnrecognizedClientException",
         }
     ),
     errors.NotYetVisible: frozenset(
         {
             "InvalidAttachmentID.NotFound",
             "InvalidInstanceID.NotFound",
+            "InvalidNetworkInterface.NotFound",
             "InvalidNetworkInterfaceID.NotFound",
         }
     ),
@@ -69,6 +82,7 @@ _CLASSES: dict[type[EniLifecycleError], frozenset[str]] = {
             "IncorrectState",
             "InvalidInstanceState",
             "InvalidNetworkInterface.InUse",
+            "InvalidState",
             "ResourceContention",
         }
     ),
@@ -88,10 +102,43 @@ _CLASSES: dict[type[EniLifecycleError], frozenset[str]] = {
     errors.AccessDenied: frozenset(
         {"AccessDenied", "AccessDeniedException", "AuthFailure", "UnauthorizedOperation"}
     ),
+    # Only what says that the configuration cannot work as it stands gives a launch up; docs/adr/0006.
+    errors.SpecRejected: frozenset(
+        {
+            "InvalidGroup.NotFound",
+            "InvalidGroupId.Malformed",
+            "InvalidParameter",
+            "InvalidParameterCombination",
+            "InvalidParameterDependency",
+            "InvalidParameterValue",
+            "InvalidSecurityGroupID.NotFound",
+            "InvalidSecurityGroupId.Malformed",
+            "InvalidSubnet",
+            "InvalidSubnetID.Malformed",
+            "InvalidSubnetID.NotFound",
+            "InvalidSubnetId.NotFound",
+            "InvalidTagKey.Malformed",
+            "OperationNotPermitted",
+            "Resource.AlreadyAssigned",
+            "TagPolicyViolation",
+            "Unsupported",
+            "UnsupportedOperation",
+            "ValidationError",
+        }
+    ),
 }
 _BY_CODE = {code: kind for kind, codes in _CLASSES.items() for code in codes}
 
-_GONE = frozenset({"InvalidNetworkInterfaceID.NotFound", "InvalidAttachmentID.NotFound"})
+_GONE = frozenset(
+    {
+        "InvalidAttachmentID.NotFound",
+        "InvalidNetworkInterface.NotFound",
+        "InvalidNetworkInterfaceID.NotFound",
+    }
+)
+
+_NEVER_SENT = (NoRegionError, ParamValidationError)
+"""What botocore raises for a request that it could not make. Missing credentials are not among them: those can come."""
 
 SERVER_FAILED = 500
 """From this HTTP status on it is the server that failed."""
@@ -125,7 +172,7 @@ def is_throttle(code: str) -> bool:
 def translate(error: ClientError) -> EniLifecycleError:
     """Return what an AWS error means for a lifecycle, with the operation and AWS's code in its details."""
     code, message = _code_and_message(error)
-    kind = _BY_CODE.get(code) or _by_text(code, message) or _by_status(error)
+    kind = _by_text(code, message) or _BY_CODE.get(code) or _by_status(error)
     return kind(
         f"{error.operation_name}: {code}: {message}", operation=error.operation_name, aws_code=code
     )
@@ -137,9 +184,9 @@ def _code_and_message(error: ClientError) -> tuple[str, str]:
 
 
 def _by_status(error: ClientError) -> type[EniLifecycleError]:
-    """Tell a failing server (its answer may be no XML at all, then the code is the status) from a refused request."""
+    """Tell a failing server (its answer may be no XML at all, then the code is the status) from an unknown refusal."""
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-    return errors.ServiceFault if status >= SERVER_FAILED else errors.SpecRejected
+    return errors.ServiceFault if status >= SERVER_FAILED else errors.InvariantBroken
 
 
 def _by_text(code: str, message: str) -> type[EniLifecycleError] | None:
@@ -158,11 +205,15 @@ def translated() -> Iterator[None]:
     """Turn whatever an AWS call raises into one of our errors.
 
     Raises:
-        EniLifecycleError: the translation; no answer at all (time-outs, broken connections) is a ServiceFault.
+        EniLifecycleError: the translation; no answer at all (time-outs, broken connections, no credentials yet) is a
+            ServiceFault, a request that was never sent a defect.
     """
     try:
         yield
     except ClientError as error:
         raise translate(error) from error
+    except _NEVER_SENT as error:
+        message = " ".join(str(error).split())
+        raise errors.InvariantBroken(message, operation=type(error).__name__) from error
     except BotoCoreError as error:
         raise errors.ServiceFault(str(error), operation=type(error).__name__) from error

@@ -50,19 +50,25 @@ class Catalog:
             SpecRejected: a tag matches no security group.
             Transient: a look-up failed; try again.
         """
-        return tuple(
-            Desired(
-                spec,
-                self._subnet_of(spec, instance),
-                self._security_groups(spec.security_groups, instance.vpc_id),
-            )
-            for spec in group.interfaces
-        )
+        return tuple(self.settle(spec, instance) for spec in group.interfaces)
+
+    def settle(self, spec: InterfaceSpec, instance: Instance) -> Desired:
+        """Return one interface of a node, settled; raises what `desired` raises."""
+        subnet_id = self._subnet_of(spec, instance)
+        return Desired(spec, subnet_id, self.security_groups(spec, instance))
+
+    def security_groups(
+        self, spec: InterfaceSpec, instance: Instance
+    ) -> tuple[SecurityGroupId, ...]:
+        """Return the security groups of one interface of a node; raises what `desired` raises of them."""
+        return self._security_groups(spec.security_groups, instance.vpc_id)
 
     def subnets(self, subnet_ids: Collection[SubnetId]) -> Mapping[SubnetId, Subnet]:
-        """Return those of the subnets that exist, with their CIDR reservations."""
+        """Return those of the subnets that exist, with their IPv4 CIDR reservations; an IPv6-only one has none."""
         return {
             subnet.subnet_id: replace(subnet, reservations=self._reservations(subnet.subnet_id))
+            if subnet.ipv4_cidr
+            else subnet
             for subnet in self._named(subnet_ids)
         }
 

@@ -2,27 +2,29 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from domain import fleet as decide
-from domain import pacing, tags
-from domain.errors import EniLifecycleError
-from domain.fleet import WaitingAction
+from domain import tags
+from domain.errors import EniLifecycleError, InvariantBroken
 from domain.launch import Node, plan_launch
 from domain.model import InstanceId
 from domain.outcome import Outcome, Result
+from lambdas.reconcile.adoption import Adoptee
 from lambdas.reconcile.launch import Launch
 from lambdas.reconcile.termination import Termination
+from lambdas.reconcile.waits import Waits
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime
 
     from domain.config import Config, NodeGroup
-    from domain.fleet import Orphans
+    from domain.fleet import Orphans, Promise
     from domain.model import Instance, Member, NetworkInterface
+    from lambdas.reconcile.adoption import AdoptionReconciler
     from lambdas.reconcile.catalog import Catalog
     from lambdas.reconcile.executor import Executor
     from lambdas.reconcile.launch import LaunchReconciler
@@ -31,8 +33,8 @@ if TYPE_CHECKING:
 
 WORTH_STARTING = timedelta(seconds=30)
 """What must be left of a run's time before it takes over a launch or mends another node."""
-LAUNCHES_AT_ONCE = 10
-"""Lost launches are worked in batches of as many as a queue hands over."""
+NODES_AT_ONCE = 10
+"""Lost launches and adopted nodes are worked in batches of as many as a queue hands over."""
 
 
 @dataclass(frozen=True)
@@ -82,6 +84,7 @@ class FleetReconciler:
         executor: Executor,
         launches: LaunchReconciler,
         terminations: TerminationReconciler,
+        adoptions: AdoptionReconciler,
         launch_queue: QueuePort,
         terminate_queue: QueuePort,
         clock: Clock,
@@ -94,9 +97,11 @@ class FleetReconciler:
         self._executor = executor
         self._launches = launches
         self._terminations = terminations
+        self._adoptions = adoptions
         self._launch_queue = launch_queue
         self._terminate_queue = terminate_queue
         self._clock = clock
+        self._waits = Waits()
 
     def run(self, deadline: datetime) -> Report:
         """Look, mend, and report.
@@ -107,9 +112,10 @@ class FleetReconciler:
         Raises:
             EniLifecycleError: what there is could not be listed; nothing was deleted.
         """
+        began = self._clock.now()
         fleet = self._observe()
         now = self._clock.now()
-        outcomes, heartbeats = self._waiting_launches(fleet, now, deadline)
+        outcomes, heartbeats = self._waiting_launches(fleet, began, deadline)
         outcomes += self._waiting_terminations(fleet, deadline)
         repairs, nodes = self._repair(fleet, deadline)
         # The list is from before: whatever was done for these nodes since is not in it.
@@ -149,32 +155,35 @@ class FleetReconciler:
             if member.lifecycle_state in decide.LAUNCH_WAIT
             and member.instance_id in fleet.instances
         ]
+        waits = self._waits.look(waiting, now)
         if not waiting:
             return [], 0
         backlog = self._launch_queue.has_backlog()
-        heartbeat_timeout_s = self._bounds.heartbeat_timeout_s
+        timeout_s = self._bounds.heartbeat_timeout_s
         by_instance = _by_instance(fleet.interfaces)
         lost: list[Launch] = []
         held: list[Launch] = []
         complete: list[Launch] = []
-        for member, instance in waiting:
-            launch = Launch(member.instance_id, member.group_name, None, instance.launched_at)
-            waited = now - instance.launched_at
-            if waited >= decide.TAKE_OVER_AFTER and self._has_everything(
+        for (member, instance), wait in zip(waiting, waits, strict=True):
+            began = wait.began(now, timeout_s)
+            launch = Launch(member.instance_id, member.group_name, None, began)
+            if wait.at_most >= decide.TAKE_OVER_AFTER and self._has_everything(
                 member, instance, by_instance.get(member.instance_id, ())
             ):
                 complete.append(launch)
                 continue
-            action = decide.about_waiting(
-                waited, backlog=backlog, heartbeat_timeout_s=heartbeat_timeout_s
-            )
-            if action is WaitingAction.TAKE_OVER:
+            if decide.is_lost(wait, backlog=backlog, heartbeat_timeout_s=timeout_s):
                 lost.append(launch)
             # A launch to take over is held too: it may be a while, or another run, before its turn comes.
-            if pacing.needs_heartbeat(waited.total_seconds(), heartbeat_timeout_s):
+            if decide.needs_hold(wait, timeout_s):
                 held.append(launch)
-        heartbeats = 0 if self._bounds.dry_run else self._launches.hold(held)
+        heartbeats = 0 if self._bounds.dry_run else self._hold(held)
         return [*self._answer(complete), *self._take_over(lost, deadline)], heartbeats
+
+    def _hold(self, launches: Sequence[Launch]) -> int:
+        restarted = self._launches.hold(launches)
+        self._waits.restarted((launch.instance_id for launch in restarted), self._clock.now())
+        return len(restarted)
 
     def _has_everything(
         self, member: Member, instance: Instance, interfaces: tuple[NetworkInterface, ...]
@@ -186,7 +195,7 @@ class FleetReconciler:
           2. a run ended between its last step and the answer, and its event will not come again.
         """
         group = self._config.node_group_of(member.group_name)
-        if group is None or not decide.all_attached(group, interfaces):
+        if group is None or decide.missing(member.instance_id, group.interfaces, interfaces):
             return False
         try:
             desired = self._catalog.desired(group, instance)
@@ -210,10 +219,10 @@ class FleetReconciler:
                 for launch in lost
             ]
         outcomes: list[Outcome] = []
-        for start in range(0, len(lost), LAUNCHES_AT_ONCE):
+        for start in range(0, len(lost), NODES_AT_ONCE):
             if self._clock.now() + WORTH_STARTING >= deadline:
                 break
-            outcomes += self._launches.run(lost[start : start + LAUNCHES_AT_ONCE], deadline)
+            outcomes += self._launches.run(lost[start : start + NODES_AT_ONCE], deadline)
         return outcomes
 
     def _waiting_terminations(self, fleet: _Fleet, deadline: datetime) -> list[Outcome]:
@@ -242,7 +251,7 @@ class FleetReconciler:
             and not fleet.instances[member.instance_id].state.is_gone
         ]
         outcomes: list[Outcome] = []
-        adopted: list[Launch] = []
+        adoptees: list[Adoptee] = []
         for member, instance in serving:
             group = self._config.node_group_of(member.group_name)
             if group is None:
@@ -250,58 +259,68 @@ class FleetReconciler:
             interfaces = by_instance.get(member.instance_id, ())
             if self._clock.now() + WORTH_STARTING >= deadline:
                 break
-            outcome, lacking = self._mend(group, instance, interfaces)
+            outcome = self._mend(group, instance, interfaces)
             if outcome is not None:
                 outcomes.append(outcome)
+            lacking = decide.missing(instance.instance_id, group.interfaces, interfaces)
             if lacking and group.adopt_running and not self._bounds.dry_run:
-                adopted.append(
-                    Launch(member.instance_id, member.group_name, None, instance.launched_at)
-                )
+                adoptees.append(Adoptee(member.instance_id, group))
             elif lacking:
                 why = "dry run" if group.adopt_running else "adopt_running is off"
                 reason = f"lacks {', '.join(lacking)}; {why}"
                 outcomes.append(_reported(instance.instance_id, reason))
-        outcomes += [_adopted(outcome) for outcome in self._take_over(adopted, deadline)]
-        return outcomes, len(serving)
+        return [*outcomes, *self._adopt(adoptees, deadline)], len(serving)
+
+    def _adopt(self, adoptees: Sequence[Adoptee], deadline: datetime) -> list[Outcome]:
+        outcomes: list[Outcome] = []
+        for start in range(0, len(adoptees), NODES_AT_ONCE):
+            if self._clock.now() + WORTH_STARTING >= deadline:
+                break
+            outcomes += self._adoptions.run(adoptees[start : start + NODES_AT_ONCE])
+        return outcomes
 
     def _mend(
         self, group: NodeGroup, instance: Instance, interfaces: tuple[NetworkInterface, ...]
-    ) -> tuple[Outcome | None, tuple[str, ...]]:
-        """Mend what is attached; return what came of it, if anything, and the names of what is not."""
+    ) -> Outcome | None:
+        """Mend what is attached; return what came of it, if anything."""
         instance_id = instance.instance_id
-        try:
-            desired = self._catalog.desired(group, instance)
-        except EniLifecycleError as error:
-            return _reported(instance_id, str(error), error), ()
-        node = Node(self._config.owner, group.name, instance, desired, interfaces)
-        plan = decide.plan_repair(node)
-        if plan.failure is not None:
-            return _reported(instance_id, plan.reason, plan.failure), ()
-        lacking = decide.missing(node)
-        if not plan.work:
-            return None, lacking
+        lacking = decide.missing(instance_id, group.interfaces, interfaces)
+        promises, fault = self._promised(group, instance, lacking)
+        plan = decide.plan_repair(instance_id, interfaces, promises)
+        if not plan.work and fault is None:
+            return None
         if self._bounds.dry_run:
-            return _reported(instance_id, f"{plan.reason} (dry run)"), lacking
+            reason = f"{plan.reason} (dry run)" if plan.work else str(fault)
+            return _reported(instance_id, reason, fault)
         done = self._executor.carry_out(plan.work)
-        fault = next((progress.error for progress in done if progress.error), None)
+        fault = next((progress.error for progress in done if progress.error), fault)
         result = Result.REPORTED if fault else Result.REPAIRED
-        outcome = Outcome(
-            result,
-            plan.reason,
+        return Outcome(
+            Result.FAILED if isinstance(fault, InvariantBroken) else result,
+            plan.reason if plan.work else str(fault),
             instance_id=instance_id,
+            group_name=group.auto_scaling_group,
             node_group=group.name,
             transition="repair",
             error=fault,
         )
-        return outcome, lacking
 
-
-def _adopted(outcome: Outcome) -> Outcome:
-    """Return a launch's outcome as that of an adoption: there was no hook to complete, nor to abandon."""
-    done = outcome.error is None
-    return replace(
-        outcome, result=Result.REPAIRED if done else Result.REPORTED, transition="repair"
-    )
+    def _promised(
+        self, group: NodeGroup, instance: Instance, lacking: Sequence[str]
+    ) -> tuple[list[Promise], EniLifecycleError | None]:
+        """Return what each attached interface must be like, and the first selector's fault; one stops no other."""
+        promises: list[Promise] = []
+        first: EniLifecycleError | None = None
+        for spec in group.interfaces:
+            if spec.name in lacking:
+                continue
+            try:
+                promise = decide.Promise(spec, self._catalog.security_groups(spec, instance))
+            except EniLifecycleError as error:
+                first = first or error
+                promise = decide.Promise(spec, None)
+            promises.append(promise)
+        return promises, first
 
 
 def _by_instance(

@@ -195,13 +195,13 @@ class LaunchReconciler:
     def _would_wait(self, working: Sequence[_Node]) -> bool:
         return min(node.due_at for node in working) > self._clock.now()
 
-    def hold(self, launches: Sequence[Launch]) -> int:
-        """Restart the timers of hooks that somebody else will answer; return how many were restarted.
+    def hold(self, launches: Sequence[Launch]) -> list[Launch]:
+        """Restart the timers of hooks that somebody else will answer; return those whose were restarted.
 
         One that cannot be restarted now is tried again by the next run.
         """
         answers = self._workers.run([partial(self._heartbeat, launch) for launch in launches])
-        return sum(answer is True for answer in answers)
+        return [launch for launch, answer in zip(launches, answers, strict=True) if answer is True]
 
     def answer(self, launches: Sequence[Launch]) -> list[Outcome]:
         """Complete the hooks of nodes that are known to have everything; return what came of those that were open.
@@ -351,6 +351,10 @@ class LaunchReconciler:
             desired = self._catalog.desired(group, node.instance)
         except Permanent as failure:
             return NodePlan(str(failure), failure=failure)
+        except InvariantBroken as broken:
+            # One node's: the look-up is that of its zone and its VPC, and the others of the batch have their own.
+            self._stumble(node, broken)
+            return NodePlan(str(broken), waiting=True)
         observed = decide.Node(
             self._config.owner, group.name, node.instance, desired, node.interfaces
         )
@@ -365,21 +369,21 @@ class LaunchReconciler:
         Raises:
             EniLifecycleError: a look failed.
         """
-        subnet_ids = sorted(decide.subnets_to_list(plans))
+        subnet_ids = sorted(decide.subnets_to_know(plans))
         if not subnet_ids:
             return plans
         listed = {
-            subnet_id: self._ec2.list_subnet_interfaces(subnet_id) for subnet_id in subnet_ids
+            subnet_id: self._ec2.list_subnet_interfaces(subnet_id, self._config.owner)
+            for subnet_id in sorted(decide.subnets_to_list(plans))
         }
-        everything = [eni for enis in listed.values() for eni in enis]
+        everything = [eni for use in listed.values() for eni in use.ours]
         for place, node in enumerate(nodes):
             if missed := self._missed(node, everything):
                 node.interfaces += missed
                 plans[place] = self._plan(node)
         taken = {
-            subnet_id: {address for eni in enis for address in eni.ipv4_addresses}
-            | self._taken.get(subnet_id, set())
-            for subnet_id, enis in listed.items()
+            subnet_id: use.addresses | self._taken.get(subnet_id, set())
+            for subnet_id, use in listed.items()
         }
         return decide.choose_addresses(
             plans, self._catalog.subnets(subnet_ids), taken, self._conflicts
@@ -392,9 +396,7 @@ class LaunchReconciler:
         return tuple(
             eni
             for eni in everything
-            if eni.tags.get(tags.OWNER) == self._config.owner
-            and eni.tags.get(tags.INSTANCE) == node.launch.instance_id
-            and eni.eni_id not in known
+            if eni.tags.get(tags.INSTANCE) == node.launch.instance_id and eni.eni_id not in known
         )
 
     def _apply(

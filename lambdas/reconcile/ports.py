@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         SecurityGroupId,
         Subnet,
         SubnetId,
+        SubnetUse,
         VpcId,
     )
     from domain.plan import Create
@@ -41,7 +42,7 @@ class Ec2Port(Protocol):
     def list_interfaces(
         self, owner: str, instance_ids: Collection[InstanceId] | None = None
     ) -> Sequence[NetworkInterface]: ...
-    def list_subnet_interfaces(self, subnet_id: SubnetId) -> Sequence[NetworkInterface]: ...
+    def list_subnet_interfaces(self, subnet_id: SubnetId, owner: str) -> SubnetUse: ...
     def find_subnets(
         self,
         ids: Collection[SubnetId] = (),

@@ -130,7 +130,7 @@ class TerminationReconciler:
         return self._complete(item, mended)
 
     def _sweep(self, item: InstanceTerminated, own: Collection[NetworkInterface]) -> Outcome:
-        mended = self._mend(plan_sweep(list(own)))
+        mended = self._mend(plan_sweep(item.instance_id, list(own)))
         error = mended.faults[0] if mended.faults else None
         if error is not None or mended.plan.waiting:
             reason = str(error) if error else mended.plan.reason

@@ -12,7 +12,7 @@ from domain.errors import EniLifecycleError
 from domain.outcome import Result
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from typing import Protocol
 
     from domain.outcome import Outcome
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 _WARNINGS = frozenset({Result.RETRY, Result.REJECTED, Result.REPORTED})
 _ERRORS = frozenset({Result.ABANDONED, Result.FAILED})
+_UNWORKED = frozenset({Result.IGNORED, Result.REJECTED, Result.REPORTED})
 
 
 class Reporter:
@@ -55,8 +56,9 @@ class Reporter:
         if outcomes:
             self._add("ApiCalls", MetricUnit.Count, calls.calls)
             self._add("ThrottledCalls", MetricUnit.Count, calls.throttled)
-            self._add("ApiCallsPerNode", MetricUnit.Count, calls.calls / len(outcomes))
-            self._add("ThrottledCallsPerNode", MetricUnit.Count, calls.throttled / len(outcomes))
+        if nodes := _worked_on(outcomes):
+            self._add("ApiCallsPerNode", MetricUnit.Count, calls.calls / nodes)
+            self._add("ThrottledCallsPerNode", MetricUnit.Count, calls.throttled / nodes)
         self._metrics.flush_metrics()
 
     def fleet(self, report: Report, calls: CallCount) -> None:
@@ -82,6 +84,7 @@ class Reporter:
         self._add("NodesInService", MetricUnit.Count, report.nodes)
         self._add("NodesRepaired", MetricUnit.Count, repaired)
         self._add("NodesNotAsPromised", MetricUnit.Count, reported)
+        self._add("RepairsFailed", MetricUnit.Count, _failed_for_good(report.outcomes))
         self.outcomes(report.outcomes, calls)
 
     def _record(self, outcome: Outcome) -> None:
@@ -130,3 +133,24 @@ class Reporter:
 
     def _add(self, name: str, unit: MetricUnit, value: float) -> None:
         self._metrics.add_metric(name=name, unit=unit, value=value)
+
+
+def _worked_on(outcomes: Iterable[Outcome]) -> int:
+    """Return how many nodes of adopted groups a run worked on; a node with two records in a batch is one node."""
+    return len(
+        {
+            outcome.instance_id
+            for outcome in outcomes
+            if outcome.node_group and outcome.result not in _UNWORKED
+        }
+    )
+
+
+def _failed_for_good(outcomes: Iterable[Outcome]) -> int:
+    """Return how many nodes in service could not be given what they lack for a reason that will not pass by itself."""
+    return sum(
+        outcome.result is Result.REPORTED
+        and outcome.error is not None
+        and not outcome.error.retryable
+        for outcome in outcomes
+    )

@@ -130,6 +130,7 @@ class Runtime:
     @cached_property
     def fleet(self) -> FleetReconciler:
         """Return what repairs the fleet."""
+        from lambdas.reconcile.adoption import AdoptionReconciler  # noqa: PLC0415 - see the module
         from lambdas.reconcile.fleet import Bounds, FleetReconciler  # noqa: PLC0415 - see the module
 
         environment = self.environment
@@ -147,6 +148,9 @@ class Runtime:
             executor=self.executor,
             launches=self.launches,
             terminations=self.terminations,
+            adoptions=AdoptionReconciler(
+                config=self.config, ec2=self.ec2, catalog=self.catalog, executor=self.executor
+            ),
             launch_queue=self.launch_queue,
             terminate_queue=self.terminate_queue,
             clock=self.clock,

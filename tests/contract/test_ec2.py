@@ -135,7 +135,8 @@ def test_a_new_network_interface_is_unknown_for_a_moment(leg: Leg, enis: Request
     node = leg.run_instance()
     eni_id = leg.ec2.create(enis.request())
     assert leg.ec2.list_interfaces("MultusEni-example") == []
-    assert leg.ec2.list_subnet_interfaces(leg.subnets["a"]) == []
+    unseen = leg.ec2.list_subnet_interfaces(leg.subnets["a"], "MultusEni-example")
+    assert (unseen.addresses, unseen.ours) == (frozenset(), ())
     with pytest.raises(NotYetVisible):
         leg.ec2.attach(eni_id, node, 1, 0)
     leg.clock.wait(1.0)
@@ -407,14 +408,16 @@ def test_listing_is_by_owner_and_by_instance(leg: Leg, enis: Requests) -> None:
     assert listed("MultusEni-another") == set()
 
 
-def test_a_subnet_shows_whatever_holds_its_addresses(leg: Leg, enis: Requests) -> None:
-    enis.create(address="10.0.0.9")
+def test_a_subnet_shows_whatever_holds_its_addresses_and_which_of_it_is_ours(
+    leg: Leg, enis: Requests
+) -> None:
+    eni_id = enis.create(address="10.0.0.9")
     leg.occupy("a", "10.0.0.77")
-    shown = leg.ec2.list_subnet_interfaces(leg.subnets["a"])
-    assert {address for eni in shown for address in eni.ipv4_addresses} == {
-        "10.0.0.9",
-        "10.0.0.77",
-    }
+    use = leg.ec2.list_subnet_interfaces(leg.subnets["a"], "MultusEni-example")
+    assert use.addresses == {"10.0.0.9", "10.0.0.77"}
+    assert use.ours == (enis.show(eni_id),)
+    others = leg.ec2.list_subnet_interfaces(leg.subnets["a"], "MultusEni-another")
+    assert (others.addresses, others.ours) == (use.addresses, ())
 
 
 def test_instances_that_are_unknown_are_left_out(leg: Leg) -> None:

@@ -11,7 +11,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from domain import addressing
-from domain.errors import SubnetExhausted
+from domain.errors import SpecRejected, SubnetExhausted
 from domain.model import Subnet, SubnetId
 
 if TYPE_CHECKING:
@@ -104,12 +104,11 @@ def test_the_window_doubles_with_every_conflict_and_ends(build: Builders) -> Non
         pytest.param(
             "10.0.0.0/28", (), ("10.0.0.0/29",), ("10.0.0.8/29",), id="closed by both together"
         ),
-        pytest.param(None, (), (), (), id="no IPv4 at all"),
     ],
 )
 def test_a_subnet_without_a_free_address_is_exhausted(
     build: Builders,
-    cidr: str | None,
+    cidr: str,
     taken: list[str],
     pods: tuple[str, ...],
     reservations: tuple[str, ...],
@@ -118,3 +117,13 @@ def test_a_subnet_without_a_free_address_is_exhausted(
     with pytest.raises(SubnetExhausted, match="has no free address") as caught:
         addressing.choose(subnet, taken, pods)
     assert caught.value.details == {"subnet": "subnet-n3"}
+
+
+def test_an_ipv6_only_subnet_has_no_address_to_choose_and_a_subnet_with_ipv4_is_not_ipv6_only(
+    build: Builders,
+) -> None:
+    with pytest.raises(SpecRejected, match="is IPv6-only, so there is no IPv4 address to choose"):
+        addressing.choose(build.subnet(cidr=None), (), ())
+    with pytest.raises(SpecRejected, match="is not IPv6-only"):
+        addressing.check_ipv6_only(build.subnet())
+    addressing.check_ipv6_only(build.subnet(cidr=None))

@@ -12,23 +12,40 @@ from hypothesis import strategies as st
 
 from domain import tags
 from domain.fleet import (
-    TAKE_OVER_AFTER,
-    WaitingAction,
-    about_waiting,
-    all_attached,
+    Promise,
+    Wait,
     find_orphans,
+    is_lost,
     missing,
+    needs_hold,
+    plan_adoption,
     plan_repair,
 )
-from domain.model import AttachmentStatus, EniStatus, InstanceId, InstanceState, SecurityGroupId
-from domain.plan import AddTags, SetDeleteOnTermination, SetSecurityGroups, SetSourceDestCheck
+from domain.model import (
+    AttachmentStatus,
+    EniId,
+    EniStatus,
+    InstanceId,
+    InstanceState,
+    SecurityGroupId,
+)
+from domain.plan import (
+    AddTags,
+    Attach,
+    Create,
+    SetDeleteOnTermination,
+    SetSecurityGroups,
+    SetSourceDestCheck,
+)
+from tests.fakes.builders import Builders
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from domain.config import InterfaceSpec
     from domain.fleet import Orphans
     from domain.model import Instance, NetworkInterface
-    from tests.fakes.builders import Builders
+    from domain.plan import Step
 
 MIN_AGE = timedelta(minutes=15)
 LONG_AGO = timedelta(hours=2)
@@ -37,54 +54,119 @@ LONG_AGO = timedelta(hours=2)
 # Nodes that wait in a hook.
 
 
-@pytest.mark.parametrize(
-    ("waited_s", "backlog", "action"),
-    [
-        pytest.param(0, False, WaitingAction.LEAVE, id="its event is on its way"),
-        pytest.param(59, False, WaitingAction.LEAVE, id="still"),
-        pytest.param(60, False, WaitingAction.TAKE_OVER, id="no message and none to come"),
-        pytest.param(9999, False, WaitingAction.TAKE_OVER, id="its message is dead"),
-        pytest.param(60, True, WaitingAction.LEAVE, id="in the queue"),
-        pytest.param(199, True, WaitingAction.LEAVE, id="in a queue that moves"),
-        pytest.param(200, True, WaitingAction.HEARTBEAT, id="in a long queue"),
-        pytest.param(599, True, WaitingAction.HEARTBEAT, id="in a longer one"),
-        pytest.param(600, True, WaitingAction.TAKE_OVER, id="in a queue that never empties"),
-    ],
-)
-def test_a_waiting_node_is_left_prolonged_or_taken_over(
-    waited_s: int, backlog: bool, action: WaitingAction
-) -> None:
-    waited = timedelta(seconds=waited_s)
-    assert about_waiting(waited, backlog=backlog, heartbeat_timeout_s=600) is action
+def waited(at_least_s: float, at_most_s: float, since_restart_s: float | None = None) -> Wait:
+    restarted = None if since_restart_s is None else timedelta(seconds=since_restart_s)
+    return Wait(timedelta(seconds=at_least_s), timedelta(seconds=at_most_s), restarted)
 
 
-def test_a_short_hook_is_prolonged_before_it_is_taken_over() -> None:
-    waited = TAKE_OVER_AFTER - timedelta(seconds=1)
-    action = about_waiting(waited, backlog=False, heartbeat_timeout_s=60)
-    assert action is WaitingAction.HEARTBEAT
+DAYS_S = 2 * 86_400
 
 
 @pytest.mark.parametrize(
-    ("attached", "free", "everything"),
+    ("wait", "backlog", "lost"),
     [
-        pytest.param(("n1", "n2"), (), True, id="both"),
-        pytest.param(("n1", "n2", "n9"), (), True, id="and one that is not configured any more"),
-        pytest.param(("n1",), ("n2",), False, id="one still unattached"),
-        pytest.param((), (), False, id="none"),
+        pytest.param(waited(0, 0), False, False, id="its event is on its way"),
+        pytest.param(waited(0, 59), False, False, id="still"),
+        pytest.param(waited(0, 60), False, True, id="no message and none to come"),
+        pytest.param(waited(9999, 9999), False, True, id="its message is dead"),
+        pytest.param(waited(0, 60), True, False, id="in the queue"),
+        pytest.param(waited(599, 899), True, False, id="in a long queue"),
+        pytest.param(waited(600, 899), True, True, id="in a queue that never empties"),
+        pytest.param(waited(0, DAYS_S), True, False, id="out of a pool, in the queue"),
+        pytest.param(waited(0, DAYS_S), False, True, id="out of a pool, no message"),
     ],
 )
-def test_a_node_has_everything_when_something_is_attached_for_each_interface(
-    build: Builders, attached: tuple[str, ...], free: tuple[str, ...], everything: bool
+def test_a_waiting_node_is_taken_over_when_no_message_of_it_can_be_coming(
+    wait: Wait, backlog: bool, lost: bool
 ) -> None:
-    (group,) = build.config(build.specs(2)).node_groups
+    assert is_lost(wait, backlog=backlog, heartbeat_timeout_s=600) is lost
+
+
+def test_behind_other_messages_a_short_hook_leaves_its_event_the_usual_time() -> None:
+    assert not is_lost(waited(59, 59), backlog=True, heartbeat_timeout_s=30)
+    assert is_lost(waited(60, 60), backlog=True, heartbeat_timeout_s=30)
+
+
+@pytest.mark.parametrize(
+    ("wait", "held"),
+    [
+        pytest.param(waited(0, 199), False, id="a young one"),
+        pytest.param(waited(0, 200), True, id="perhaps a third of its time"),
+        pytest.param(waited(0, DAYS_S), True, id="out of a pool, at first sight"),
+        pytest.param(waited(900, DAYS_S), True, id="and later"),
+        pytest.param(waited(2399, 9999), True, id="to the limit"),
+        pytest.param(waited(2400, 9999), False, id="and not beyond"),
+        pytest.param(waited(300, 500, 199), False, id="restarted a moment ago"),
+        pytest.param(waited(300, 500, 200), True, id="restarted a third ago"),
+    ],
+)
+def test_a_hook_is_held_that_may_run_out_before_the_next_look(wait: Wait, held: bool) -> None:
+    assert needs_hold(wait, 600) is held
+
+
+@pytest.mark.parametrize(
+    ("wait", "ago_s"),
+    [
+        pytest.param(waited(0, 300), 300, id="when it was launched"),
+        pytest.param(waited(10, DAYS_S), 10, id="when it was first seen, out of a pool"),
+    ],
+)
+def test_a_hook_was_opened_no_longer_ago_than_hooks_are_held(
+    build: Builders, wait: Wait, ago_s: int
+) -> None:
+    now = build.launched_at + LONG_AGO
+    assert wait.began(now, 600) == now - timedelta(seconds=ago_s)
+
+
+@pytest.mark.parametrize(
+    ("attached", "free", "lacking"),
+    [
+        pytest.param(("n1", "n2"), (), (), id="nothing"),
+        pytest.param(("n1", "n2", "n9"), (), (), id="nothing, beside one that is retired"),
+        pytest.param(("n1",), ("n2",), ("n2",), id="one that is unattached"),
+        pytest.param((), (), ("n1", "n2"), id="both"),
+    ],
+)
+def test_a_node_lacks_the_interfaces_that_it_holds_nothing_for(
+    build: Builders, attached: tuple[str, ...], free: tuple[str, ...], lacking: tuple[str, ...]
+) -> None:
     enis = [
         *(build.attached(name, index) for index, name in enumerate(attached, start=1)),
         *(build.eni(name) for name in free),
     ]
-    assert all_attached(group, enis) is everything
+    assert missing(build.instance_id, build.specs(2), enis) == lacking
+
+
+def test_what_another_instance_holds_is_lacking(build: Builders) -> None:
+    assert missing(build.instance_id, build.specs(1), [moved(build, "n1")]) == ("n1",)
+
+
+def moved(build: Builders, interface: str) -> NetworkInterface:
+    """Return a network interface of the node that somebody attached to another instance, without its tags' care."""
+    elsewhere = build.attached(
+        interface, instance_id=InstanceId("i-other"), delete_on_termination=False
+    )
+    ledger = {**build.tags(interface), tags.NO_MANAGE: "false"}
+    return dataclasses.replace(elsewhere, tags=ledger)
 
 
 # Drift.
+
+
+def drift(
+    build: Builders,
+    specs: Sequence[InterfaceSpec],
+    enis: Sequence[NetworkInterface],
+    groups: tuple[SecurityGroupId, ...] | None = (Builders.security_group,),
+) -> dict[EniId | None, list[Step]]:
+    """Return what is planned to be done to each network interface."""
+    plan = plan_repair(build.instance_id, enis, [Promise(spec, groups) for spec in specs])
+    assert (plan.deletions, plan.failure, plan.waiting) == ((), None, False)
+    steps: dict[EniId | None, list[Step]] = {}
+    for item in plan.work:
+        assert item.attachment_id is not None
+        steps.setdefault(item.eni_id, []).extend(item.steps)
+    return steps
 
 
 @pytest.mark.parametrize("value", [None, "True", "1", "false"])
@@ -95,60 +177,144 @@ def test_a_no_manage_tag_that_the_vpc_cni_would_not_honour_is_put_right(
     drifted = {key: text for key, text in eni.tags.items() if key != tags.NO_MANAGE}
     if value is not None:
         drifted[tags.NO_MANAGE] = value
-    node = build.node([build.spec()], [dataclasses.replace(eni, tags=drifted)])
-    (work,) = plan_repair(node).work
-    assert work.steps == (AddTags({tags.NO_MANAGE: "true"}),)
-    assert (work.eni_id, work.interface) == (eni.eni_id, "n3")
+    eni = dataclasses.replace(eni, tags=drifted)
+    assert drift(build, [build.spec()], [eni]) == {eni.eni_id: [AddTags({tags.NO_MANAGE: "true"})]}
 
 
 def test_a_persons_tag_that_was_changed_is_put_right(build: Builders) -> None:
     eni = build.attached()
     changed = dataclasses.replace(eni, tags={**eni.tags, "team": "core", "extra": "stays"})
-    (work,) = plan_repair(build.node([build.spec(tags={"team": "ran"})], [changed])).work
-    assert work.steps == (AddTags({"team": "ran"}),)
+    assert drift(build, [build.spec(tags={"team": "ran"})], [changed]) == {
+        eni.eni_id: [AddTags({"team": "ran"})]
+    }
 
 
-def test_an_interface_that_is_no_longer_configured_keeps_out_of_the_vpc_cnis_hands(
-    build: Builders,
-) -> None:
-    eni = build.attached("retired")
+def test_an_interface_that_is_no_longer_configured_stays_harmless(build: Builders) -> None:
+    """The VPC CNI must not take it, and it must not outlive its node; nobody says what else it should be like."""
+    eni = build.attached("retired", delete_on_termination=False, source_dest_check=False)
     bare = {key: text for key, text in eni.tags.items() if key != tags.NO_MANAGE}
-    (work,) = plan_repair(build.node([], [dataclasses.replace(eni, tags=bare)])).work
-    assert work.steps == (AddTags({tags.NO_MANAGE: "true"}),)
+    assert drift(build, [], [dataclasses.replace(eni, tags=bare)]) == {
+        eni.eni_id: [AddTags({tags.NO_MANAGE: "true"}), SetDeleteOnTermination()]
+    }
 
 
-def test_drift_of_attributes_is_put_right(
+def drifted(build: Builders) -> NetworkInterface:
+    return build.attached(
+        delete_on_termination=False,
+        source_dest_check=False,
+        security_group_ids=frozenset({SecurityGroupId("sg-other")}),
+    )
+
+
+def test_drift_of_attributes_is_put_right_each_by_itself(build: Builders) -> None:
+    eni = drifted(build)
+    plan = plan_repair(build.instance_id, [eni], [Promise(build.spec(), (build.security_group,))])
+    assert [item.steps for item in plan.work] == [
+        (SetDeleteOnTermination(),),
+        (SetSecurityGroups((build.security_group,)),),
+        (SetSourceDestCheck(enabled=True),),
+    ]
+    assert plan.reason == (
+        "n3 needs SetDeleteOnTermination; n3 needs SetSecurityGroups; n3 needs SetSourceDestCheck"
+    )
+
+
+def test_security_groups_that_cannot_be_settled_stay_and_the_rest_is_put_right(
     build: Builders,
 ) -> None:
-    other = SecurityGroupId("sg-other")
-    eni = build.attached(
-        delete_on_termination=False, source_dest_check=False, security_group_ids=frozenset({other})
-    )
-    (work,) = plan_repair(build.node([build.spec()], [eni])).work
-    assert work.steps == (
-        SetSecurityGroups((build.security_group,)),
-        SetDeleteOnTermination(),
-        SetSourceDestCheck(enabled=True),
-    )
+    eni = drifted(build)
+    assert drift(build, [build.spec()], [eni], groups=None) == {
+        eni.eni_id: [SetDeleteOnTermination(), SetSourceDestCheck(enabled=True)]
+    }
 
 
 def test_what_is_as_it_should_be_is_left_alone(build: Builders) -> None:
-    assert plan_repair(build.node(build.specs(1), [build.attached("n1")])).work == ()
+    assert drift(build, build.specs(1), [build.attached("n1")]) == {}
 
 
-def test_repair_never_creates_attaches_or_deletes(build: Builders) -> None:
-    node = build.node(build.specs(3), [build.eni("n1"), build.eni("n1", "2"), build.attached("n2")])
-    plan = plan_repair(node)
-    assert (plan.work, plan.deletions) == ((), ())
-    assert missing(node) == ("n1", "n3")
+@pytest.mark.parametrize("kind", ["unattached", "detaching", "elsewhere"])
+def test_what_the_node_does_not_hold_is_not_repaired(build: Builders, kind: str) -> None:
+    wrong = {tags.NO_MANAGE: "false"}
+    eni = {
+        "unattached": build.eni("n1"),
+        "detaching": build.attached("n1", attachment_status=AttachmentStatus.DETACHING),
+        "elsewhere": moved(build, "n1"),
+    }[kind]
+    eni = dataclasses.replace(eni, tags={**eni.tags, **wrong})
+    assert drift(build, build.specs(1), [eni]) == {}
 
 
-def test_a_repair_that_cannot_be_planned_says_why(build: Builders) -> None:
-    cni = build.attachment(build.eni("cni").eni_id, 1)
-    spec = build.spec(device_index_fixed=True)
-    plan = plan_repair(build.node([spec], instance=build.instance(attachments=[cni])))
-    assert plan.failure is not None
-    assert plan.failure.code == "device-index-conflict"
+@given(data=st.data())
+def test_whatever_else_a_node_lacks_each_attached_interface_is_repaired_alike(
+    build: Builders, data: st.DataObject
+) -> None:
+    """Neither a missing interface, nor an index that another one holds, nor a selector without an answer matters."""
+    eni = drifted(build)
+    alone = drift(build, [build.spec()], [eni])[eni.eni_id]
+    others = data.draw(st.lists(st.sampled_from(["n1", "n2", "n4"]), unique=True))
+    fixed = data.draw(st.booleans())
+    specs = [build.spec(name, 1, device_index_fixed=fixed) for name in others]
+    held = [build.attached(name, index) for index, name in enumerate(others[:1], start=2)]
+    promises = [Promise(spec, None) for spec in specs]
+    promises.insert(
+        data.draw(st.integers(0, len(promises))), Promise(build.spec(), (build.security_group,))
+    )
+    plan = plan_repair(build.instance_id, [*held, eni], promises)
+    steps = [step for item in plan.work if item.eni_id == eni.eni_id for step in item.steps]
+    assert steps == alone
+
+
+# Nodes older than the stack.
+
+
+def test_each_missing_interface_is_planned_by_itself(build: Builders) -> None:
+    cni = build.attachment(EniId("eni-cni"), 1)
+    specs = [build.spec("n1", 1, device_index_fixed=True), build.spec("n2", 2)]
+    node = build.node(specs, instance=build.instance(attachments=[cni]))
+    first, second = plan_adoption(node, specs, {})
+    assert first.failure is not None
+    assert (first.failure.code, first.work) == ("device-index-conflict", ())
+    (work,) = second.work
+    assert [type(step) for step in work.steps] == [Create, Attach, SetDeleteOnTermination]
+
+
+def test_an_unattached_interface_of_an_earlier_try_is_attached_and_no_other_made(
+    build: Builders,
+) -> None:
+    eni = build.eni("n1")
+    specs = build.specs(1)
+    (plan,) = plan_adoption(build.node(specs, [eni]), specs, {})
+    (work,) = plan.work
+    assert (work.eni_id, work.steps) == (eni.eni_id, (Attach(1, 0), SetDeleteOnTermination()))
+    assert plan.deletions == ()
+
+
+def test_an_index_promised_to_an_interface_that_could_not_be_settled_is_left_free(
+    build: Builders,
+) -> None:
+    cni = build.attachment(EniId("eni-cni"), 1)
+    settled, unsettled = build.spec("n1", 1), build.spec("n2", 2)
+    node = build.node([settled], instance=build.instance(attachments=[cni]))
+    (plan,) = plan_adoption(node, [settled, unsettled], {})
+    assert Attach(3, 0) in plan.work[0].steps
+
+
+def test_a_create_that_was_lost_is_made_anew(build: Builders) -> None:
+    specs = build.specs(1)
+    (plan,) = plan_adoption(build.node(specs), specs, {"n1": 2})
+    create = plan.work[0].steps[0]
+    assert isinstance(create, Create)
+    assert create.generation == 2
+
+
+@pytest.mark.parametrize("kind", ["stopping", "detaching"])
+def test_what_cannot_be_attached_just_now_is_waited_for(build: Builders, kind: str) -> None:
+    enis = [build.eni("n1", status=EniStatus.DETACHING)] if kind == "detaching" else []
+    state = InstanceState.STOPPING if kind == "stopping" else InstanceState.RUNNING
+    specs = build.specs(1)
+    (plan,) = plan_adoption(build.node(specs, enis, build.instance(state)), specs, {})
+    assert (plan.work, plan.waiting, plan.failure) == ((), True, None)
+    assert kind in plan.reason
 
 
 # Orphans.

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain import tags
+from domain.config import Ipv4Mode
 from domain.errors import DeviceIndexConflict, InstanceGone, SpecRejected, SubnetExhausted
 from domain.launch import (
     INVISIBLE_FOR,
@@ -18,6 +19,7 @@ from domain.launch import (
     hook_open_for,
     plan_launch,
     plan_unseen,
+    subnets_to_know,
     subnets_to_list,
     unattached,
 )
@@ -280,7 +282,38 @@ def test_only_creates_from_the_start_ask_for_a_subnets_addresses(build: Builders
         plan_launch(build.node([build.from_start("n1", 1), build.spec("n2", 2)])),
         plan_launch(build.node([build.from_start("n3", 1)], [build.attached("n3", 1)])),
     ]
-    assert subnets_to_list(plans) == {"subnet-n1"}
+    assert subnets_to_list(plans) == subnets_to_know(plans) == {"subnet-n1"}
+
+
+def test_an_ipv6_only_subnet_is_known_and_not_listed(build: Builders) -> None:
+    plans = [plan_launch(build.node([build.spec("n1", 1, ipv4=Ipv4Mode.NONE, ipv6_count=1)]))]
+    assert subnets_to_know(plans) == {"subnet-n1"}
+    assert subnets_to_list(plans) == set()
+    subnet = build.subnet("n1", None)
+    assert choose_addresses(plans, {subnet.subnet_id: subnet}, {}, {}) == plans
+
+
+@pytest.mark.parametrize(
+    ("mode", "cidr", "reason"),
+    [
+        pytest.param(
+            Ipv4Mode.FROM_START, None, "subnet-n1 is IPv6-only, so there is no IPv4", id="no IPv4"
+        ),
+        pytest.param(
+            Ipv4Mode.NONE, "10.0.0.0/24", "subnet-n1 is not IPv6-only, so EC2 would", id="IPv4"
+        ),
+    ],
+)
+def test_a_subnet_of_the_other_kind_fails_its_node_with_the_reason(
+    build: Builders, mode: Ipv4Mode, cidr: str | None, reason: str
+) -> None:
+    plan = plan_launch(build.node([build.spec("n1", 1, ipv4=mode, ipv6_count=1)]))
+    subnet = build.subnet("n1", cidr)
+    known, taken = {subnet.subnet_id: subnet}, {subnet.subnet_id: ()}
+    (failed,) = choose_addresses([plan], known, taken, {})
+    assert isinstance(failed.failure, SpecRejected)
+    assert reason in failed.reason
+    assert failed.work == ()
 
 
 def test_nodes_worked_together_never_share_an_address(build: Builders) -> None:

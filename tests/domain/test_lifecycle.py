@@ -157,6 +157,41 @@ def test_a_payload_that_breaks_its_promise_is_rejected_with_what_is_wrong(
         parse_event(raw, HOOKS)
 
 
+@pytest.mark.parametrize("written", ["i-0a1b2c3d", "i-0a1b2c3d4e5f60718"])
+def test_an_instance_id_has_eight_or_seventeen_digits(written: str) -> None:
+    event = parse_event(a_launch(EC2InstanceId=written), HOOKS)
+    assert isinstance(event, LifecycleEvent)
+    assert event.instance_id == InstanceId(written)
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        pytest.param("not-an-id", id="a word"),
+        pytest.param("i-*", id="a wildcard of filters"),
+        pytest.param("i-0a1b2c3?", id="the other wildcard"),
+        pytest.param("i-0a1b2c3d4e5f6071", id="a digit short"),
+        pytest.param("i-0a1b2c3d4e5f607181", id="a digit long"),
+        pytest.param("i-0A1B2C3D", id="capitals"),
+        pytest.param("i-0a1b2c3d\n", id="a line end"),
+        pytest.param("i-٣٣٣٣٣٣٣٣", id="digits of another script"),
+        pytest.param("eni-0a1b2c3d", id="another resource"),
+    ],
+)
+def test_what_is_no_instance_id_is_rejected_before_anything_is_asked_about_it(written: str) -> None:
+    stopped = load("state-change-terminated")
+    stopped["detail"]["instance-id"] = written
+    for raw in (a_launch(EC2InstanceId=written), stopped):
+        with pytest.raises(EventRejected, match="is no instance id"):
+            parse_event(raw, HOOKS)
+
+
+@pytest.mark.parametrize("token", ["z", "7" * 35, "7" * 37])
+def test_a_token_that_auto_scaling_could_not_have_given_is_rejected(token: str) -> None:
+    with pytest.raises(EventRejected, match="LifecycleActionToken must have 36 characters"):
+        parse_event(a_launch(LifecycleActionToken=token), HOOKS)
+
+
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
     lambda inner: (

@@ -49,11 +49,14 @@ assert isinstance(create, plan.Create) and create.address == "10.0.0.4"
 assert create.client_token == naming.client_token("i-1", now, "n3", "10.0.0.4", 0)
 assert tags.created_at(create.tags) == now
 assert addressing.choose(subnet, (), ()) == "10.0.0.4"
-assert fleet.missing(node) == ("n3",)
+assert fleet.missing("i-1", [spec], ()) == ("n3",)
+assert len(fleet.plan_adoption(node, [spec], {})) == 1
+assert fleet.plan_repair("i-1", (), [fleet.Promise(spec, None)]).converged
+assert fleet.needs_hold(fleet.Wait(timedelta(0), timedelta(minutes=5)), 600)
 assert fleet.find_orphans(
     [], {}, now=now, min_age=timedelta(0), max_deletions=1
 ).found == 0
-assert termination.plan_sweep([]).converged
+assert termination.plan_sweep("i-1", []).converged
 assert pacing.retry_delay_s(1) == 5
 record = outcome.Outcome(outcome.Result.RETRY, "slow", error=errors.Throttled("slow", operation="x"))
 assert record.to_log()["operation"] == "x"

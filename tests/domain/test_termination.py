@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import TYPE_CHECKING
 
 import pytest
 
-from domain.model import AttachmentStatus, EniStatus
+from domain.model import AttachmentStatus, EniStatus, InstanceId
 from domain.plan import SetDeleteOnTermination
 from domain.termination import plan_sweep, plan_termination
 
@@ -61,7 +62,7 @@ def test_the_last_sweep_deletes_what_is_free_and_nothing_else(
     build: Builders, status: EniStatus, deleted: bool
 ) -> None:
     eni = build.eni(status=status)
-    assert (plan_sweep([eni]).deletions == (eni.eni_id,)) is deleted
+    assert (plan_sweep(build.instance_id, [eni]).deletions == (eni.eni_id,)) is deleted
 
 
 def still_leaving(build: Builders) -> list[list[NetworkInterface]]:
@@ -70,7 +71,19 @@ def still_leaving(build: Builders) -> list[list[NetworkInterface]]:
 
 def test_the_last_sweep_waits_for_what_is_still_leaving(build: Builders) -> None:
     for interfaces in still_leaving(build):
-        plan = plan_sweep(interfaces)
+        plan = plan_sweep(build.instance_id, interfaces)
         assert plan.waiting
         assert plan.reason == "1 still leaving with the instance"
-    assert not plan_sweep([build.eni()]).waiting
+    assert not plan_sweep(build.instance_id, [build.eni()]).waiting
+
+
+def test_what_another_instance_holds_by_now_is_neither_waited_for_nor_touched(
+    build: Builders,
+) -> None:
+    elsewhere = build.attached(instance_id=InstanceId("i-other"), delete_on_termination=False)
+    theirs = dataclasses.replace(elsewhere, tags=build.tags("n3"))
+    for plan in (
+        plan_sweep(build.instance_id, [theirs]),
+        plan_termination(build.instance_id, [theirs]),
+    ):
+        assert (plan.work, plan.deletions, plan.waiting) == ((), (), False)

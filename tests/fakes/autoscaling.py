@@ -68,6 +68,10 @@ class FakeAutoScaling:
         """Put an instance into service without any hook (it is older than the hooks)."""
         self._states[instance_id] = (group, "InService")
 
+    def rest(self, group: GroupName, instance_id: InstanceId) -> None:
+        """Keep an instance in a warm pool, running."""
+        self._states[instance_id] = (group, "Warmed:Running")
+
     def state(self, instance_id: InstanceId) -> str | None:
         """Return an instance's lifecycle state, or None when it is in no group any more."""
         return self._states[instance_id][1] if instance_id in self._states else None

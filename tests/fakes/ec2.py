@@ -34,6 +34,7 @@ from domain.model import (
     SecurityGroupId,
     Subnet,
     SubnetId,
+    SubnetUse,
 )
 from domain.tags import INSTANCE, OWNER
 
@@ -182,9 +183,9 @@ class FakeEc2:
         self._finish_attach(eni_id)
         return eni_id
 
-    def occupy(self, subnet_id: str, address: str) -> None:
+    def occupy(self, subnet_id: str, address: str) -> EniId:
         """Take an address of a subnet with a network interface of somebody else's."""
-        self._make(SubnetId(subnet_id), address, 0, (), {})
+        return self._make(SubnetId(subnet_id), address, 0, (), {})
 
     def terminate(self, instance_id: InstanceId) -> None:
         """Terminate an instance: its network interfaces go with it or stay, by DeleteOnTermination."""
@@ -272,10 +273,14 @@ class FakeEc2:
                 and (instance_ids is None or eni.tags.get(INSTANCE) in instance_ids)
             ]
 
-    def list_subnet_interfaces(self, subnet_id: SubnetId) -> list[NetworkInterface]:
-        """Return every visible network interface in a subnet."""
+    def list_subnet_interfaces(self, subnet_id: SubnetId, owner: str) -> SubnetUse:
+        """Return the addresses in use in a subnet and the owner's network interfaces there."""
         with self.calls.made("list_subnet_interfaces"):
-            return [eni for eni in self._visible() if eni.subnet_id == subnet_id]
+            found = [eni for eni in self._visible() if eni.subnet_id == subnet_id]
+            return SubnetUse(
+                frozenset(address for eni in found for address in eni.ipv4_addresses),
+                tuple(eni for eni in found if eni.tags.get(OWNER) == owner),
+            )
 
     def find_subnets(
         self,

@@ -10,6 +10,7 @@ from cli.rehearsal import SerialWorkers
 from domain import naming, tags
 from domain.lifecycle import Place, Transition
 from domain.model import AttachmentStatus, GroupName, InstanceId
+from lambdas.reconcile.adoption import AdoptionReconciler
 from lambdas.reconcile.catalog import Catalog
 from lambdas.reconcile.executor import Executor
 from lambdas.reconcile.fleet import Bounds, FleetReconciler
@@ -113,6 +114,9 @@ class World:
             executor=self.executor,
             launches=self.launches,
             terminations=self.terminations,
+            adoptions=AdoptionReconciler(
+                config=self.config, ec2=self.ec2, catalog=self.catalog, executor=self.executor
+            ),
             launch_queue=self.launch_queue,
             terminate_queue=self.terminate_queue,
             clock=self.clock,

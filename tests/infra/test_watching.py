@@ -53,7 +53,7 @@ def test_every_function_is_watched(fleet: Synthesized, metric: str) -> None:
     assert watched == set(fleet.of_type("AWS::Lambda::Function"))
 
 
-@pytest.mark.parametrize("metric", ["LaunchAbandoned", "OrphansFound"])
+@pytest.mark.parametrize("metric", ["LaunchAbandoned", "OrphansFound", "RepairsFailed"])
 def test_a_products_metric_is_watched_under_the_dimensions_it_is_written_with(
     fleet: Synthesized, metric: str
 ) -> None:

@@ -128,6 +128,27 @@ def test_what_is_not_for_a_function_is_acknowledged_and_costs_nothing(
     assert {call.service for call in stage.account.calls.all()} <= {"sqs"}
 
 
+@pytest.mark.parametrize(
+    ("name", "key", "value", "launching"),
+    [
+        ("launch", "EC2InstanceId", "not-an-id", True),
+        ("launch", "LifecycleActionToken", "z", True),
+        ("terminate", "EC2InstanceId", "i-*", False),
+        ("state-change-terminated", "instance-id", "i-*", False),
+    ],
+)
+def test_a_malformed_event_is_rejected_once_and_nothing_is_asked_about_it(
+    stage: Stage, name: str, key: str, value: str, launching: bool
+) -> None:
+    raw = payload(name)
+    raw["detail"][key] = value
+    stage.send_text(json.dumps(raw), launching=launching)
+    stage.account.calls.clear()
+    assert stage.poll(launching=launching) == []
+    assert not stage.backlog()
+    assert {call.service for call in stage.account.calls.all()} <= {"sqs"}
+
+
 def test_the_schedule_reconciles(stage: Stage) -> None:
     assert stage.reconcile() == {
         "nodes": 0,
@@ -228,12 +249,11 @@ def test_a_node_terminated_behind_the_groups_back_is_cleaned_up_after(stage: Sta
     assert stage.faults_of(other) == []
 
 
-def test_a_node_older_than_the_hooks_is_adopted(stage: Stage) -> None:
-    hooks = [stage.environment.launch_hook]
-    for hook in hooks:
-        stage.groups.delete_lifecycle_hook(
-            AutoScalingGroupName="multus-workers", LifecycleHookName=hook
-        )
+def serve_without_hooks(stage: Stage) -> InstanceId:
+    """Bring a node into service before there is a launch hook."""
+    stage.groups.delete_lifecycle_hook(
+        AutoScalingGroupName="multus-workers", LifecycleHookName=stage.environment.launch_hook
+    )
     stage.desire(1)
     stage.clock.wait(5)
     (node,) = stage.in_service()
@@ -245,8 +265,44 @@ def test_a_node_older_than_the_hooks_is_adopted(stage: Stage) -> None:
         HeartbeatTimeout=600,
         DefaultResult="ABANDON",
     )
+    return node
+
+
+def test_a_node_older_than_the_hooks_is_adopted(stage: Stage) -> None:
+    node = serve_without_hooks(stage)
     stage.reconcile()
+    stage.clock.wait(5)
     assert stage.faults_of(node) == []
+    assert stage.states()[node] == "InService"
+
+
+def test_a_node_that_can_take_no_interface_is_asked_about_once_a_run_and_left_in_service(
+    stage: Stage,
+) -> None:
+    node = serve_without_hooks(stage)
+    stage.account.faults.inject(
+        Fault(
+            "AttachNetworkInterface",
+            FaultKind.ERROR,
+            times=None,
+            code="AttachmentLimitExceeded",
+            status=400,
+        )
+    )
+    stage.reconcile()
+    stage.clock.wait(5)
+    made = stage.enis(node)
+    assert len(made) == 2
+    for _ in range(2):
+        stage.clock.wait(300)
+        stage.account.calls.clear()
+        stage.reconcile()
+        changes = {call.action for call in stage.account.calls.all()} & {
+            *CHANGES,
+            "DeleteNetworkInterface",
+        }
+        assert changes == {"AttachNetworkInterface"}
+    assert stage.enis(node) == made
     assert stage.states()[node] == "InService"
 
 

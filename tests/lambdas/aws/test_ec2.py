@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import boto3
 import pytest
+from botocore.stub import Stubber
 from moto import mock_aws
 
 from domain.errors import SpecRejected
@@ -108,11 +109,26 @@ def test_instances_are_asked_for_in_chunks_of_what_a_filter_takes(
 
 def test_every_look_asks_for_pages_and_filters(case: Case) -> None:
     case.ec2.list_interfaces("MultusEni-example", {InstanceId("i-1")})
-    case.ec2.list_subnet_interfaces(case.dual)
+    case.ec2.list_subnet_interfaces(case.dual, "MultusEni-example")
     case.ec2.describe_group_instances({GroupName("multus-workers")})
     looks = case.asked("DescribeNetworkInterfaces") + case.asked("DescribeInstances")
     assert len(looks) == 3
     assert all(look["MaxResults"] == 1000 and look["Filters"] for look in looks)
+
+
+def test_a_strangers_network_interface_of_an_unknown_kind_only_takes_its_addresses(
+    case: Case, build: Builders
+) -> None:
+    strangers: list[dict[str, Any]] = [
+        {"NetworkInterfaceId": "eni-1", "Status": "hibernating"},
+        {"NetworkInterfaceId": "eni-2", "PrivateIpAddresses": [{"PrivateIpAddress": "10.0.0.9"}]},
+        {"PrivateIpAddresses": [{"Primary": True}], "Attachment": {"Status": "mislaid"}},
+    ]
+    with Stubber(case.raw) as stub:
+        stub.add_response("describe_network_interfaces", {"NetworkInterfaces": strangers})
+        use = case.ec2.list_subnet_interfaces(case.dual, build.owner)
+    assert use.addresses == {"10.0.0.9"}
+    assert use.ours == ()
 
 
 def test_all_reservations_of_a_subnet_are_read_through_its_pages(case: Case) -> None:

@@ -5,7 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from botocore.exceptions import ClientError, ConnectTimeoutError, NoCredentialsError
+from botocore.exceptions import (
+    ClientError,
+    ConnectTimeoutError,
+    NoCredentialsError,
+    NoRegionError,
+    ParamValidationError,
+)
 
 from domain import errors
 from lambdas.aws.errors import (
@@ -27,10 +33,10 @@ TABLE: list[tuple[type[EniLifecycleError], list[str]]] = [
     (errors.ServiceFault, ["InternalError", "InternalFailure", "ServiceUnavailable"]),
     (errors.ServiceFault, ["Unavailable", "RequestTimeout", "InternalServerError"]),
     (errors.NotYetVisible, ["InvalidNetworkInterfaceID.NotFound", "InvalidInstanceID.NotFound"]),
-    (errors.NotYetVisible, ["InvalidAttachmentID.NotFound"]),
+    (errors.NotYetVisible, ["InvalidAttachmentID.NotFound", "InvalidNetworkInterface.NotFound"]),
     (errors.WrongState, ["IncorrectState", "IncorrectInstanceState", "InvalidInstanceState"]),
     (errors.WrongState, ["InvalidNetworkInterface.InUse", "ConcurrentTagAccess"]),
-    (errors.WrongState, ["ResourceContention"]),
+    (errors.WrongState, ["ResourceContention", "InvalidState"]),
     (errors.AddressTaken, ["InvalidIPAddress.InUse"]),
     (errors.SubnetExhausted, ["InsufficientFreeAddressesInSubnet"]),
     (errors.AttachmentLimitReached, ["AttachmentLimitExceeded"]),
@@ -38,11 +44,16 @@ TABLE: list[tuple[type[EniLifecycleError], list[str]]] = [
     (errors.QuotaReached, ["InvalidInterface.IpAddressLimitExceeded", "TagLimitExceeded"]),
     (errors.QuotaReached, ["SecurityGroupsPerInterfaceLimitExceeded"]),
     (errors.SpecRejected, ["InvalidSubnetID.NotFound", "InvalidSecurityGroupID.NotFound"]),
+    (errors.SpecRejected, ["InvalidSubnetId.NotFound", "UnsupportedOperation"]),
     (errors.ServiceFault, ["ExpiredToken", "RequestExpired", "SignatureDoesNotMatch"]),
+    (errors.ServiceFault, ["InvalidClientTokenId", "UnrecognizedClientException"]),
+    (errors.ServiceFault, ["IncompleteSignature", "MissingAuthenticationToken"]),
     (errors.TokenSpent, ["IdempotentParameterMismatch"]),
     (errors.SpecRejected, ["InvalidGroup.NotFound", "Resource.AlreadyAssigned"]),
     (errors.SpecRejected, ["OperationNotPermitted", "InvalidParameterValue", "ValidationError"]),
     (errors.AccessDenied, ["UnauthorizedOperation", "AuthFailure", "AccessDenied"]),
+    (errors.InvariantBroken, ["MissingParameter", "InvalidInstanceID.Malformed", "OptInRequired"]),
+    (errors.InvariantBroken, ["SomethingNewOfEc2s"]),
 ]
 CODES = [(kind, code) for kind, codes in TABLE for code in codes]
 
@@ -86,7 +97,7 @@ def test_an_unknown_code_of_a_failing_server_is_the_servers_fault(code: str) -> 
 
 
 def test_the_text_alone_decides_nothing() -> None:
-    assert type(translate(refusal("Other", "is currently in use"))) is errors.SpecRejected
+    assert type(translate(refusal("Other", "is currently in use"))) is errors.InvariantBroken
 
 
 def test_an_answer_without_a_message_is_translated_too() -> None:
@@ -112,6 +123,7 @@ def test_an_action_is_over_only_when_auto_scaling_says_so(
 
 def test_what_is_gone_denied_or_too_fast_is_told_by_code() -> None:
     assert is_gone(refusal("InvalidNetworkInterfaceID.NotFound"))
+    assert is_gone(refusal("InvalidNetworkInterface.NotFound"))
     assert not is_gone(refusal("InvalidInstanceID.NotFound"))
     assert is_denied(refusal("UnauthorizedOperation"))
     assert not is_denied(refusal("IncorrectState"))
@@ -127,6 +139,27 @@ def test_what_is_gone_denied_or_too_fast_is_told_by_code() -> None:
 def test_no_answer_at_all_is_a_service_fault(raised: Exception) -> None:
     with pytest.raises(errors.ServiceFault) as caught, translated():
         raise raised
+    assert caught.value.__cause__ is raised
+    assert caught.value.details == {"operation": type(raised).__name__}
+
+
+@pytest.mark.parametrize(
+    ("raised", "message"),
+    [
+        pytest.param(
+            ParamValidationError(report="Invalid length for parameter\nA, value: 1"),
+            "Parameter validation failed: Invalid length for parameter A, value: 1",
+            id="a parameter that botocore refuses",
+        ),
+        pytest.param(NoRegionError(), "You must specify a region.", id="no region"),
+    ],
+)
+def test_a_request_that_was_never_sent_is_a_defect_told_in_one_line(
+    raised: Exception, message: str
+) -> None:
+    with pytest.raises(errors.InvariantBroken) as caught, translated():
+        raise raised
+    assert str(caught.value) == message
     assert caught.value.__cause__ is raised
     assert caught.value.details == {"operation": type(raised).__name__}
 

@@ -9,13 +9,18 @@ from typing import TYPE_CHECKING
 import pytest
 
 from domain import tags
-from domain.config import SubnetSelector
-from domain.errors import AccessDenied, Throttled
+from domain.config import SecurityGroupSelector, SubnetSelector
+from domain.errors import AccessDenied, InvariantBroken, SpecRejected, Throttled
 from domain.lifecycle import LifecycleResult
 from domain.model import InstanceId, InstanceState, SecurityGroupId, SubnetId
 from domain.outcome import Result
+from lambdas.reconcile.adoption import Adoptee, AdoptionReconciler
+from tests.fakes.builders import GROUP
 
 if TYPE_CHECKING:
+    from domain.config import InterfaceSpec
+    from domain.errors import EniLifecycleError
+    from domain.model import EniId, NetworkInterface
     from tests.fakes.builders import Builders
     from tests.fakes.world import World
 
@@ -60,6 +65,73 @@ def test_a_heartbeat_that_fails_is_left_to_the_next_run(world: World) -> None:
     assert world.run_fleet().heartbeats == 0
     assert world.run_fleet().heartbeats == 1
     assert world.action(node).is_open
+
+
+def test_a_hook_restarted_a_moment_ago_is_not_restarted_again(world: World) -> None:
+    node = world.launch()
+    world.launch_queue.backlog = True
+    world.clock.wait(301)
+    heartbeats = []
+    for _ in range(5):
+        heartbeats.append(world.run_fleet().heartbeats)
+        world.clock.wait(100)
+    assert heartbeats == [1, 0, 1, 0, 1]
+    assert world.action(node).heartbeats == 3
+
+
+def in_the_pool(world: World, count: int = 1) -> list[InstanceId]:
+    """Let nodes run in a warm pool for two days."""
+    nodes = [world.launch(hooked=False) for _ in range(count)]
+    for node in nodes:
+        world.autoscaling.rest(GROUP, node)
+    world.clock.wait(2 * 86_400)
+    return nodes
+
+
+def take_out(world: World, *nodes: InstanceId) -> None:
+    """Take nodes out of the pool: they wait in their launch hooks."""
+    for node in nodes:
+        world.autoscaling.open(GROUP, world.launch_hook, node)
+
+
+@pytest.mark.parametrize(
+    ("known", "held"), [(False, 2), (True, 1)], ids=["at first sight", "seen in the pool"]
+)
+def test_nodes_out_of_a_running_warm_pool_are_held_and_not_worked_twice_in_a_burst(
+    world: World, known: bool, held: int
+) -> None:
+    nodes = in_the_pool(world, 3)
+    if known:
+        world.run_fleet()
+    take_out(world, *nodes)
+    world.launch_queue.backlog = True
+    for _ in range(6):
+        assert world.run_fleet().outcomes == ()
+        world.clock.wait(99)
+    assert world.calls.counts["create"] == 0
+    assert [world.action(node).heartbeats for node in nodes] == [held] * 3
+    assert all(world.action(node).is_open for node in nodes)
+
+
+def test_a_lost_launch_out_of_a_running_warm_pool_is_taken_over(world: World) -> None:
+    (node,) = in_the_pool(world)
+    take_out(world, node)
+    (outcome,) = world.run_fleet().outcomes
+    assert outcome.result is Result.CONTINUED
+    assert world.faults_of(node) == []
+    assert outcome.hook_to_continue_s is not None
+    assert outcome.hook_to_continue_s < 60
+
+
+def test_a_node_whose_hook_opened_since_the_last_run_is_left_to_its_event(world: World) -> None:
+    (node,) = in_the_pool(world)
+    world.run_fleet()
+    world.clock.wait(59)
+    take_out(world, node)
+    assert world.run_fleet().outcomes == ()
+    world.clock.wait(1)
+    (outcome,) = world.run_fleet().outcomes
+    assert outcome.result is Result.CONTINUED
 
 
 def test_more_lost_launches_than_one_batch_are_all_taken_over(world: World) -> None:
@@ -206,31 +278,91 @@ def test_drift_that_cannot_be_repaired_is_reported(world: World) -> None:
     assert (outcome.result, outcome.error) == (Result.REPORTED, error)
 
 
-def test_a_node_whose_interfaces_cannot_be_settled_is_reported_and_the_rest_goes_on(
-    build: Builders, make_world: type[World]
-) -> None:
-    world = make_world(adopt_running=True)
-    world.launch(hooked=False)
-    stray = SubnetSelector(by_zone={"us-east-1f": SubnetId("subnet-f")})
-    broken = dataclasses.replace(
-        world.config, node_groups=build.config([build.spec(subnets=stray)]).node_groups
+def spoil(world: World, eni: NetworkInterface) -> None:
+    """Let an attached network interface lose everything that it can lose."""
+    assert eni.attachment is not None
+    world.ec2.add_security_group("sg-other")
+    world.ec2.edit(
+        eni.eni_id,
+        tags={**eni.tags, tags.NO_MANAGE: "false"},
+        attachment=dataclasses.replace(eni.attachment, delete_on_termination=False),
+        security_group_ids=frozenset({SecurityGroupId("sg-other")}),
     )
-    world.config = broken
+
+
+def reconfigure(world: World, *specs: InterfaceSpec) -> None:
+    """Deploy another configuration of the group."""
+    (group,) = world.config.node_groups
+    world.config = dataclasses.replace(
+        world.config, node_groups=(dataclasses.replace(group, interfaces=specs),)
+    )
+    world.specs = specs
     world.restart()
+
+
+@pytest.mark.parametrize("adopt_running", [False, True])
+def test_an_interface_that_cannot_be_had_stops_no_repair_of_the_others(
+    build: Builders, make_world: type[World], adopt_running: bool
+) -> None:
+    world = make_world([build.spec("n1", 1)], adopt_running=adopt_running)
+    (node,) = world.launch_and_serve()
+    world.ec2.add_foreign_interface(node, 2, "subnet-nodes")
+    reconfigure(world, *world.specs, build.spec("n2", 2, device_index_fixed=True))
+    spoil(world, world.enis(node)[0])
+    repaired, reported = world.run_fleet().outcomes
+    assert (repaired.result, reported.result) == (Result.REPAIRED, Result.REPORTED)
+    assert world.faults_of(node) == ["has ['n1'], not ['n1', 'n2']"]
+    (eni,) = world.enis(node)
+    assert eni.security_group_ids == {build.security_group}
+    code = reported.error.code if reported.error else None
+    assert code == ("device-index-conflict" if adopt_running else None)
+
+
+def test_a_selector_that_cannot_be_settled_stops_no_repair_but_of_its_security_groups(
+    build: Builders, world: World
+) -> None:
+    (node,) = world.launch_and_serve()
+    first, second = world.specs
+    nothing = SecurityGroupSelector(tags={"use": "nothing"})
+    reconfigure(world, dataclasses.replace(first, security_groups=nothing), second)
+    for eni in world.enis(node):
+        spoil(world, eni)
     (outcome,) = world.run_fleet().outcomes
     assert outcome.result is Result.REPORTED
     assert outcome.error is not None
-    assert outcome.error.code == "no-subnet-in-zone"
+    assert outcome.error.code == "spec-rejected"
+    assert world.faults_of(node) == []
+    groups = [eni.security_group_ids for eni in world.enis(node)]
+    assert groups == [{"sg-other"}, {build.security_group}]
+    (again,) = world.run_fleet().outcomes
+    assert (again.result, again.reason) == (Result.REPORTED, str(again.error))
 
 
-def test_a_node_whose_index_is_taken_is_reported(build: Builders, make_world: type[World]) -> None:
-    world = make_world([build.spec("n1", 1, device_index_fixed=True)])
-    node = world.launch(hooked=False)
-    world.ec2.add_foreign_interface(node, 1, "subnet-nodes")
+def test_a_step_that_ec2_refuses_stops_no_other(build: Builders, world: World) -> None:
+    (node,) = world.launch_and_serve()
+    spoil(world, world.enis(node)[0])
+    world.calls.fail("set_security_groups", SpecRejected("no such group"))
     (outcome,) = world.run_fleet().outcomes
     assert outcome.result is Result.REPORTED
-    assert outcome.error is not None
-    assert outcome.error.code == "device-index-conflict"
+    assert world.faults_of(node) == []
+    assert build.security_group not in world.enis(node)[0].security_group_ids
+
+
+def test_a_repair_that_meets_an_unknown_error_is_a_defect(world: World) -> None:
+    (node,) = world.launch_and_serve()
+    world.ec2.edit(world.enis(node)[0].eni_id, source_dest_check=False)
+    world.calls.fail("set_source_dest_check", InvariantBroken("SomethingNewOfEc2s"))
+    (outcome,) = world.run_fleet().outcomes
+    assert outcome.result is Result.FAILED
+
+
+def test_a_subnet_selector_that_no_longer_fits_is_no_concern_of_what_is_attached(
+    world: World,
+) -> None:
+    world.launch_and_serve()
+    stray = SubnetSelector(by_zone={"us-east-1f": SubnetId("subnet-f")})
+    reconfigure(world, *(dataclasses.replace(spec, subnets=stray) for spec in world.specs))
+    assert world.run_fleet().outcomes == ()
 
 
 # Nodes older than the stack.
@@ -242,8 +374,12 @@ def test_a_serving_node_that_lacks_interfaces_is_adopted_when_that_was_asked_for
     world = make_world(adopt_running=True)
     node = world.launch(hooked=False)
     (outcome,) = world.run_fleet().outcomes
-    assert (outcome.result, outcome.transition) == (Result.REPAIRED, "repair")
+    assert (outcome.result, outcome.transition) == (Result.REPAIRED, "adopt")
+    assert (outcome.node_group, outcome.attached) == ("workers", 2)
+    assert outcome.reason == "n1 is being attached; n2 is being attached"
+    world.clock.wait(5)
     assert world.faults_of(node) == []
+    assert world.run_fleet().outcomes == ()
     assert world.autoscaling.state(node) == "InService"
 
 
@@ -255,15 +391,174 @@ def test_a_serving_node_that_lacks_interfaces_is_reported_otherwise(world: World
     assert world.enis(node) == []
 
 
-def test_an_adoption_that_fails_leaves_the_node_in_service(make_world: type[World]) -> None:
+def full(world: World) -> tuple[InstanceId, EniId]:
+    """Launch a node without interfaces that has room for one only, and return what takes the room for the other."""
+    node = world.launch(hooked=False, max_interfaces=3)
+    return node, world.ec2.add_foreign_interface(node, 7, "subnet-nodes")
+
+
+def test_an_adoption_that_cannot_be_completes_no_hook_and_deletes_nothing(
+    make_world: type[World],
+) -> None:
     world = make_world(adopt_running=True)
-    node = world.launch(hooked=False, max_interfaces=2)
+    node, _ = full(world)
     (outcome,) = world.run_fleet().outcomes
-    assert outcome.result is Result.REPORTED
+    assert (outcome.result, outcome.attached) == (Result.REPORTED, 1)
     assert outcome.error is not None
     assert outcome.error.code == "attachment-limit-reached"
+    assert outcome.reason == f"n1 is being attached; n2: {outcome.error}"
     assert world.autoscaling.state(node) == "InService"
     assert world.ec2.instance(node).state is InstanceState.RUNNING
+    counts = world.calls.counts
+    assert (counts["complete"], counts["heartbeat"], counts["delete"]) == (0, 0, 0)
+
+
+def test_an_adoption_that_cannot_be_costs_one_refused_attach_per_run_and_no_new_interface(
+    make_world: type[World],
+) -> None:
+    world = make_world(adopt_running=True)
+    node, _ = full(world)
+    world.run_fleet()
+    made = [eni.eni_id for eni in world.enis(node)]
+    for _ in range(4):
+        world.clock.wait(300)
+        before = world.calls.total
+        (outcome,) = world.run_fleet().outcomes
+        assert outcome.error is not None
+        assert outcome.error.code == "attachment-limit-reached"
+        looks = [*LOOKS, "list_interfaces", "describe_instances"]
+        assert world.calls.log[before:] == [*looks, "attach"]
+    assert [eni.eni_id for eni in world.enis(node)] == made
+
+
+def test_an_adoption_goes_on_with_what_it_made_once_there_is_room(
+    make_world: type[World],
+) -> None:
+    world = make_world(adopt_running=True)
+    node, in_the_way = full(world)
+    world.run_fleet()
+    made = {eni.eni_id for eni in world.enis(node)}
+    world.ec2.remove(in_the_way)
+    world.clock.wait(300)
+    (outcome,) = world.run_fleet().outcomes
+    assert (outcome.result, outcome.attached) == (Result.REPAIRED, 1)
+    world.clock.wait(5)
+    assert world.faults_of(node) == []
+    assert {eni.eni_id for eni in world.enis(node)} == made
+
+
+def test_what_an_adoption_left_unattached_goes_with_its_node(make_world: type[World]) -> None:
+    world = make_world(adopt_running=True)
+    node, _ = full(world)
+    world.run_fleet()
+    world.clock.wait(LONG_AGO_S)
+    world.run_fleet()
+    assert len(world.enis(node)) == 2
+    world.autoscaling.leave(node)
+    world.ec2.terminate(node)
+    world.clock.wait(60)
+    assert world.run_fleet().deleted == 1
+    assert world.enis(node) == []
+
+
+def test_what_one_interface_cannot_have_is_not_the_other_interfaces_concern(
+    build: Builders, make_world: type[World]
+) -> None:
+    stray = SubnetSelector(by_zone={"us-east-1f": SubnetId("subnet-f")})
+    world = make_world(
+        [
+            build.spec("n1", 1, device_index_fixed=True),
+            build.from_start("n2", 2),
+            build.spec("n3", 3, subnets=stray),
+            build.from_start("n4", 4),
+        ],
+        adopt_running=True,
+    )
+    world.ec2.add_subnet("subnet-n4", build.zone, None)
+    node = world.launch(hooked=False)
+    world.ec2.add_foreign_interface(node, 1, "subnet-nodes")
+    (outcome,) = world.run_fleet().outcomes
+    assert (outcome.result, outcome.attached) == (Result.REPORTED, 1)
+    for part in (
+        "n1: device index 1 on network card 0",
+        "n2 is being attached",
+        "n3: interface n3 has no subnet in us-east-1a",
+        "n4: subnet subnet-n4 is IPv6-only",
+    ):
+        assert part in outcome.reason
+    assert [eni.tags[tags.INTERFACE] for eni in world.enis(node)] == ["n2"]
+
+
+@pytest.mark.parametrize(
+    ("error", "result"),
+    [
+        (Throttled("slow down"), Result.REPORTED),
+        (InvariantBroken("SomethingNewOfEc2s"), Result.FAILED),
+    ],
+    ids=["passing", "unknown"],
+)
+@pytest.mark.parametrize("method", ["describe_instances", "create", "attach"])
+def test_an_adoption_that_did_not_work_is_told_and_tried_again_by_the_next_run(
+    make_world: type[World], method: str, error: EniLifecycleError, result: Result
+) -> None:
+    world = make_world(adopt_running=True)
+    node = world.launch(hooked=False)
+    world.calls.fail(method, error)
+    (outcome,) = world.run_fleet().outcomes
+    assert (outcome.result, outcome.error) == (result, error)
+    world.clock.wait(300)
+    (outcome,) = world.run_fleet().outcomes
+    assert outcome.result is Result.REPAIRED
+    world.clock.wait(5)
+    assert world.faults_of(node) == []
+
+
+def test_an_adoption_whose_interface_was_deleted_by_hand_makes_another(
+    make_world: type[World],
+) -> None:
+    """EC2 repeats the answer to a token, deleted or not; the run after that asks with another one."""
+    world = make_world(adopt_running=True)
+    (node,) = world.launch_and_serve()
+    eni = world.enis(node)[0]
+    world.ec2.remove(eni.eni_id)
+    (outcome,) = world.run_fleet().outcomes
+    assert outcome.error is not None
+    assert outcome.error.code == "not-yet-visible"
+    world.clock.wait(300)
+    (outcome,) = world.run_fleet().outcomes
+    assert outcome.result is Result.REPAIRED
+    world.clock.wait(5)
+    assert world.faults_of(node) == []
+
+
+@pytest.mark.parametrize("moment", ["gone", "served"])
+def test_a_node_that_needs_nothing_by_now_is_no_longer_adopted(
+    make_world: type[World], moment: str
+) -> None:
+    world = make_world(adopt_running=True)
+    node = world.launch(hooked=False)
+    group = world.config.node_groups[0]
+    adoptions = AdoptionReconciler(
+        config=world.config, ec2=world.ec2, catalog=world.catalog, executor=world.executor
+    )
+    if moment == "gone":
+        world.ec2.terminate(node)
+    else:
+        adoptions.run([Adoptee(node, group)])
+    creates = world.calls.counts["create"]
+    assert adoptions.run([Adoptee(node, group)]) == []
+    assert world.calls.counts["create"] == creates
+
+
+def test_more_nodes_than_one_batch_are_all_adopted_as_far_as_the_time_goes(
+    make_world: type[World],
+) -> None:
+    world = make_world(adopt_running=True)
+    nodes = [world.launch(hooked=False) for _ in range(23)]
+    assert world.fleet.run(world.clock.now()).outcomes == ()
+    assert len(world.run_fleet().outcomes) == 23
+    world.clock.wait(5)
+    assert all(world.faults_of(node) == [] for node in nodes)
 
 
 def test_a_node_that_is_going_is_not_repaired(world: World) -> None:
@@ -401,11 +696,13 @@ def test_calls_do_not_grow_with_the_nodes(world: World) -> None:
 
 
 def test_a_lost_launch_does_not_wait_for_ever_for_a_queue_to_empty(world: World) -> None:
+    """A whole time-out after it was first seen waiting, for how long before that cannot be told."""
     node = world.launch()
     world.launch_queue.backlog = True
-    world.clock.wait(599)
-    assert world.run_fleet().outcomes == ()
-    world.clock.wait(1)
+    for _ in range(6):
+        world.clock.wait(100)
+        assert world.run_fleet().outcomes == ()
+    world.clock.wait(100)
     (outcome,) = world.run_fleet().outcomes
     assert outcome.result is Result.CONTINUED
     assert world.faults_of(node) == []
@@ -444,18 +741,3 @@ def test_a_fleet_wide_drift_is_mended_as_far_as_the_time_goes_and_orphans_still_
     report = world.fleet.run(world.clock.now())
     assert (report.outcomes, report.deleted) == ((), 1)
     assert len(world.run_fleet().outcomes) == 5
-
-
-def test_an_adoption_that_fails_every_time_costs_every_run_the_same(
-    make_world: type[World],
-) -> None:
-    """What a failed run made and deleted is not waited for again when EC2 repeats the answer to its token."""
-    world = make_world(adopt_running=True)
-    world.launch(hooked=False, max_interfaces=2)
-    for _ in range(4):
-        started = world.clock.now()
-        (outcome,) = world.run_fleet().outcomes
-        assert outcome.error is not None
-        assert outcome.error.code == "attachment-limit-reached"
-        assert world.clock.now() - started < timedelta(seconds=10)
-        world.clock.wait(300)

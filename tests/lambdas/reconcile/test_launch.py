@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from domain import tags
-from domain.config import SecurityGroupSelector, SubnetSelector
+from domain.config import Ipv4Mode, SecurityGroupSelector, SubnetSelector
 from domain.errors import (
     AccessDenied,
     AddressTaken,
@@ -20,6 +20,7 @@ from domain.errors import (
     DeadlineExceeded,
     DeviceIndexTaken,
     EniLifecycleError,
+    InvariantBroken,
     NotYetVisible,
     QuotaReached,
     ServiceFault,
@@ -84,6 +85,37 @@ def test_from_start_looks_once_at_the_subnet_and_its_reservations(
     assert world.calls.counts["find_subnets"] == 1
     (eni,) = world.enis()
     assert eni.ipv4_addresses == ("10.0.0.4",)
+
+
+def test_an_ipv6_only_interface_costs_one_look_at_its_subnet(
+    build: Builders, make_world: type[World]
+) -> None:
+    world = make_world([build.spec("n1", 1, ipv4=Ipv4Mode.NONE, ipv6_count=1)])
+    world.ec2.add_subnet("subnet-n1", build.zone, None)
+    for _ in range(2):
+        node = world.launch()
+        world.run_launches(world.launching(node))
+        assert world.faults_of(node) == []
+    assert all(eni.ipv4_addresses == () for eni in world.enis())
+    assert world.calls.counts["find_subnets"] == 1
+    assert world.calls.counts["list_subnet_interfaces"] == 0
+    assert world.calls.counts["list_reservations"] == 0
+
+
+@pytest.mark.parametrize(
+    ("mode", "cidr"), [(Ipv4Mode.NONE, "10.5.0.0/24"), (Ipv4Mode.FROM_START, None)]
+)
+def test_a_subnet_without_the_configured_addresses_is_refused_before_anything_is_made(
+    build: Builders, make_world: type[World], mode: Ipv4Mode, cidr: str | None
+) -> None:
+    world = make_world([build.spec("n1", 1, ipv4=mode, ipv6_count=1)])
+    world.ec2.add_subnet("subnet-n1", build.zone, cidr)
+    (outcome,) = world.run_launches(world.launching(world.launch()))
+    assert outcome.result is Result.ABANDONED
+    assert outcome.error is not None
+    assert outcome.error.code == "spec-rejected"
+    assert "IPv6-only" in outcome.reason
+    assert world.calls.counts["create"] == 0
 
 
 def test_the_outcome_tells_what_was_done(world: World) -> None:
@@ -411,6 +443,35 @@ def test_an_instance_on_its_way_out_is_given_up_and_leaves_nothing(
     assert world.enis() == []
 
 
+@pytest.mark.parametrize("method", ["create", "attach", "list_interfaces", "find_subnets"])
+def test_an_error_that_nobody_knows_gives_no_launch_up_and_cleans_nothing(
+    build: Builders, make_world: type[World], method: str
+) -> None:
+    marked = SubnetSelector(tags={"use": "multus"})
+    world = make_world([build.spec("n1", 1), build.spec("n2", 2, subnets=marked)])
+    world.ec2.add_subnet("subnet-n2", build.zone, "10.7.0.0/24", with_tags={"use": "multus"})
+    launch = world.launching(world.launch())
+    unknown = InvariantBroken("SomethingNewOfEc2s")
+    world.calls.fail(method, unknown, times=2 if method == "create" else 1)
+    (outcome,) = world.run_launches(launch)
+    assert (outcome.result, outcome.error) == (Result.FAILED, unknown)
+    assert world.action(launch.instance_id).is_open
+    assert world.calls.counts["delete"] == 0
+    (outcome,) = world.run_launches(launch)
+    assert outcome.result is Result.CONTINUED
+
+
+def test_a_look_up_that_fails_for_one_node_for_no_known_reason_is_not_the_others(
+    build: Builders, make_world: type[World]
+) -> None:
+    world = make_world([build.spec("n1", 1, subnets=SubnetSelector(tags={"use": "multus"}))])
+    world.ec2.add_subnet("subnet-n1", build.zone, "10.7.0.0/24", with_tags={"use": "multus"})
+    launches = [world.launching(world.launch()) for _ in range(2)]
+    world.calls.fail("find_subnets", InvariantBroken("SomethingNewOfEc2s"))
+    outcomes = world.run_launches(*launches)
+    assert [outcome.result for outcome in outcomes] == [Result.FAILED, Result.CONTINUED]
+
+
 def test_an_instance_that_stays_unknown_is_given_up(world: World) -> None:
     node = world.launch()
     launch = world.launching(node)
@@ -522,13 +583,7 @@ def test_an_index_that_a_person_insists_on_and_the_vpc_cni_holds_abandons(
 def make_spare(world: World, like: str) -> None:
     """Make a second network interface for an interface that has one attached."""
     (eni,) = [each for each in world.enis() if each.eni_id == like]
-    world.ec2.occupy(eni.subnet_id, "10.0.0.99")
-    spare = next(
-        each
-        for each in world.ec2.list_subnet_interfaces(eni.subnet_id)
-        if each.ipv4_addresses == ("10.0.0.99",)
-    )
-    world.ec2.edit(spare.eni_id, tags=eni.tags)
+    world.ec2.edit(world.ec2.occupy(eni.subnet_id, "10.0.0.99"), tags=eni.tags)
 
 
 def test_a_spare_is_deleted(world: World) -> None:

@@ -232,6 +232,23 @@ def test_what_is_still_leaving_is_looked_at_again(world: World) -> None:
     assert outcome.reason == "2 still leaving with the instance"
 
 
+def test_a_sweep_does_not_wait_for_what_somebody_attached_to_another_instance(
+    world: World,
+) -> None:
+    """It would wait for as long as that instance lives, and its message end with the dead letters."""
+    gone, other = world.launch_and_serve(2)
+    moved, _ = world.enis(gone)
+    assert moved.attachment is not None
+    world.ec2.edit(
+        moved.eni_id, attachment=dataclasses.replace(moved.attachment, instance_id=other)
+    )
+    world.ec2.terminate(gone)
+    world.clock.wait(60)
+    (outcome,) = run(world, terminated(world, gone))
+    assert outcome.result is Result.SWEPT
+    assert [eni.eni_id for eni in world.enis(gone)] == [moved.eni_id]
+
+
 @pytest.mark.parametrize(
     ("error", "result"),
     [(Throttled("slow down"), Result.RETRY), (AccessDenied("may not"), Result.FAILED)],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -132,7 +133,8 @@ def test_a_defect_brings_its_traceback(written: Written) -> None:
 
 
 def test_a_run_is_one_blob_with_two_dimensions(written: Written) -> None:
-    a_reporter().outcomes([CONTINUED, CONTINUED], CallCount(21, 3))
+    other = dataclasses.replace(CONTINUED, instance_id="i-2")
+    a_reporter().outcomes([CONTINUED, other], CallCount(21, 3))
     lines = written()
     (blob,) = blobs(lines)
     assert blob["_aws"]["CloudWatchMetrics"][0]["Namespace"] == "MultusEni"
@@ -143,6 +145,31 @@ def test_a_run_is_one_blob_with_two_dimensions(written: Written) -> None:
     assert metric(lines, "ApiCalls") == [21]
     assert metric(lines, "ThrottledCalls") == [3]
     assert metric(lines, "ApiCallsPerNode") == [10.5]
+    assert metric(lines, "ThrottledCallsPerNode") == [1.5]
+
+
+def test_calls_per_node_count_each_node_that_was_worked_on_once(written: Written) -> None:
+    batch = [
+        CONTINUED,
+        dataclasses.replace(CONTINUED, result=Result.CLOSED, hook_to_continue_s=None),
+        dataclasses.replace(CONTINUED, instance_id="i-2", result=Result.RETRY),
+        Outcome(Result.IGNORED, "test notification"),
+        Outcome(Result.IGNORED, "not configured", instance_id="i-3", group_name="others"),
+        Outcome(Result.REJECTED, "not JSON"),
+        Outcome(Result.SWEPT, "nothing attached", instance_id="i-4"),
+    ]
+    a_reporter().outcomes(batch, CallCount(30, 4))
+    lines = written()
+    assert metric(lines, "ApiCallsPerNode") == [15]
+    assert metric(lines, "ThrottledCallsPerNode") == [2]
+
+
+def test_a_run_that_worked_on_no_node_has_no_calls_per_node(written: Written) -> None:
+    batch = [Outcome(Result.REJECTED, "not JSON"), Outcome(Result.SWEPT, "x", instance_id="i-4")]
+    a_reporter().outcomes(batch, CallCount(1, 0))
+    lines = written()
+    assert metric(lines, "ApiCalls") == [1]
+    assert metric(lines, "ApiCallsPerNode") == metric(lines, "ThrottledCallsPerNode") == []
 
 
 def test_the_second_run_of_a_warm_function_has_the_same_dimensions_and_no_old_values(
@@ -201,18 +228,23 @@ def test_a_reconcile_run_is_reported_even_when_all_is_well(written: Written) -> 
         ("NodesInService", 7),
         ("NodesRepaired", 0),
         ("NodesNotAsPromised", 0),
+        ("RepairsFailed", 0),
     ]:
         assert metric(lines, name) == [value], name
 
 
-def test_repaired_and_reported_nodes_are_counted(written: Written) -> None:
+def test_repaired_and_reported_nodes_are_counted_and_what_will_not_pass_by_itself(
+    written: Written,
+) -> None:
     outcomes = (
         Outcome(Result.REPAIRED, "done"),
         Outcome(Result.REPORTED, "lacks n1"),
-        Outcome(Result.REPORTED, "lacks n2"),
+        Outcome(Result.REPORTED, "slow down", error=Throttled("slow down")),
+        Outcome(Result.REPORTED, "full", error=SubnetExhausted("full")),
     )
     a_reporter().fleet(Report(outcomes, 3, Orphans((), 0, {}), 0, 0), CallCount(4, 0))
     lines = written()
     assert metric(lines, "NodesRepaired") == [1]
-    assert metric(lines, "NodesNotAsPromised") == [2]
-    assert len(records(lines)) == 4
+    assert metric(lines, "NodesNotAsPromised") == [3]
+    assert metric(lines, "RepairsFailed") == [1]
+    assert len(records(lines)) == 5
