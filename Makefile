@@ -71,8 +71,13 @@ bench: setup ## Measure calls per node, time to CONTINUE, cold start and the rec
 	@$(BIN)/python -m bench $(ARGS)
 
 .PHONY: simulate
-simulate: setup ## Launch a burst of nodes in virtual time: make simulate ARGS="--nodes 1000 --interfaces 2"
-	@$(BIN)/python -m tests.simulation $(ARGS)
+simulate: setup ## Bursts and failures in virtual time: make simulate ARGS="burst --nodes 1000"
+	@$(BIN)/python -m tests.simulation $(or $(ARGS),burst)
+
+.PHONY: simulate-full
+simulate-full: setup ## A burst of 1 000 nodes, and every two failures of a launch and a termination
+	@$(BIN)/python -m tests.simulation burst --nodes 1000
+	@$(BIN)/python -m tests.simulation faults --pairs
 
 .PHONY: schema
 schema: setup ## Write config/schema.json anew, for editors

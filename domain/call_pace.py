@@ -1,4 +1,4 @@
-"""How fast one process may call an action of EC2 whose token bucket it shares with others."""
+"""How fast one process may call an action whose token bucket it shares with others."""
 
 from __future__ import annotations
 
@@ -23,11 +23,14 @@ BUCKETS: Mapping[str, Bucket] = MappingProxyType(
         "AttachNetworkInterface": Bucket(50, 5),
         "ModifyNetworkInterfaceAttribute": Bucket(100, 5),
         "DeleteNetworkInterface": Bucket(100, 5),
+        "CompleteLifecycleAction": Bucket(100, 10),
+        "RecordLifecycleActionHeartbeat": Bucket(100, 10),
     }
 )
-"""The actions that a burst of nodes runs short of, per account and Region ("Request throttling for the Amazon EC2 API",
-EC2 Developer Guide). Attach is not on that page's list and has the default of mutating actions. Describes refill four
-times as fast, and one of ours serves a batch."""
+"""The actions that a burst of nodes runs short of, per account and Region. EC2's: "Request throttling for the Amazon EC2
+API", EC2 Developer Guide; Attach is not on that page's list and has the default of mutating actions. Auto Scaling has one
+bucket for all its actions, of which AWS publishes no numbers: these are where the pace starts, and refusals correct it.
+Describes refill four times as fast, and one of ours serves a batch."""
 
 SHARE = 0.5
 """Of a bucket, for each process: as many tokens in a burst and as much of the refill, before it has seen how many others

@@ -33,6 +33,10 @@ class FaultKind(StrEnum):
         return self in (FaultKind.LOST_ANSWER, FaultKind.CRASH_AFTER)
 
 
+ANY = "*"
+"""In place of an action: whatever it is."""
+
+
 class CallerCrashed(BaseException):
     """The calling process died here. Not an Exception: code that is dead catches nothing."""
 
@@ -45,7 +49,7 @@ class Fault:
     those that match action, service, principal and `when`.
 
     Attributes:
-        action: the operation's name in botocore's model.
+        action: the operation's name in botocore's model, or ANY.
         on_call: the first matching call that is hit, from 1.
         times: how many matching calls in a row are hit; None: every one from then on.
         service: botocore's service name, for the few actions that several services have.
@@ -74,7 +78,7 @@ class Fault:
     ) -> bool:
         """Whether the fault counts this call."""
         return (
-            action == self.action
+            self.action in (ANY, action)
             and self.service in (None, service)
             and self.principal in (None, principal)
             and (self.when is None or self.when(params))

@@ -1,4 +1,4 @@
-"""Holds calls back until EC2 has a token for them, by what `domain.call_pace` knows of its buckets."""
+"""Holds calls back until AWS has a token for them, by what `domain.call_pace` knows of its buckets."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from typing import Protocol
 
+    from mypy_boto3_autoscaling import AutoScalingClient
     from mypy_boto3_ec2 import EC2Client
 
     from domain.call_pace import CallPace
@@ -42,10 +43,11 @@ class Pacer:
         self.deadline: datetime | None = None
         """No call waits past this: a run that ends in an orderly way keeps what it knows and hands the rest back."""
 
-    def watch(self, client: EC2Client) -> None:
+    def watch(self, client: EC2Client | AutoScalingClient) -> None:
         """Pace this client's requests from now on."""
-        events, service = client.meta.events, client.meta.service_model.service_id.hyphenize()
-        for action in call_pace.BUCKETS:
+        events, model = client.meta.events, client.meta.service_model
+        service = model.service_id.hyphenize()
+        for action in call_pace.BUCKETS.keys() & model.operation_names:
             # Before the request is signed: a signature is dated, and waiting would age it.
             events.register_first(
                 f"request-created.{service}.{action}", partial(self._wait, action)

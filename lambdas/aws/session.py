@@ -80,6 +80,7 @@ class Clients:
         self.meter.watch(self.ec2)
         self.meter.watch(self.autoscaling)
         self.pacer.watch(self.ec2)
+        self.pacer.watch(self.autoscaling)
 
     def sqs(self) -> SQSClient:
         """Return a client that most runs never need: made on demand, for the sake of the cold start."""

@@ -181,6 +181,8 @@ class FleetReconciler:
         return [*self._answer(complete), *self._take_over(lost, deadline)], heartbeats
 
     def _hold(self, launches: Sequence[Launch]) -> int:
+        """Restart timers, the longest wait first: in a large burst not all of them may have their turn in this run."""
+        launches = sorted(launches, key=lambda launch: launch.opened_at)
         restarted = self._launches.hold(launches)
         self._waits.restarted((launch.instance_id for launch in restarted), self._clock.now())
         return len(restarted)

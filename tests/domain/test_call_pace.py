@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from domain import call_pace
 from domain.call_pace import BUCKETS, LARGEST, SHARE, SMALLEST, CallPace, full
+from localaws.account import Settings
 from localaws.throttling import Bucket, ec2_bucket
 
 MODIFY = BUCKETS["ModifyNetworkInterfaceAttribute"]
@@ -24,11 +25,20 @@ def waits(pace: CallPace, calls: int, now_s: float = 0.0) -> tuple[CallPace, lis
     return pace, seen
 
 
-@pytest.mark.parametrize("action", BUCKETS)
-def test_the_buckets_are_those_that_the_account_is_held_to(action: str) -> None:
+@pytest.mark.parametrize("action", [name for name in BUCKETS if "NetworkInterface" in name])
+def test_ec2s_buckets_are_those_that_the_account_is_held_to(action: str) -> None:
     assert tuple(BUCKETS[action]) == (
         ec2_bucket(action, {})[1].size,
         ec2_bucket(action, {})[1].refill_per_s,
+    )
+
+
+@pytest.mark.parametrize("action", [name for name in BUCKETS if "Lifecycle" in name])
+def test_of_auto_scaling_the_account_and_the_pace_assume_the_same(action: str) -> None:
+    assumed = Settings()
+    assert tuple(BUCKETS[action]) == (
+        assumed.autoscaling_bucket_size,
+        assumed.autoscaling_refill_per_s,
     )
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from localaws.faults import CallerCrashed, Fault, FaultKind, Faults
+from localaws.faults import ANY, CallerCrashed, Fault, FaultKind, Faults
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -108,3 +108,11 @@ def test_a_kind_knows_whether_the_call_takes_effect(kind: FaultKind, after: bool
 
 def test_no_broad_except_survives_a_crash() -> None:
     assert not issubclass(CallerCrashed, Exception)
+
+
+def test_a_fault_may_count_the_calls_of_every_action() -> None:
+    faults = Faults()
+    faults.inject(Fault(ANY, FaultKind.THROTTLE, on_call=2, principal="role"))
+    assert not _hit(faults, 1, action="DescribeInstances")
+    assert not _hit(faults, 2, action="DescribeInstances", principal="another role")
+    assert _hit(faults, 3, action="DeleteNetworkInterface")

@@ -1,27 +1,38 @@
-"""`make simulate`: bursts of nodes in virtual time, and what they cost."""
+"""`make simulate`: bursts and failures in virtual time, on the deployed stack with its real handlers."""
 
 from __future__ import annotations
 
 import functools
 import os
-import sys
-from typing import Annotated
+from collections import deque
+from typing import TYPE_CHECKING, Annotated
 
 import botocore.session
 import typer
 from rich.console import Console
+from rich.progress import track
 from rich.table import Table
 
 from bench.nodes import Shape
-from tests.simulation import burst
+from tests.simulation import burst, faults
+from tests.simulation.faults import Act
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tests.simulation.faults import Schedule
 
 MOST_RATIO = 1.10
 MOST_THROTTLED = 0.10
 MOST_INTERFACES = 7
 """As many as fit on the simulated instance type besides the primary one."""
 
+app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
+console = Console(highlight=False)
 
-def simulate(
+
+@app.command("burst")
+def run_burst(
     nodes: Annotated[int, typer.Option(min=1, max=1000, help="How many nodes at once.")] = 100,
     interfaces: Annotated[
         int, typer.Option(min=1, max=MOST_INTERFACES, help="Interfaces per node.")
@@ -34,49 +45,102 @@ def simulate(
         float, typer.Option(min=0.0, max=0.95, help="Share of the buckets that others use up.")
     ] = 0.0,
 ) -> None:
-    """Launch nodes at once in virtual time, with the real handlers and EC2's token buckets."""
-    console = Console(highlight=False)
+    """Launch nodes at once, against EC2's token buckets."""
     shape = Shape(interfaces, source_dest_check=checked)
     seen = burst.run(nodes, shape, seed=seed, tenant_share=tenant)
     console.print(_table(seen))
     for fault in seen.broken[:20]:
         console.print(f"[red]\u2717[/] {fault}")
     if seen.broken or seen.abandoned or seen.expired or seen.completed_twice:
-        console.print(f'run it again: make simulate ARGS="{" ".join(sys.argv[1:])}"')
         raise typer.Exit(1)
+
+
+@app.command("faults")
+def run_faults(
+    both: Annotated[
+        bool, typer.Option("--pairs", help="Every two failures, not every single one (an hour).")
+    ] = False,
+    seed: Annotated[int, typer.Option(help="The same seed, the same runs.")] = 1,
+) -> None:
+    """Let every call of a launch and of a termination fail in every way, one by one or in pairs."""
+    played = broken = 0
+    for act in Act:
+        calls = faults.play(act, seed=seed).calls
+        schedules = list(faults.pairs(calls) if both else faults.singles(calls))
+        for schedule in track(schedules, f"{act}: {calls} calls", console=console):
+            played += 1
+            broken += _told(act, schedule, seed)
+    console.print(f"{played} schedules, {broken} of them with something that does not hold")
+    if broken:
+        raise typer.Exit(1)
+
+
+@app.command()
+def replay(
+    act: Annotated[Act, typer.Argument(help="What is disturbed.")],
+    schedule: Annotated[
+        str, typer.Argument(help="As `faults` prints it: 3:crash-after,7:throttle")
+    ],
+    seed: Annotated[int, typer.Option(help="As `faults` prints it.")] = 1,
+) -> None:
+    """Play one schedule of failures again, with every call."""
+    try:
+        read = faults.replayed(schedule)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from error
+    seen = faults.play(act, read, seed=seed)
+    for line in seen.trace:
+        console.print(line)
+    for violation in seen.violations:
+        console.print(f"[red]\u2717[/] {violation}")
+    console.print(f"{seen.fired} of {len(read)} failures came to pass")
+    if seen.violations:
+        raise typer.Exit(1)
+
+
+def _told(act: Act, schedule: Schedule, seed: int) -> bool:
+    """Play a schedule and tell of it if something does not hold; return whether that is so."""
+    seen = faults.play(act, schedule, seed=seed)
+    if not seen.violations:
+        return False
+    name = ",".join(map(str, schedule))
+    console.print(f"[red]\u2717[/] {act} {name}: {'; '.join(seen.violations)}")
+    deque(map(console.print, seen.trace), maxlen=0)
+    console.print(f'again: make simulate ARGS="replay {act} {name} --seed {seed}"')
+    return True
 
 
 def _table(seen: burst.Burst) -> Table:
     table = Table(title=f"{seen.nodes} nodes, {seen.shape}, seed {seen.seed}")
     for column in ("figure", "measured", "goal"):
         table.add_column(column)
-    last_s = seen.continued_s[-1] if seen.continued_s else float("nan")
-    rows = [
-        (
-            "last CONTINUE",
-            f"{last_s:.1f} s",
-            f"bound {seen.bound.seconds:.1f} s: {seen.bound.action}",
-        ),
+    for row in [*_figures(seen), *_calls(seen)]:
+        table.add_row(*row)
+    return table
+
+
+def _figures(seen: burst.Burst) -> Sequence[tuple[str, str, str]]:
+    bound = f"bound {seen.bound.seconds:.1f} s: {seen.bound.action}"
+    return [
+        ("last CONTINUE", f"{seen.last_continue_s:.1f} s", bound),
         ("against the bound", f"{seen.ratio:.2f}", f"\u2264 {MOST_RATIO:.2f}"),
         ("calls per node", f"{seen.calls_per_node:.2f}", f"\u2264 {seen.most_calls_per_node}"),
         ("throttled", f"{seen.throttled_share:.1%}", f"\u2264 {MOST_THROTTLED:.0%}"),
         ("abandoned", str(seen.abandoned), "0"),
         ("hooks left to their time-out", str(seen.expired), "0"),
     ]
-    for action, number in sorted(seen.calls.items()):
-        refused = seen.throttled.get(action, 0)
-        rows.append((action, f"{number}", f"{refused} refused for the rate" if refused else ""))
-    for row in rows:
-        table.add_row(*row)
-    return table
 
 
-def prepare() -> None:
-    """Keep jsii quiet, and read the services' models once for all sessions."""
-    os.environ.setdefault("JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION", "20")
-    botocore.session.create_loader = functools.cache(botocore.session.create_loader)
+def _calls(seen: burst.Burst) -> Sequence[tuple[str, str, str]]:
+    return [
+        (action, str(number), f"{refused} refused for the rate" if refused else "")
+        for action, number in sorted(seen.calls.items())
+        for refused in (seen.throttled.get(action, 0),)
+    ]
 
 
 if __name__ == "__main__":
-    prepare()
-    typer.run(simulate)
+    os.environ.setdefault("JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION", "20")
+    # Each session would read the models of its services anew.
+    botocore.session.create_loader = functools.cache(botocore.session.create_loader)
+    app()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -55,9 +56,14 @@ class Burst:
     """A digest of every call: when, what, for whom and with what answer."""
 
     @property
+    def last_continue_s(self) -> float:
+        """Return when the last hook was completed; infinite when none was."""
+        return self.continued_s[-1] if self.continued_s else math.inf
+
+    @property
     def ratio(self) -> float:
         """Return the time to the last CONTINUE against the bound."""
-        return self.continued_s[-1] / self.bound.seconds
+        return self.last_continue_s / self.bound.seconds
 
     @property
     def calls_per_node(self) -> float:

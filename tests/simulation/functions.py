@@ -89,7 +89,13 @@ class FiberWorkers:
 def _nesting(task: Callable[[], T]) -> Callable[[], T]:
     def run() -> T:
         _NESTED.set(True)
-        return task()
+        try:
+            return task()
+        except CallerCrashed:
+            # The process is one: what its other tasks have sent takes effect, and they send nothing more.
+            if (invocation := _RUNNING.get()) is not None:
+                invocation.ended = True
+            raise
 
     return run
 

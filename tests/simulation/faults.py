@@ -1,0 +1,164 @@
+"""One node's launch or termination with failures at chosen calls, and what must hold afterwards whatever they were."""
+
+from __future__ import annotations
+
+import itertools
+from collections import Counter
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from bench import nodes
+from bench.nodes import Shape
+from cli.demo.promises import IN_SERVICE, left_behind
+from domain import naming
+from localaws.faults import ANY, Fault, FaultKind
+from tests.simulation.world import simulated
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from tests.simulation.world import World
+
+SHAPE = Shape(2, source_dest_check=False)
+SETTLES_WITHIN_S = 1200.0
+"""Two heartbeat time-outs: what a retry can meet is met long before."""
+RECONCILE_S = 300.0
+"""The schedule's interval; one more run after everything has settled, then the books must balance."""
+
+
+class Act(StrEnum):
+    """What is disturbed."""
+
+    LAUNCH = "launch"
+    TERMINATION = "termination"
+
+
+@dataclass(frozen=True)
+class Mishap:
+    """One call of the function at work and what goes wrong with it."""
+
+    call: int
+    """Counted from 1 over all calls of the function, retries included."""
+    kind: FaultKind
+
+    def __str__(self) -> str:
+        """Return it as `replayed` reads it."""
+        return f"{self.call}:{self.kind}"
+
+
+Schedule = tuple[Mishap, ...]
+
+
+@dataclass(frozen=True)
+class Played:
+    """What came of one schedule."""
+
+    violations: tuple[str, ...]
+    calls: int
+    """Of the disturbed function."""
+    fired: int
+    """How many of the failures came to pass; a later one may not, when an earlier one changes what is called."""
+    trace: tuple[str, ...]
+    """Every call of the product, with its time and answer."""
+
+
+def replayed(text: str) -> Schedule:
+    """Read a schedule as it is printed: `3:crash-after,7:throttle`.
+
+    Raises:
+        ValueError: it is none.
+    """
+    pairs = (item.split(":", 1) for item in text.split(",") if item)
+    return tuple(Mishap(int(call), FaultKind(kind)) for call, kind in pairs)
+
+
+def singles(calls: int) -> Iterator[Schedule]:
+    """Yield every failure of every one of so many calls."""
+    for call, kind in itertools.product(range(1, calls + 1), FaultKind):
+        yield (Mishap(call, kind),)
+
+
+def pairs(calls: int) -> Iterator[Schedule]:
+    """Yield every two failures at two of so many calls."""
+    for first, second in itertools.combinations(range(1, calls + 1), 2):
+        for one, other in itertools.product(FaultKind, FaultKind):
+            yield (Mishap(first, one), Mishap(second, other))
+
+
+def play(
+    act: Act,
+    schedule: Schedule = (),
+    *,
+    seed: int = 1,
+    disturb: Callable[[World], None] | None = None,
+) -> Played:
+    """Let one node be launched, or terminated, with these failures, and look whether everything holds.
+
+    Args:
+        act: what is disturbed; a termination is that of a node launched without disturbance.
+        schedule: which calls fail, and how.
+        seed: of every draw.
+        disturb: anything else to be done to the world just before.
+    """
+    with simulated(nodes.document([SHAPE]), seed=seed) as world:
+        role = world.deployed.roles[
+            naming.LAUNCH_HANDLER if act is Act.LAUNCH else naming.TERMINATE_HANDLER
+        ]
+        if act is Act.TERMINATION:
+            world.deployed.desire(SHAPE.group, 1)
+            world.until(lambda: _settled(world, 1), SETTLES_WITHIN_S)
+            world.clock.advance(60.0)
+            world.account.calls.clear()
+        injected = [
+            world.account.faults.inject(
+                Fault(ANY, mishap.kind, on_call=mishap.call, principal=role)
+            )
+            for mishap in schedule
+        ]
+        if disturb is not None:
+            disturb(world)
+        wanted = 1 if act is Act.LAUNCH else 0
+        world.deployed.desire(SHAPE.group, wanted)
+        settled = world.until(lambda: _settled(world, wanted), SETTLES_WITHIN_S)
+        world.clock.advance(RECONCILE_S)
+        calls = world.account.calls.of_principal(role)
+        trace = [f"{c.at_s - world.began_s:9.2f} {c.action} {c.outcome}" for c in world.calls()]
+        fired = sum(bool(fault.fired) for fault in injected)
+        violations = tuple(_violations(world, settled=settled))
+        return Played(violations, len(calls), fired, tuple(trace))
+
+
+def _settled(world: World, wanted: int) -> bool:
+    seen = world.deployed.observer.nodes()
+    return len(seen) == wanted and all(node.state == IN_SERVICE for node in seen)
+
+
+def _violations(world: World, *, settled: bool) -> Sequence[str]:
+    """Return what does not hold: promises, leaks, healthy nodes abandoned, hooks answered twice or never."""
+    deployed = world.deployed
+    seen, enis = deployed.observer.nodes(), deployed.enis()
+    found = [] if settled else [f"not settled: {[node.state for node in seen]}"]
+    found += deployed.broken_promises()
+    found += left_behind(seen, enis)
+    answers = [c for c in world.calls() if c.action == "CompleteLifecycleAction"]
+    found += [
+        f"{call.params['InstanceId']} was to be abandoned"
+        for call in answers
+        if call.params["LifecycleActionResult"] == "ABANDON"
+    ]
+    answered = Counter(
+        (call.params["InstanceId"], call.params["LifecycleHookName"])
+        for call in answers
+        if call.outcome == "ok"
+    )
+    found += [f"{node} answered {hook} {n} times" for (node, hook), n in answered.items() if n > 1]
+    timed_out = [
+        activity
+        for group in {node.group for node in seen} | {SHAPE.group}
+        for activity in world.account.client("autoscaling").describe_scaling_activities(
+            AutoScalingGroupName=group
+        )["Activities"]
+        if "Timeout" in activity.get("StatusMessage", "")
+    ]
+    return [*found, *(f"a hook was left to its time-out: {a['StatusMessage']}" for a in timed_out)]
