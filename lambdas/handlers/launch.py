@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from domain.lifecycle import LifecycleEvent, Transition
-from lambdas.reconcile.launch import Launch
+from lambdas.reconcile.launching_node import Launch
 from lambdas.runtime import wiring
 from lambdas.runtime.batch import answer, parse_batch, settle, take, unworked
 

@@ -13,7 +13,7 @@ from domain.launch import Node, plan_launch
 from domain.model import InstanceId
 from domain.outcome import Outcome, Result
 from lambdas.reconcile.adoption import Adoptee
-from lambdas.reconcile.launch import Launch
+from lambdas.reconcile.launching_node import Launch
 from lambdas.reconcile.termination import Termination
 from lambdas.reconcile.waits import Waits
 

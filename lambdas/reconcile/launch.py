@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING
@@ -21,31 +21,27 @@ from domain.errors import (
     TokenSpent,
 )
 from domain.lifecycle import LifecycleResult
-from domain.model import InstanceState
 from domain.outcome import Outcome, Result
 from domain.plan import Create, NodePlan
 from domain.termination import plan_termination
 from lambdas.reconcile.executor import VISIBLE_AFTER_S, as_lifecycle_error
+from lambdas.reconcile.launching_node import LaunchingNode
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from domain.config import Config, NodeGroup
     from domain.model import (
-        EniId,
-        GroupName,
         Instance,
         InstanceId,
-        LifecycleActionToken,
         NetworkInterface,
         SubnetId,
     )
     from lambdas.reconcile.catalog import Catalog
     from lambdas.reconcile.executor import Executor, Progress
+    from lambdas.reconcile.launching_node import Launch
     from lambdas.reconcile.ports import AutoScalingPort, Clock, Ec2Port, Workers
 
-PATIENCE = timedelta(seconds=40)
-"""How long a run stays with a node that makes no progress; then its message waits in the queue instead of in here."""
 LOST_AFTER = timedelta(seconds=20)
 """A network interface that is still not found so long after its create was answered is gone, not merely invisible."""
 LOOKS_TO_BE_UNKNOWN = 2
@@ -61,52 +57,8 @@ SLACK = timedelta(milliseconds=250)
 """Nodes due within this are looked at together: one describe serves them all."""
 
 
-@dataclass(frozen=True)
-class Launch:
-    """One node whose launch hook is open."""
-
-    instance_id: InstanceId
-    group_name: GroupName
-    token: LifecycleActionToken | None
-    """None when the event was lost: the hook is completed by instance id."""
-    opened_at: datetime
-
-
 def _nothing() -> tuple[Launch, ...]:
     return ()
-
-
-@dataclass
-class _Node:
-    """What a run remembers of one node between two looks."""
-
-    launch: Launch
-    due_at: datetime
-    """When to look next."""
-    progress_at: datetime
-    """When something last went forward."""
-    instance: Instance | None = None
-    interfaces: tuple[NetworkInterface, ...] = ()
-    rounds: int = 0
-    """How often it was looked at, or a look was tried."""
-    looks: int = 0
-    """How often it was looked at since the last thing was done."""
-    stumbles: int = 0
-    """How many rounds in a row something did not work."""
-    stumbled_in_round: int = 0
-    failure: EniLifecycleError | None = None
-    """Why the launch was given up; it stays so, whatever cleaning up and answering the hook still take."""
-    reprieved: bool = False
-    """Whether giving up was put off once, because the node turned out to have everything."""
-    attach_answered_at: datetime | None = None
-    attached: set[str] = field(default_factory=set)
-    deleted: int = 0
-    created_at: dict[str, datetime] = field(default_factory=dict)
-    created: set[EniId] = field(default_factory=set)
-    lost: dict[str, int] = field(default_factory=dict)
-    error: EniLifecycleError | None = None
-    """The last thing that did not work."""
-    outcome: Outcome | None = None
 
 
 class LaunchReconciler:
@@ -177,22 +129,24 @@ class LaunchReconciler:
             self._wait_until(min(node.due_at for node in working))
             now = self._clock.now()
             self._round([node for node in working if node.due_at <= now + SLACK])
-        return _in_order(everything, {launch: _ended(node) for launch, node in nodes.items()})
+        return _in_order(everything, {launch: node.ended() for launch, node in nodes.items()})
 
-    def _begun(self, launches: Iterable[Launch]) -> dict[Launch, _Node]:
+    def _begun(self, launches: Iterable[Launch]) -> dict[Launch, LaunchingNode]:
         now = self._clock.now()
         return {launch: self._begin(launch, now) for launch in launches}
 
-    def _still_working(self, nodes: Mapping[Launch, _Node], deadline: datetime) -> list[_Node]:
+    def _still_working(
+        self, nodes: Mapping[Launch, LaunchingNode], deadline: datetime
+    ) -> list[LaunchingNode]:
         """Return the nodes to go on with, after giving back those for which the time is up."""
         working = [node for node in nodes.values() if node.outcome is None]
-        self._give_back([node for node in working if _is_hopeless(node, deadline)])
+        self._give_back([node for node in working if node.is_hopeless(deadline)])
         return [node for node in working if node.outcome is None]
 
-    def _has_room(self, working: Sequence[_Node], deadline: datetime) -> bool:
+    def _has_room(self, working: Sequence[LaunchingNode], deadline: datetime) -> bool:
         return len(working) < MOST_NODES and self._clock.now() + WORTH_TAKING < deadline
 
-    def _would_wait(self, working: Sequence[_Node]) -> bool:
+    def _would_wait(self, working: Sequence[LaunchingNode]) -> bool:
         return min(node.due_at for node in working) > self._clock.now()
 
     def hold(self, launches: Sequence[Launch]) -> list[Launch]:
@@ -216,16 +170,16 @@ class LaunchReconciler:
             if node.outcome is None:
                 reason = str(node.error)
                 node.outcome = self._outcome(node, Result.RETRY, reason, node.error)
-        outcomes = [_ended(node) for node in nodes]
+        outcomes = [node.ended() for node in nodes]
         return [outcome for outcome in outcomes if outcome.result is not Result.CLOSED]
 
-    def _begin(self, launch: Launch, now: datetime) -> _Node:
+    def _begin(self, launch: Launch, now: datetime) -> LaunchingNode:
         """Return a node to work on, or one that is done with: its group was taken out of the configuration.
 
         The group's hook is deleted with it and the role may not answer it any more, so a retry would only be denied again.
         A hook that is still there, because it came with its group, is answered by the reconciler of the stack that has it.
         """
-        node = _Node(launch, now, now)
+        node = LaunchingNode(launch, now, now)
         if self._config.node_group_of(launch.group_name) is None:
             reason = f"group {launch.group_name} is not in this stack's configuration"
             node.outcome = self._outcome(node, Result.IGNORED, reason, None)
@@ -236,7 +190,7 @@ class LaunchReconciler:
         if seconds > 0:
             self._clock.wait(seconds)
 
-    def _round(self, nodes: Sequence[_Node]) -> None:
+    def _round(self, nodes: Sequence[LaunchingNode]) -> None:
         """Look at the nodes, plan each, do what is planned, and close the hooks of those that are done."""
         for node in nodes:
             node.rounds += 1
@@ -256,12 +210,12 @@ class LaunchReconciler:
 
     def _settle(
         self,
-        nodes: Sequence[_Node],
+        nodes: Sequence[LaunchingNode],
         plans: Sequence[NodePlan],
         failures: Mapping[Launch, EniLifecycleError],
     ) -> None:
         """Close the hooks of the nodes that are done or given up, and say when to look at the others again."""
-        closing: list[tuple[_Node, Callable[[], None]]] = []
+        closing: list[tuple[LaunchingNode, Callable[[], None]]] = []
         self._learn(node for node, plan in zip(nodes, plans, strict=True) if plan.converged)
         for node, plan in zip(nodes, plans, strict=True):
             if node.outcome is not None:
@@ -275,7 +229,7 @@ class LaunchReconciler:
                 node.due_at = self._next_look(node)
         self._close(closing)
 
-    def _close(self, closing: Sequence[tuple[_Node, Callable[[], None]]]) -> None:
+    def _close(self, closing: Sequence[tuple[LaunchingNode, Callable[[], None]]]) -> None:
         """Complete the hooks; a node whose hook could not be completed is looked at again, unless that can never be."""
         faults = self._workers.run([close for _, close in closing])
         for (node, _), fault in zip(closing, faults, strict=True):
@@ -285,14 +239,14 @@ class LaunchReconciler:
             elif unclosed is not None:
                 node.outcome = self._outcome(node, Result.FAILED, str(unclosed), unclosed)
 
-    def _observe(self, nodes: Sequence[_Node]) -> None:
+    def _observe(self, nodes: Sequence[LaunchingNode]) -> None:
         """Look at all nodes with two calls, or one when every instance is known to run and nothing went wrong.
 
         Raises:
             EniLifecycleError: a look failed.
         """
         ids = {node.launch.instance_id for node in nodes}
-        unsettled = {node.launch.instance_id for node in nodes if not _is_settled(node)}
+        unsettled = {node.launch.instance_id for node in nodes if not node.is_settled}
         interfaces: list[NetworkInterface] = []
         instances: dict[InstanceId, Instance] = {}
         looks: list[Callable[[], None]] = [
@@ -311,7 +265,7 @@ class LaunchReconciler:
 
     def _note_observed(
         self,
-        node: _Node,
+        node: LaunchingNode,
         interfaces: Iterable[NetworkInterface],
         instances: dict[InstanceId, Instance],
         now: datetime,
@@ -331,7 +285,7 @@ class LaunchReconciler:
         if before != (node.instance, node.interfaces):
             node.progress_at = now
 
-    def _plan(self, node: _Node) -> NodePlan:
+    def _plan(self, node: LaunchingNode) -> NodePlan:
         """Return what the node needs.
 
         Raises:
@@ -360,7 +314,9 @@ class LaunchReconciler:
         )
         return decide.plan_launch(observed, node.lost)
 
-    def _with_addresses(self, nodes: Sequence[_Node], plans: list[NodePlan]) -> list[NodePlan]:
+    def _with_addresses(
+        self, nodes: Sequence[LaunchingNode], plans: list[NodePlan]
+    ) -> list[NodePlan]:
         """Return the plans with an address chosen wherever one must be.
 
         The look at the subnet is later than the look by tag, so it can show a network interface of ours that the first
@@ -390,7 +346,7 @@ class LaunchReconciler:
         )
 
     def _missed(
-        self, node: _Node, everything: Iterable[NetworkInterface]
+        self, node: LaunchingNode, everything: Iterable[NetworkInterface]
     ) -> tuple[NetworkInterface, ...]:
         known = {eni.eni_id for eni in node.interfaces}
         return tuple(
@@ -400,7 +356,7 @@ class LaunchReconciler:
         )
 
     def _apply(
-        self, nodes: Sequence[_Node], plans: Sequence[NodePlan]
+        self, nodes: Sequence[LaunchingNode], plans: Sequence[NodePlan]
     ) -> dict[Launch, EniLifecycleError]:
         """Carry the plans out and return, by launch, what can never work."""
         failures: dict[Launch, EniLifecycleError] = {}
@@ -417,7 +373,7 @@ class LaunchReconciler:
                 self._stumble(node, fault)
         return failures
 
-    def _may_pass(self, node: _Node, progress: Progress) -> bool:
+    def _may_pass(self, node: LaunchingNode, progress: Progress) -> bool:
         """Return whether trying again can succeed.
 
         The rights are conditioned on the ENI's tags, and to an authorization that does not see the ENI yet its tags are
@@ -430,7 +386,7 @@ class LaunchReconciler:
         )
         return progress.error is None or progress.error.retryable or (young and denied_later_step)
 
-    def _note_progress(self, node: _Node, progress: Progress) -> None:
+    def _note_progress(self, node: LaunchingNode, progress: Progress) -> None:
         now, interface = self._clock.now(), progress.work.interface
         if progress.done:
             node.progress_at, node.looks = now, 0
@@ -459,7 +415,7 @@ class LaunchReconciler:
             del node.created_at[interface]
         self._stumble(node, progress.error)
 
-    def _stumble(self, node: _Node, error: EniLifecycleError) -> None:
+    def _stumble(self, node: LaunchingNode, error: EniLifecycleError) -> None:
         """Remember what did not work and when to try again: after 0.5, 1, 2, 4, then 8 seconds; a defect ends it."""
         node.error = error
         if isinstance(error, InvariantBroken):
@@ -473,14 +429,14 @@ class LaunchReconciler:
         pause_s = 0.0 if isinstance(error, AddressTaken) else 0.25 * 2.0 ** min(node.stumbles, 5)
         node.due_at = self._clock.now() + timedelta(seconds=pause_s)
 
-    def _next_look(self, node: _Node) -> datetime:
+    def _next_look(self, node: LaunchingNode) -> datetime:
         now = self._clock.now()
         since_s = (now - (node.attach_answered_at or node.progress_at)).total_seconds()
         if node.attach_answered_at is None:
             return now + timedelta(seconds=min(0.5 * 2.0 ** min(node.looks, 3), 4.0))
         return now + timedelta(seconds=self._pace.wait_s(since_s, node.looks))
 
-    def _learn(self, nodes: Iterable[_Node]) -> None:
+    def _learn(self, nodes: Iterable[LaunchingNode]) -> None:
         """Learn from the nodes of one look how long attachments take: of all, the one that took longest."""
         now = self._clock.now()
         took = [
@@ -491,7 +447,7 @@ class LaunchReconciler:
         if took:
             self._pace = self._pace.learned(*max(took))
 
-    def _continue(self, node: _Node) -> None:
+    def _continue(self, node: LaunchingNode) -> None:
         """Complete the hook: the node has exactly what it must have."""
         ours = self._complete(node, LifecycleResult.CONTINUE)
         open_for_s = (self._clock.now() - node.launch.opened_at).total_seconds()
@@ -500,7 +456,7 @@ class LaunchReconciler:
         )
         node.outcome = replace(outcome, hook_to_continue_s=open_for_s) if ours else outcome
 
-    def _abandon(self, node: _Node, failure: EniLifecycleError) -> None:
+    def _abandon(self, node: LaunchingNode, failure: EniLifecycleError) -> None:
         """Give the launch up, with the first error as its reason, leaving nothing that the instance does not take along.
 
         What goes wrong while cleaning up is noted on that error and never replaces it: the orphan sweep is the backstop.
@@ -527,7 +483,7 @@ class LaunchReconciler:
         )
 
     def _is_reprieved(
-        self, node: _Node, left: Iterable[NetworkInterface], failure: EniLifecycleError
+        self, node: LaunchingNode, left: Iterable[NetworkInterface], failure: EniLifecycleError
     ) -> bool:
         """Return whether to look once more instead: every interface is attached, so another run was at work.
 
@@ -540,7 +496,7 @@ class LaunchReconciler:
         node.reprieved = {spec.name for spec in self._group_of(node).interfaces} <= attached
         return node.reprieved
 
-    def _left_by(self, node: _Node) -> Sequence[NetworkInterface]:
+    def _left_by(self, node: LaunchingNode) -> Sequence[NetworkInterface]:
         """Return the node's network interfaces, with those that this run made a moment ago.
 
         Raises:
@@ -553,17 +509,17 @@ class LaunchReconciler:
             self._clock.wait(pause_s)
         return self._ec2.list_interfaces(self._config.owner, {node.launch.instance_id})
 
-    def _complete(self, node: _Node, result: LifecycleResult) -> bool:
+    def _complete(self, node: LaunchingNode, result: LifecycleResult) -> bool:
         launch = node.launch
         return self._autoscaling.complete(
             launch.group_name, self._hook_name, launch.instance_id, launch.token, result
         )
 
-    def _give_back(self, nodes: Sequence[_Node]) -> None:
+    def _give_back(self, nodes: Sequence[LaunchingNode]) -> None:
         """End the run for nodes that are not done: their messages come back, their hooks stay open long enough."""
         self._workers.run([partial(self._give_back_one, node) for node in nodes])
 
-    def _give_back_one(self, node: _Node) -> None:
+    def _give_back_one(self, node: LaunchingNode) -> None:
         launch = node.launch
         error = node.error or DeadlineExceeded("the run ended before every interface was attached")
         open_for = decide.hook_open_for(launch.opened_at, self._clock.now())
@@ -579,14 +535,14 @@ class LaunchReconciler:
             launch.group_name, self._hook_name, launch.instance_id, launch.token
         )
 
-    def _group_of(self, node: _Node) -> NodeGroup:
+    def _group_of(self, node: LaunchingNode) -> NodeGroup:
         group = self._config.node_group_of(node.launch.group_name)
         if group is None:
             raise InvariantBroken(f"{node.launch.group_name} was to be left alone")
         return group
 
     def _outcome(
-        self, node: _Node, result: Result, reason: str, error: EniLifecycleError | None
+        self, node: LaunchingNode, result: Result, reason: str, error: EniLifecycleError | None
     ) -> Outcome:
         group = self._config.node_group_of(node.launch.group_name)
         return Outcome(
@@ -602,26 +558,6 @@ class LaunchReconciler:
             deleted=node.deleted,
             rounds=node.rounds,
         )
-
-
-def _is_settled(node: _Node) -> bool:
-    """Return whether the instance need not be looked at again: it runs, and nothing said otherwise since."""
-    return (
-        not node.stumbles
-        and node.instance is not None
-        and node.instance.state is InstanceState.RUNNING
-    )
-
-
-def _is_hopeless(node: _Node, deadline: datetime) -> bool:
-    """Return whether the next look would come too late, or has brought nothing for too long."""
-    return node.due_at >= deadline or node.due_at - node.progress_at > PATIENCE
-
-
-def _ended(node: _Node) -> Outcome:
-    if node.outcome is None:
-        raise InvariantBroken(f"the run ended without an outcome for {node.launch.instance_id}")
-    return node.outcome
 
 
 def _in_order(launches: Sequence[Launch], outcomes: dict[Launch, Outcome]) -> list[Outcome]:

@@ -14,7 +14,8 @@ from lambdas.reconcile.adoption import AdoptionReconciler
 from lambdas.reconcile.catalog import Catalog
 from lambdas.reconcile.executor import Executor
 from lambdas.reconcile.fleet import Bounds, FleetReconciler
-from lambdas.reconcile.launch import Launch, LaunchReconciler
+from lambdas.reconcile.launch import LaunchReconciler
+from lambdas.reconcile.launching_node import Launch
 from lambdas.reconcile.termination import Termination, TerminationReconciler
 from tests.fakes.autoscaling import FakeAutoScaling
 from tests.fakes.builders import GROUP, SECURITY_GROUP, ZONE, Builders

@@ -37,7 +37,7 @@ from lambdas.reconcile.launch import MOST_NODES, WORTH_TAKING
 from tests.fakes.world import RUN
 
 if TYPE_CHECKING:
-    from lambdas.reconcile.launch import Launch
+    from lambdas.reconcile.launching_node import Launch
     from tests.fakes.builders import Builders
     from tests.fakes.calls import Killed
     from tests.fakes.ec2 import Pace
