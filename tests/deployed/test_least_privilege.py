@@ -182,7 +182,6 @@ def _no_address_for(interface: str) -> Fault:
         when=lambda params: f"interface {interface} of" in params["Description"],
         code="InsufficientFreeAddressesInSubnet",
         message="The specified subnet does not have enough free addresses to satisfy the request.",
-        status=400,
     )
 
 
