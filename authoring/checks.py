@@ -139,7 +139,7 @@ def _too_many_tags(
         yield Fault(("tags",), len(common), f"has more than {FREE_TAGS} tags", remedy)
         return
     for interface in interfaces:
-        count = len(common | interface.item.tags.keys())
+        count = len(common | interface.tag_keys)
         if count > FREE_TAGS:
             yield Fault(
                 (*interface.location, "tags"),
@@ -227,6 +227,8 @@ def _device_indexes(interfaces: Iterable[WrittenInterface]) -> Iterator[Fault]:
 
 def _instance_types(group: WrittenGroup) -> Iterator[Fault]:
     known = known_types()
+    if not group.instance_types:
+        yield from _limits_of_all(group, known.values())
     for text in group.instance_types:
         if text.value in known:
             yield from _limits(text, known[text.value], group.interfaces)
@@ -241,13 +243,39 @@ def _instance_types(group: WrittenGroup) -> Iterator[Fault]:
         )
 
 
+def _limits_of_all(group: WrittenGroup, known: Iterable[Limits]) -> Iterator[Fault]:
+    """Hold a group that names no types against every type there is: where none has room, no node can come up."""
+    wanted = Counter(
+        item.item.network_card for item in group.interfaces if "network_card" not in item.unreadable
+    )
+    cards = [limits.interfaces_by_card for limits in known]
+    if any(_have_room(each, wanted) for each in cards):
+        return
+    most = {card: max(_on_card(each, card) for each in cards) for card in sorted(wanted)}
+    yield Fault(
+        (*group.location, "interfaces"),
+        ", ".join(f"{wanted[card]} on card {card}" for card in most),
+        "are more than any instance type takes",
+        f"The most that one takes is {', '.join(f'{most[card]} on card {card}' for card in most)}, and card 0 has the "
+        "primary one besides. Write fewer interfaces, or other network cards.",
+    )
+
+
+def _have_room(cards: tuple[int, ...], wanted: Mapping[int, int]) -> bool:
+    return all(count + (card == 0) <= _on_card(cards, card) for card, count in wanted.items())
+
+
+def _on_card(cards: tuple[int, ...], card: int) -> int:
+    return cards[card] if card < len(cards) else 0
+
+
 def _limits(
     text: Text, limits: Limits, interfaces: tuple[WrittenInterface, ...]
 ) -> Iterator[Fault]:
     cards = limits.interfaces_by_card
     wanted = Counter(item.item.network_card for item in interfaces)
     for card, count in sorted(wanted.items()):
-        if card < len(cards) and count + (card == 0) > cards[card]:
+        if card < len(cards) and not _have_room(cards, {card: count}):
             yield Fault(
                 text.location,
                 text.value,
