@@ -12,7 +12,7 @@ from authoring.shapes import nearest
 from domain import tags as tag_rules
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Collection, Iterable, Iterator, Mapping
 
     from authoring.instance_types import Limits
     from authoring.wellformed import Text, WrittenGroup, WrittenInterface
@@ -243,15 +243,14 @@ def _instance_types(group: WrittenGroup) -> Iterator[Fault]:
         )
 
 
-def _limits_of_all(group: WrittenGroup, known: Iterable[Limits]) -> Iterator[Fault]:
+def _limits_of_all(group: WrittenGroup, known: Collection[Limits]) -> Iterator[Fault]:
     """Hold a group that names no types against every type there is: where none has room, no node can come up."""
     wanted = Counter(
         item.item.network_card for item in group.interfaces if "network_card" not in item.unreadable
     )
-    cards = [limits.interfaces_by_card for limits in known]
-    if any(_have_room(each, wanted) for each in cards):
+    if any(limits.have_room(wanted) for limits in known):
         return
-    most = {card: max(_on_card(each, card) for each in cards) for card in sorted(wanted)}
+    most = {card: max(limits.on_card(card) for limits in known) for card in sorted(wanted)}
     yield Fault(
         (*group.location, "interfaces"),
         ", ".join(f"{wanted[card]} on card {card}" for card in most),
@@ -261,21 +260,13 @@ def _limits_of_all(group: WrittenGroup, known: Iterable[Limits]) -> Iterator[Fau
     )
 
 
-def _have_room(cards: tuple[int, ...], wanted: Mapping[int, int]) -> bool:
-    return all(count + (card == 0) <= _on_card(cards, card) for card, count in wanted.items())
-
-
-def _on_card(cards: tuple[int, ...], card: int) -> int:
-    return cards[card] if card < len(cards) else 0
-
-
 def _limits(
     text: Text, limits: Limits, interfaces: tuple[WrittenInterface, ...]
 ) -> Iterator[Fault]:
     cards = limits.interfaces_by_card
     wanted = Counter(item.item.network_card for item in interfaces)
     for card, count in sorted(wanted.items()):
-        if card < len(cards) and not _have_room(cards, {card: count}):
+        if card < len(cards) and not limits.have_room({card: count}):
             yield Fault(
                 text.location,
                 text.value,

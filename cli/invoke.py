@@ -14,6 +14,7 @@ import typer
 import yaml
 from rich.console import Console
 
+from cli.demo.networks import TooManySubnets
 from cli.demo.promises import Observer
 from cli.loading import EXIT_BAD_CONFIG, load_or_exit
 from cli.rehearsal import Function, SerialWorkers, rehearse
@@ -58,10 +59,14 @@ def invoke(
     load_or_exit(config)
     document = yaml.safe_load(config.read_text(encoding="utf-8"))
     console = Console(highlight=False, soft_wrap=True)
-    with rehearse(
-        document, VirtualClock(), Settings(call_latency_s=CALL_S), SerialWorkers()
-    ) as rehearsal:
-        _invoke(rehearsal, text, console)
+    try:
+        with rehearse(
+            document, VirtualClock(), Settings(call_latency_s=CALL_S), SerialWorkers()
+        ) as rehearsal:
+            _invoke(rehearsal, text, console)
+    except TooManySubnets as too_many:
+        typer.echo(f"{config}: {too_many}", err=True)
+        raise typer.Exit(1) from too_many
 
 
 def _invoke(rehearsal: Rehearsal, text: str, console: Console) -> None:

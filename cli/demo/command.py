@@ -17,6 +17,7 @@ import authoring
 from cli.demo import platform, report
 from cli.demo.cdk import Cdk, CdkFailedError
 from cli.demo.faults import DemoFault, inject
+from cli.demo.networks import TooManySubnets
 from cli.demo.promises import IN_SERVICE, Observer, broken_promises, left_behind
 from cli.demo.watch import Watch
 from cli.loading import load_or_exit
@@ -86,7 +87,7 @@ def demo(
             faults = _Demo(console, account, endpoint, document).run(
                 nodes, fault, keep_running=keep_running
             )
-        except CdkFailedError as failed:
+        except (CdkFailedError, TooManySubnets) as failed:
             console.print(str(failed), style="red", markup=False)
             raise typer.Exit(1) from failed
     for line in faults:
@@ -113,6 +114,7 @@ class _Demo:
 
         Raises:
             CdkFailedError: the stack could not be deployed.
+            TooManySubnets: what the configuration names could not be made.
         """
         config, made = self._deploy()
         observer = Observer(self._account, config)
@@ -141,6 +143,10 @@ class _Demo:
             made = platform.build(self._account, self._document)
             path = self._folder / "config.yaml"
             made.write(path)
+        for interface, (declared, here) in made.moved_ranges.items():
+            self._console.print(
+                f"{interface} keeps {', '.join(here)} for pods here, in the place of {', '.join(declared)}"
+            )
         config = authoring.resolve(load_or_exit(path))
         cdk = Cdk(ROOT, self._endpoint.environ(), path)
         for verb, arguments in (("bootstrap", ()), ("deploy", ("--require-approval", "never"))):
