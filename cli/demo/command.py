@@ -19,6 +19,7 @@ from cli.demo.cdk import Cdk, CdkFailedError
 from cli.demo.faults import DemoFault, inject
 from cli.demo.networks import TooManySubnets
 from cli.demo.promises import IN_SERVICE, Observer, broken_promises, left_behind
+from cli.demo.troubles import lost_on_the_way, troubles
 from cli.demo.watch import Watch
 from cli.loading import load_or_exit
 from localaws.account import Account, Settings
@@ -132,6 +133,7 @@ class _Demo:
         if keep_running:
             self._wait_for_a_person(made)
         faults += self._scale_in(made, watch, observer)
+        faults += troubles(self._account, fault.abandons if fault else ())
         self._console.print(figures)
         shutil.rmtree(self._folder)
         return faults
@@ -179,6 +181,8 @@ class _Demo:
             lambda nodes: _in_service(nodes) == total == len(nodes), IN_SERVICE_WITHIN_S
         ):
             faults.append(f"not every node came into service within {IN_SERVICE_WITHIN_S} s")
+        if not (fault and fault.abandons):
+            faults += lost_on_the_way(watch.traces)
         if injection is not None and not injection.happened():
             faults.append("the fault never showed its effect")
         return faults
