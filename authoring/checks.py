@@ -12,7 +12,7 @@ from authoring.shapes import nearest
 from domain import tags as tag_rules
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Collection, Iterable, Iterator, Mapping
 
     from authoring.instance_types import Limits
     from authoring.wellformed import Text, WrittenGroup, WrittenInterface
@@ -139,7 +139,7 @@ def _too_many_tags(
         yield Fault(("tags",), len(common), f"has more than {FREE_TAGS} tags", remedy)
         return
     for interface in interfaces:
-        count = len(common | interface.item.tags.keys())
+        count = len(common | interface.tag_keys)
         if count > FREE_TAGS:
             yield Fault(
                 (*interface.location, "tags"),
@@ -227,6 +227,8 @@ def _device_indexes(interfaces: Iterable[WrittenInterface]) -> Iterator[Fault]:
 
 def _instance_types(group: WrittenGroup) -> Iterator[Fault]:
     known = known_types()
+    if not group.instance_types:
+        yield from _limits_of_all(group, known.values())
     for text in group.instance_types:
         if text.value in known:
             yield from _limits(text, known[text.value], group.interfaces)
@@ -241,13 +243,30 @@ def _instance_types(group: WrittenGroup) -> Iterator[Fault]:
         )
 
 
+def _limits_of_all(group: WrittenGroup, known: Collection[Limits]) -> Iterator[Fault]:
+    """Hold a group that names no types against every type there is: where none has room, no node can come up."""
+    wanted = Counter(
+        item.item.network_card for item in group.interfaces if "network_card" not in item.unreadable
+    )
+    if any(limits.have_room(wanted) for limits in known):
+        return
+    most = {card: max(limits.on_card(card) for limits in known) for card in sorted(wanted)}
+    yield Fault(
+        (*group.location, "interfaces"),
+        ", ".join(f"{wanted[card]} on card {card}" for card in most),
+        "are more than any instance type takes",
+        f"The most that one takes is {', '.join(f'{most[card]} on card {card}' for card in most)}, and card 0 has the "
+        "primary one besides. Write fewer interfaces, or other network cards.",
+    )
+
+
 def _limits(
     text: Text, limits: Limits, interfaces: tuple[WrittenInterface, ...]
 ) -> Iterator[Fault]:
     cards = limits.interfaces_by_card
     wanted = Counter(item.item.network_card for item in interfaces)
     for card, count in sorted(wanted.items()):
-        if card < len(cards) and count + (card == 0) > cards[card]:
+        if card < len(cards) and not limits.have_room({card: count}):
             yield Fault(
                 text.location,
                 text.value,

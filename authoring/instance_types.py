@@ -23,6 +23,14 @@ class Limits:
     ipv6_per_interface: int
     """0: the type has no IPv6."""
 
+    def on_card(self, card: int) -> int:
+        """Return how many network interfaces a card takes; a card that the type does not have takes none."""
+        return self.interfaces_by_card[card] if card < len(self.interfaces_by_card) else 0
+
+    def have_room(self, wanted: Mapping[int, int]) -> bool:
+        """Return whether a node can have so many interfaces, by card, besides its primary one."""
+        return all(count + (card == 0) <= self.on_card(card) for card, count in wanted.items())
+
 
 @cache
 def known_types() -> Mapping[str, Limits]:

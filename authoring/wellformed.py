@@ -49,12 +49,15 @@ class WrittenInterface:
     unreadable: frozenset[str]
     node: Map[InterfaceNode]
     """What `item.node` would be, key by key."""
+    tag_keys: frozenset[str]
+    """All that are written, right or wrong: one that is wrong still takes the place of a tag."""
 
 
 @dataclass(frozen=True)
 class WrittenGroup:
     """What can be read of a node group."""
 
+    location: Location
     name: Text | None
     auto_scaling_group: Text | None
     instance_types: tuple[Text, ...]
@@ -84,7 +87,7 @@ def read(data: object) -> Written:
         reconcile=_valid(Reconcile, top.get("reconcile", {})),
         region=_shaped(TypeAdapter(RegionName), _text((), top, "region")),
         alarm_topic=_shaped(TypeAdapter(TopicArn), _text((), top, "alarm_topic_arn")),
-        tag_keys=frozenset(key for key in _map(top.get("tags")) if isinstance(key, str)),
+        tag_keys=_keys(top.get("tags")),
         groups=tuple(
             _group(("node_groups", position), _map(raw))
             for position, raw in enumerate(_list(top.get("node_groups")))
@@ -99,6 +102,7 @@ def _group(here: Location, raw: Mapping[object, object]) -> WrittenGroup:
         for position, entry in enumerate(_list(node.get("huge_pages")))
     ]
     return WrittenGroup(
+        location=here,
         name=_text(here, raw, "name"),
         auto_scaling_group=_text(here, raw, "auto_scaling_group"),
         instance_types=tuple(
@@ -144,7 +148,7 @@ def _interface(here: Location, written: Mapping[object, object]) -> WrittenInter
         unreadable = frozenset(str(detail["loc"][0]) for detail in error.errors())
         kept = {str(key): value for key, value in mended.items() if str(key) not in unreadable}
         item = Interface.model_validate({**_STAND_INS, **kept})
-    return WrittenInterface(here, item, unreadable, node)
+    return WrittenInterface(here, item, unreadable, node, _keys(written.get("tags")))
 
 
 def _mended(written: Mapping[object, object]) -> dict[object, object]:
@@ -195,6 +199,10 @@ def _text(here: Location, raw: Mapping[object, object], key: str) -> Text | None
 
 def _map(raw: object) -> Mapping[object, object]:
     return raw if isinstance(raw, dict) else {}
+
+
+def _keys(raw: object) -> frozenset[str]:
+    return frozenset(key for key in _map(raw) if isinstance(key, str))
 
 
 def _list(raw: object) -> list[object]:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,6 +14,7 @@ import typer
 import yaml
 from rich.console import Console
 
+from cli.demo.networks import TooManySubnets
 from cli.demo.promises import Observer
 from cli.loading import EXIT_BAD_CONFIG, load_or_exit
 from cli.rehearsal import Function, SerialWorkers, rehearse
@@ -56,10 +59,14 @@ def invoke(
     load_or_exit(config)
     document = yaml.safe_load(config.read_text(encoding="utf-8"))
     console = Console(highlight=False, soft_wrap=True)
-    with rehearse(
-        document, VirtualClock(), Settings(call_latency_s=CALL_S), SerialWorkers()
-    ) as rehearsal:
-        _invoke(rehearsal, text, console)
+    try:
+        with rehearse(
+            document, VirtualClock(), Settings(call_latency_s=CALL_S), SerialWorkers()
+        ) as rehearsal:
+            _invoke(rehearsal, text, console)
+    except TooManySubnets as too_many:
+        typer.echo(f"{config}: {too_many}", err=True)
+        raise typer.Exit(1) from too_many
 
 
 def _invoke(rehearsal: Rehearsal, text: str, console: Console) -> None:
@@ -131,22 +138,58 @@ def prepare(rehearsal: Rehearsal, text: str) -> Sent:
 
 
 def rewritten(payload: Mapping[str, Any], happened: Event) -> dict[str, Any]:
-    """Return the payload with the ids and the time of what really happened, wherever it has such a member.
+    """Return the payload with the ids and the time of what really happened, for each that it has in the right form.
 
     Another hook's name stays, and so do origin and destination.
     """
-    envelope = ("account", "region", "time", "resources")
-    fresh = {key: happened[key] if key in envelope else value for key, value in payload.items()}
+    fresh = _replaced(payload, happened)
     detail = payload.get("detail")
     if isinstance(detail, dict):
-        ids = {"LifecycleActionToken", "AutoScalingGroupName", "EC2InstanceId", "instance-id"}
-        if str(detail.get("LifecycleHookName")).startswith(OURS):
-            ids.add("LifecycleHookName")
-        real = happened["detail"]
-        fresh["detail"] = {
-            key: real[key] if key in ids and key in real else value for key, value in detail.items()
-        }
+        fresh["detail"] = _replaced(detail, happened["detail"])
     return fresh
+
+
+def _replaced(written: Mapping[str, Any], real: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        key: real[key] if key in _FORMS and key in real and _FORMS[key](value) else value
+        for key, value in written.items()
+    }
+
+
+def _text_like(pattern: str) -> Callable[[object], bool]:
+    compiled = re.compile(pattern, re.ASCII)
+    return lambda value: isinstance(value, str) and compiled.fullmatch(value) is not None
+
+
+def _is_time(value: object) -> bool:
+    """Return whether it is a moment in UTC, with or without a fraction of a second; there is no 31st of February."""
+    if not _text_like(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?Z")(value):
+        return False
+    try:
+        datetime.fromisoformat(str(value))
+    except ValueError:
+        return False
+    return True
+
+
+def _are_arns(value: object) -> bool:
+    return isinstance(value, list) and all(map(_text_like(r"arn:\S+"), value))
+
+
+_INSTANCE_ID = _text_like(r"i-([0-9a-f]{8}|[0-9a-f]{17})")
+_FORMS: Mapping[str, Callable[[object], bool]] = {
+    "account": _text_like(r"\d{12}"),
+    "region": _text_like(r"[a-z]{2}(-[a-z]+)+-\d"),
+    "time": _is_time,
+    "resources": _are_arns,
+    "LifecycleActionToken": _text_like(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"),
+    "AutoScalingGroupName": _text_like(r"[^\r\n\t]{1,255}"),
+    "LifecycleHookName": _text_like(re.escape(OURS) + r"[-\w/]+"),
+    "EC2InstanceId": _INSTANCE_ID,
+    "instance-id": _INSTANCE_ID,
+}
+"""What names the one node and its hook, and the forms in which AWS sends them; in another form a value is what is wrong
+with the payload (EventBridge User Guide, "Event structure"; Auto Scaling API Reference, CompleteLifecycleAction)."""
 
 
 Play = tuple[Function, "Callable[[Rehearsal], Event]", str]

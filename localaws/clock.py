@@ -79,12 +79,6 @@ class VirtualClock:
         """Run what has fallen due."""
         action()
 
-    def next_due_s(self) -> float | None:
-        """Return when the next action falls due, or None when nothing is set."""
-        while self._timers and self._timers[0].cancelled:
-            heapq.heappop(self._timers)
-        return self._timers[0].when_s if self._timers else None
-
 
 class SystemClock:
     """The machine's clock, with one thread that runs what falls due."""

@@ -17,7 +17,7 @@ class FaultKind(StrEnum):
     THROTTLE = "throttle"
     """Refused for its rate, in the service's own words; no effect."""
     ERROR = "error"
-    """Refused with the fault's code, message and status; no effect."""
+    """Refused with the fault's code, that code's status, and the fault's message; no effect."""
     TIMEOUT = "timeout"
     """No effect and no answer."""
     LOST_ANSWER = "lost-answer"
@@ -35,6 +35,18 @@ class FaultKind(StrEnum):
 
 ANY = "*"
 """In place of an action: whatever it is."""
+
+_SERVER_ERRORS: Mapping[str, int] = {
+    **dict.fromkeys(
+        ("InternalError", "InternalFailure", "InternalServiceError", "ServerInternal"), 500
+    ),
+    **dict.fromkeys(("ServiceUnavailable", "Unavailable", "SlowDown", "RequestLimitExceeded"), 503),
+}
+"""What is the service's fault and not the caller's; SDKs send such a call again by themselves.
+
+Source: EC2 API Reference, "Error codes", server error codes; for SlowDown, S3 API Reference, "Error responses"."""
+CLIENT_ERROR = 400
+"""Any other code: the caller's fault, which no SDK sends again (EC2 API Reference, "Error codes", client errors)."""
 
 
 class CallerCrashed(BaseException):
@@ -55,7 +67,7 @@ class Fault:
         service: botocore's service name, for the few actions that several services have.
         principal: the caller's role ARN or access key.
         when: looks at the call's parameters.
-        code: the AWS error code; for ERROR alone, as are `message` and `status`.
+        code: the AWS error code; for ERROR alone, as is `message`.
     """
 
     action: str
@@ -67,7 +79,11 @@ class Fault:
     when: Callable[[Mapping[str, Any]], bool] | None = None
     code: str = "InternalError"
     message: str = "An internal error has occurred"
-    status: int = 500
+
+    @property
+    def status(self) -> int:
+        """The HTTP status that comes with the code: SDKs retry by it, so a wrong one makes another failure of this."""
+        return _SERVER_ERRORS.get(self.code, CLIENT_ERROR)
 
     def hits(self, nth: int) -> bool:
         """Whether the n-th matching call is hit."""

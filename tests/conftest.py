@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import botocore.session
+import hypothesis
 import pytest
 
 if TYPE_CHECKING:
@@ -56,8 +57,10 @@ _FENCE = _Fence()
 
 
 def pytest_configure() -> None:
-    """Install the audit hook once; it acts only while a test runs."""
+    """Install the audit hook once; it acts only while a test runs. And let no property fail for a busy machine."""
     sys.addaudithook(_FENCE.audit)
+    hypothesis.settings.register_profile("unhurried", deadline=None)
+    hypothesis.settings.load_profile("unhurried")
 
 
 @pytest.hookimpl(trylast=True)

@@ -17,7 +17,9 @@ import authoring
 from cli.demo import platform, report
 from cli.demo.cdk import Cdk, CdkFailedError
 from cli.demo.faults import DemoFault, inject
+from cli.demo.networks import TooManySubnets
 from cli.demo.promises import IN_SERVICE, Observer, broken_promises, left_behind
+from cli.demo.troubles import lost_on_the_way, troubles
 from cli.demo.watch import Watch
 from cli.loading import load_or_exit
 from localaws.account import Account, Settings
@@ -86,7 +88,7 @@ def demo(
             faults = _Demo(console, account, endpoint, document).run(
                 nodes, fault, keep_running=keep_running
             )
-        except CdkFailedError as failed:
+        except (CdkFailedError, TooManySubnets) as failed:
             console.print(str(failed), style="red", markup=False)
             raise typer.Exit(1) from failed
     for line in faults:
@@ -113,6 +115,7 @@ class _Demo:
 
         Raises:
             CdkFailedError: the stack could not be deployed.
+            TooManySubnets: what the configuration names could not be made.
         """
         config, made = self._deploy()
         observer = Observer(self._account, config)
@@ -130,6 +133,7 @@ class _Demo:
         if keep_running:
             self._wait_for_a_person(made)
         faults += self._scale_in(made, watch, observer)
+        faults += troubles(self._account, fault.abandons if fault else ())
         self._console.print(figures)
         shutil.rmtree(self._folder)
         return faults
@@ -141,6 +145,10 @@ class _Demo:
             made = platform.build(self._account, self._document)
             path = self._folder / "config.yaml"
             made.write(path)
+        for interface, (declared, here) in made.moved_ranges.items():
+            self._console.print(
+                f"{interface} keeps {', '.join(here)} for pods here, in the place of {', '.join(declared)}"
+            )
         config = authoring.resolve(load_or_exit(path))
         cdk = Cdk(ROOT, self._endpoint.environ(), path)
         for verb, arguments in (("bootstrap", ()), ("deploy", ("--require-approval", "never"))):
@@ -173,6 +181,8 @@ class _Demo:
             lambda nodes: _in_service(nodes) == total == len(nodes), IN_SERVICE_WITHIN_S
         ):
             faults.append(f"not every node came into service within {IN_SERVICE_WITHIN_S} s")
+        if not (fault and fault.abandons):
+            faults += lost_on_the_way(watch.traces)
         if injection is not None and not injection.happened():
             faults.append("the fault never showed its effect")
         return faults

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections import Counter
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
@@ -10,7 +12,7 @@ from domain.errors import SubnetExhausted
 from localaws.faults import Fault, FaultKind
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from localaws.account import Account
     from localaws.events.envelope import Event
@@ -27,6 +29,11 @@ class DemoFault(StrEnum):
     LOST_EVENT = "lost-event"
     CRASH = "crash"
     NO_ADDRESSES = "no-addresses"
+
+    @property
+    def abandons(self) -> frozenset[str]:
+        """For what reasons the product is to abandon launches, by their codes."""
+        return frozenset({SubnetExhausted.code} if self is DemoFault.NO_ADDRESSES else ())
 
     @property
     def story(self) -> str:
@@ -73,19 +80,27 @@ def inject(fault: DemoFault, account: Account, subnets: Mapping[str, str]) -> In
         return Injection(lambda: all(throttle.fired for throttle in throttles))
     if fault is DemoFault.DUPLICATE:
         account.events.duplicate(_is_lifecycle, times=None)
-        return Injection(lambda: any(_is_lifecycle(event) for event in account.events.emitted))
+        return Injection(lambda: _arrived_twice(account))
     if fault is DemoFault.LOST_EVENT:
         lost = account.events.lose(lambda event: event["detail-type"] == LAUNCH, times=1)
         return Injection(lambda: lost.times == 0)
     if fault is DemoFault.CRASH:
         crash = account.faults.inject(Fault("CreateNetworkInterface", FaultKind.CRASH_AFTER))
         return Injection(lambda: bool(crash.fired))
-    fillers = _fill(account, next(iter(subnets)))
+    fillers = _fill(account, subnets)
     return Injection(lambda: _was_abandoned(account), lambda: _empty(account, fillers))
 
 
 def _was_abandoned(account: Account) -> bool:
     return any(blob.get("reason") == SubnetExhausted.code for blob in account.functions.metrics())
+
+
+def _arrived_twice(account: Account) -> bool:
+    """Return whether one target took one lifecycle event twice; an event's id is in what is delivered of it."""
+    taken = Counter((each.target_arn, each.payload) for each in account.events.delivered)
+    return any(
+        count > 1 and _is_lifecycle(json.loads(payload)) for (_, payload), count in taken.items()
+    )
 
 
 def _is_lifecycle(event: Event) -> bool:
@@ -101,18 +116,24 @@ def _every_second(account: Account, action: str) -> InjectedFault:
     return account.faults.inject(Fault(action, FaultKind.THROTTLE, times=None, when=is_second))
 
 
-def _fill(account: Account, subnet_id: str) -> list[str]:
-    """Take every free address of a subnet with ENIs that are nobody's."""
-    ec2 = account.client("ec2")
-    made = []
-    while free := ec2.describe_subnets(SubnetIds=[subnet_id])["Subnets"][0][
-        "AvailableIpAddressCount"
-    ]:
-        secondary = min(free - 1, 49)
-        more = {"SecondaryPrivateIpAddressCount": secondary} if secondary else {}
-        answer = ec2.create_network_interface(SubnetId=subnet_id, Description="filler", **more)
-        made.append(answer["NetworkInterface"]["NetworkInterfaceId"])
+def _fill(account: Account, subnets: Iterable[str]) -> list[str]:
+    """Take every free address of the first subnet that has IPv4 addresses, with ENIs that are nobody's."""
+    made: list[str] = []
+    for subnet_id in subnets:
+        while free := _free(account, subnet_id):
+            more = {"SecondaryPrivateIpAddressCount": min(free - 1, 49)} if free > 1 else {}
+            answer = account.client("ec2").create_network_interface(
+                SubnetId=subnet_id, Description="filler", **more
+            )
+            made.append(answer["NetworkInterface"]["NetworkInterfaceId"])
+        if made:
+            break
     return made
+
+
+def _free(account: Account, subnet_id: str) -> int:
+    (subnet,) = account.client("ec2").describe_subnets(SubnetIds=[subnet_id])["Subnets"]
+    return int(subnet["AvailableIpAddressCount"])
 
 
 def _empty(account: Account, fillers: Sequence[str]) -> None:

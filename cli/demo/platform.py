@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-import ipaddress
+from collections import Counter
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import yaml
 
 from authoring.instance_types import known_types
+from cli.demo.networks import Network, Zones
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from localaws.account import Account
 
-VPC = ipaddress.IPv4Network("10.0.0.0/16")
 MAX_NODES = 1000
 USUAL_TYPE = "m5.4xlarge"
-"""What a group launches whose configuration names no type."""
+"""What a group launches whose configuration names no type, when it takes the group's interfaces."""
 LARGEST_TYPE = "m5.24xlarge"
 """Takes 15 network interfaces on one card: the primary one and MAX_INTERFACES."""
 MAX_INTERFACES = 14
@@ -30,7 +29,8 @@ MAX_INTERFACES = 14
 class Platform:
     """The groups and networks that a configuration names, made for it in an embedded account.
 
-    Ids cannot be chosen, so the configuration is rewritten to the ids that came out; names and tags stay.
+    Ids cannot be chosen, so the configuration is rewritten to the ids that came out, and ranges of subnets to ranges
+    of those that were made; names and tags stay.
     """
 
     document: dict[str, Any]
@@ -40,6 +40,8 @@ class Platform:
     zones: tuple[str, ...]
     subnets: dict[str, str] = field(default_factory=dict)
     """Every Multus subnet made, with its zone."""
+    moved_ranges: dict[str, tuple[list[str], list[str]]] = field(default_factory=dict)
+    """By group and interface, the ranges kept for pods, as they were declared and as they are here."""
 
     def write(self, path: Path) -> None:
         """Write the rewritten configuration."""
@@ -55,10 +57,12 @@ def with_interfaces(document: dict[str, Any], count: int) -> list[str]:
     enlarged = []
     for group in document["node_groups"]:
         wanted = group["interfaces"][:count]
+        # In an IPv6-only subnet there is no other interface than one without IPv4.
+        addresses = () if wanted[-1].get("ipv4") == "none" else ("ipv4", "ipv6")
         pattern = {
             key: value
             for key, value in wanted[-1].items()
-            if key not in ("device_index", "network_card", "ipv4", "ipv6", "pod_ranges", "node")
+            if key not in ("device_index", "network_card", *addresses, "pod_ranges", "node")
         }
         wanted += [
             {**pattern, "name": f"extra{number}"} for number in range(1, count - len(wanted) + 1)
@@ -92,143 +96,71 @@ def build(account: Account, document: dict[str, Any]) -> Platform:
     Args:
         account: where.
         document: a valid configuration, as YAML reads it; it is changed in place.
+
+    Raises:
+        TooManySubnets: it names more than one VPC takes.
     """
     for elsewhere in ("account", "region", "alarm_topic_arn"):
         document.pop(elsewhere, None)
-    network = _Network(account.client("ec2"))
-    zones = sorted({zone for spec in _interfaces(document) for zone in _zones(spec)}) or [
-        "us-east-1a",
-        "us-east-1b",
-    ]
-    for spec in _interfaces(document):
-        _rewrite_subnets(spec, zones, network)
-        _rewrite_security_groups(spec, network)
-    groups = tuple(group["auto_scaling_group"] for group in document["node_groups"])
-    for group in document["node_groups"]:
-        types = group.get("instance_types") or [USUAL_TYPE]
-        _make_group(account, network, group["auto_scaling_group"], types[0], zones)
-    return Platform(document, groups, tuple(zones), network.multus_subnets)
+    # What an alias of YAML stands for is one object, to be rewritten once for each place where it stands.
+    groups = document["node_groups"] = _unshared(document["node_groups"])
+    zones = Zones(groups)
+    network = Network(account.client("ec2"), zones, groups)
+    moved = {}
+    for place, group in enumerate(groups):
+        for spec in group["interfaces"]:
+            before = spec.get("pod_ranges")
+            network.rewrite(spec, zones.of_group(place))
+            if before:
+                moved[f"{group['name']}/{spec['name']}"] = (before, spec["pod_ranges"])
+        _make_group(account, network, place, group, zones.of_group(place))
+    return Platform(
+        document,
+        groups=tuple(group["auto_scaling_group"] for group in groups),
+        zones=tuple(
+            sorted({zone for place in range(len(groups)) for zone in zones.of_group(place)})
+        ),
+        subnets=network.multus_subnets,
+        moved_ranges=moved,
+    )
 
 
-def _interfaces(document: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    for group in document["node_groups"]:
-        yield from group["interfaces"]
-
-
-def _zones(spec: Mapping[str, Any]) -> list[str]:
-    subnets = spec["subnets"]
-    return [] if isinstance(subnets, list) or "tags" in subnets else list(subnets)
-
-
-class _Network:
-    """Makes each subnet and security group that is asked for once."""
-
-    def __init__(self, ec2: Any) -> None:  # noqa: ANN401 - a boto3 client of the embedded account
-        self._ec2 = ec2
-        self._vpc_id: str = ec2.create_vpc(CidrBlock=str(VPC), AmazonProvidedIpv6CidrBlock=True)[
-            "Vpc"
-        ]["VpcId"]
-        associations = ec2.describe_vpcs(VpcIds=[self._vpc_id])["Vpcs"][0][
-            "Ipv6CidrBlockAssociationSet"
-        ]
-        self._ipv6 = ipaddress.IPv6Network(associations[0]["Ipv6CidrBlock"]).subnets(new_prefix=64)
-        self._free = (
-            cidr for cidr in VPC.subnets(new_prefix=22) if cidr.network_address >= VPC[64 * 256]
-        )
-        self._by_key: dict[object, str] = {}
-        self.multus_subnets: dict[str, str] = {}
-
-    def subnet(
-        self,
-        key: object,
-        zone: str,
-        *,
-        ipv6: bool = False,
-        cidr: str | None = None,
-        tags: Mapping[str, str] | None = None,
-    ) -> str:
-        """Return the subnet of this key, made now if it is new."""
-        if key not in self._by_key:
-            more: dict[str, Any] = {"Ipv6CidrBlock": str(next(self._ipv6))} if ipv6 else {}
-            block = cidr or str(next(self._free))
-            made = self._ec2.create_subnet(
-                VpcId=self._vpc_id, CidrBlock=block, AvailabilityZone=zone, **more
-            )
-            self._by_key[key] = subnet_id = made["Subnet"]["SubnetId"]
-            self._tag(subnet_id, tags)
-        return self._by_key[key]
-
-    def multus_subnet(self, key: object, zone: str, spec: Mapping[str, Any], place: int = 0) -> str:
-        """Return a subnet for a Multus interface: around its pod range when it declares one."""
-        ranges = [ipaddress.IPv4Network(text) for text in spec.get("pod_ranges", ())]
-        cidr = str(ranges[place].supernet(new_prefix=24)) if place < len(ranges) else None
-        subnets = spec["subnets"]
-        tags = subnets.get("tags") if isinstance(subnets, dict) else None
-        subnet_id = self.subnet(key, zone, ipv6=bool(spec.get("ipv6")), cidr=cidr, tags=tags)
-        self.multus_subnets[subnet_id] = zone
-        return subnet_id
-
-    def security_group(self, key: str, tags: Mapping[str, str] | None = None) -> str:
-        """Return the security group of this key, made now if it is new."""
-        if key not in self._by_key:
-            made = self._ec2.create_security_group(
-                GroupName=key, Description=key, VpcId=self._vpc_id
-            )
-            self._by_key[key] = made["GroupId"]
-            self._tag(made["GroupId"], tags)
-        return self._by_key[key]
-
-    @cached_property
-    def image(self) -> str:
-        """Return an image to launch."""
-        image_id: str = self._ec2.register_image(Name="eks-node")["ImageId"]
-        return image_id
-
-    def _tag(self, resource_id: str, tags: Mapping[str, str] | None) -> None:
-        if tags:
-            pairs = [{"Key": key, "Value": value} for key, value in tags.items()]
-            self._ec2.create_tags(Resources=[resource_id], Tags=pairs)
-
-
-def _rewrite_subnets(spec: dict[str, Any], zones: list[str], network: _Network) -> None:
-    subnets = spec["subnets"]
-    if isinstance(subnets, list):
-        spec["subnets"] = [
-            network.multus_subnet(old, zones[place % len(zones)], spec, place)
-            for place, old in enumerate(subnets)
-        ]
-    elif "tags" in subnets:
-        for place, zone in enumerate(zones):
-            network.multus_subnet((zone, str(sorted(subnets["tags"].items()))), zone, spec, place)
-    else:
-        spec["subnets"] = {
-            zone: network.multus_subnet(old, zone, spec, place)
-            for place, (zone, old) in enumerate(subnets.items())
-        }
-
-
-def _rewrite_security_groups(spec: dict[str, Any], network: _Network) -> None:
-    groups = spec["security_groups"]
-    if isinstance(groups, list):
-        spec["security_groups"] = [network.security_group(old) for old in groups]
-    else:
-        tags = groups["tags"]
-        network.security_group(str(sorted(tags.items())), tags)
+def _unshared(data: Any) -> Any:  # noqa: ANN401 - what YAML reads
+    if isinstance(data, dict):
+        return {key: _unshared(value) for key, value in data.items()}
+    return [_unshared(value) for value in data] if isinstance(data, list) else data
 
 
 def _make_group(
-    account: Account, network: _Network, name: str, instance_type: str, zones: list[str]
+    account: Account, network: Network, place: int, group: dict[str, Any], zones: Sequence[str]
 ) -> None:
     template = account.client("ec2").create_launch_template(
-        LaunchTemplateName=name,
-        LaunchTemplateData={"ImageId": network.image, "InstanceType": instance_type},
+        LaunchTemplateName=f"nodes-{place}",
+        LaunchTemplateData={"ImageId": network.image, "InstanceType": _type_of(group)},
     )["LaunchTemplate"]["LaunchTemplateId"]
-    nodes = [network.subnet(("nodes", zone), zone) for zone in zones]
     account.client("autoscaling").create_auto_scaling_group(
-        AutoScalingGroupName=name,
+        AutoScalingGroupName=group["auto_scaling_group"],
         LaunchTemplate={"LaunchTemplateId": template, "Version": "$Latest"},
         MinSize=0,
         MaxSize=MAX_NODES,
         DesiredCapacity=0,
-        VPCZoneIdentifier=",".join(nodes),
+        VPCZoneIdentifier=",".join(network.subnet_of_nodes(zone) for zone in zones),
+    )
+
+
+def _type_of(group: Mapping[str, Any]) -> str:
+    """Return a type to launch: the first that is named, or else the usual one if it takes what a node gets."""
+    named = group.get("instance_types")
+    if named:
+        return str(named[0])
+    wanted = Counter(spec.get("network_card", 0) for spec in group["interfaces"])
+    ipv6 = max((spec.get("ipv6") or {}).get("count", 0) for spec in group["interfaces"])
+    types = known_types()
+    return next(
+        (
+            name
+            for name in (USUAL_TYPE, *types)
+            if types[name].have_room(wanted) and ipv6 <= types[name].ipv6_per_interface
+        ),
+        USUAL_TYPE,
     )

@@ -77,7 +77,7 @@ def figures(
         blobs: the embedded metrics that the functions wrote.
     """
     took = [trace.took_s for trace in traces if trace.took_s is not None]
-    hooks = [value for blob in blobs for value in _values(blob, "HookToContinue")]
+    hooks = [value for blob in blobs for value in values(blob, "HookToContinue")]
     table = Table(
         title="Figures", title_justify="left", box=None, pad_edge=False, show_header=False
     )
@@ -97,21 +97,23 @@ def figures(
         failed = f", {refused[action]} of them refused or unanswered" if refused[action] else ""
         table.add_row(f"  {action}", f"{number}{failed}")
     table.add_row("throttled answers", str(sum(call.throttled for call in calls)))
-    for reason, number in _abandons(blobs).items():
+    for reason, number in abandons(blobs).items():
         table.add_row(f"launches abandoned: {reason}", str(number))
     return table
 
 
-def _values(blob: Mapping[str, Any], metric: str) -> list[float]:
+def values(blob: Mapping[str, Any], metric: str) -> list[float]:
+    """Return what a function wrote of a metric in one document."""
     value = blob.get(metric, [])
     return [float(item) for item in (value if isinstance(value, list) else [value])]
 
 
-def _abandons(blobs: Iterable[Mapping[str, Any]]) -> Counter[str]:
+def abandons(blobs: Iterable[Mapping[str, Any]]) -> Counter[str]:
+    """Return how many launches the functions abandoned, by reason."""
     found: Counter[str] = Counter()
     for blob in blobs:
         if "LaunchAbandonedByReason" in blob:
-            found[str(blob["reason"])] += int(sum(_values(blob, "LaunchAbandonedByReason")))
+            found[str(blob["reason"])] += int(sum(values(blob, "LaunchAbandonedByReason")))
     return found
 
 

@@ -15,9 +15,12 @@ from functools import cache, cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from aws_lambda_powertools.logging import Logger
+
 from domain import naming
 from domain.config import from_json
 from domain.environment import from_environ
+from domain.errors import EnvironmentInvalid
 from lambdas.aws.autoscaling import AutoScaling
 from lambdas.aws.ec2 import Ec2
 from lambdas.aws.events import EventBus
@@ -193,6 +196,17 @@ def no_collection() -> Iterator[None]:
 
 @cache
 def runtime() -> Runtime:
-    """Return this execution environment's runtime; made by the first invocation, kept for the next."""
-    with no_collection():
-        return build(os.environ, SystemClock(), ThreadWorkers(MAX_CONNECTIONS))
+    """Return this execution environment's runtime; made by the first invocation, kept for the next.
+
+    Raises:
+        EnvironmentInvalid: as `build` does. It is a record of its own by then: what Lambda's runtime makes of an error
+            is its traceback, with the message somewhere before it.
+    """
+    try:
+        with no_collection():
+            return build(os.environ, SystemClock(), ThreadWorkers(MAX_CONNECTIONS))
+    except EnvironmentInvalid as error:
+        Logger(service=naming.SERVICE).error(
+            "the function cannot start", extra={"error_code": error.code, "error": str(error)}
+        )
+        raise

@@ -34,6 +34,7 @@ class Events:
 
     Attributes:
         emitted: every event that a service of the account sent, lost ones included.
+        delivered: every delivery that its target took; of an event that arrives twice there are two.
         dropped: every delivery that ended with neither its target nor a dead-letter queue, and why.
     """
 
@@ -42,6 +43,7 @@ class Events:
         self._disturbances: list[Disturbance] = []
         self._targets = Targets(account)
         self.emitted: list[Event] = []
+        self.delivered: list[Delivery] = []
         self.dropped: list[tuple[Delivery, str]] = []
         account.ec2.on_state_change(self._instance_changed)
 
@@ -151,6 +153,7 @@ class Events:
         if delivery.refusals_left:
             raise DeliveryFailed("INTERNAL_ERROR", "The target is not available", retryable=True)
         self._targets.hand(delivery.sender_arn, delivery.target_arn, delivery.payload)
+        self.delivered.append(delivery)
 
     def _failed(self, delivery: Delivery, failure: DeliveryFailed) -> None:
         outcome = decide(delivery, failure, self._account.clock.now())

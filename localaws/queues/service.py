@@ -11,7 +11,7 @@ from localaws.patching import Patch
 from localaws.queues.mappings import Mappings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
     from moto.sqs.models import Message, Queue, SQSBackend
 
@@ -43,6 +43,7 @@ class Queues:
             lambda _: _always_valid,
         )
         yield Patch(sqs_models.Queue, "add_message", self._adding)
+        yield Patch(sqs_models.Queue, "_set_attributes", _keeping_policy)
         yield Patch(LambdaBackend, "create_event_source_mapping", self.mappings.creating)
         yield Patch(LambdaBackend, "update_event_source_mapping", self.mappings.updating)
         yield Patch(LambdaBackend, "delete_event_source_mapping", self.mappings.deleting)
@@ -106,6 +107,23 @@ class Queues:
                 self.mappings.look_at(queue)
 
         return add_message
+
+
+def _keeping_policy(original: Callable[..., None]) -> Callable[..., None]:
+    """Set the attributes that are given and no others; moto takes a policy away that is not among them.
+
+    Source: SQS API Reference, SetQueueAttributes: "Sets the value of one or more queue attributes, like a policy",
+    with Attributes as "a map of attributes to set".
+    """
+
+    def set_attributes(
+        queue: Queue, attributes: Mapping[str, Any], now: float | None = None
+    ) -> None:
+        # A new queue comes with every attribute, so one that lacks the policy has one already, if only an empty one.
+        given = attributes if "Policy" in attributes else {**attributes, "Policy": queue.policy}
+        original(queue, given, now)
+
+    return set_attributes
 
 
 def _always_valid(_backend: SQSBackend, _queue_name: str, _message: Message) -> bool:

@@ -30,6 +30,11 @@ A_GROUP = {
 }
 
 
+def _interfaces(count: int, **more: object) -> list[dict[str, Any]]:
+    (pattern,) = A_GROUP["interfaces"]
+    return [{**pattern, "name": f"n{number}", **more} for number in range(count)]  # type: ignore[dict-item]  # a mixed literal
+
+
 def _many_tags(count: int, prefix: str = "k") -> dict[str, str]:
     return {f"{prefix}{number}": "v" for number in range(count)}
 
@@ -144,6 +149,22 @@ REFUSED: dict[str, tuple[dict[Location, Any], list[str]]] = {
             "EC2 allows 50 tags on a network interface, and the product sets 7 itself."
         ],
     ),
+    "more interfaces than any type takes": (
+        {(*GROUP, "interfaces"): _interfaces(40)},
+        [
+            "node_groups[0].interfaces: are more than any instance type takes (got '40 on card 0'). The most that one "
+            "takes is 24 on card 0, and card 0 has the primary one besides. Write fewer interfaces, or other network "
+            "cards."
+        ],
+    ),
+    "more interfaces than any one type takes together": (
+        {(*GROUP, "interfaces"): [*_interfaces(23), *_interfaces(1, name="m", network_card=31)]},
+        [
+            "node_groups[0].interfaces: are more than any instance type takes (got '23 on card 0, 1 on card 31'). The "
+            "most that one takes is 24 on card 0, 2 on card 31, and card 0 has the primary one besides. Write fewer "
+            "interfaces, or other network cards."
+        ],
+    ),
     "unknown instance type": (
         {(*GROUP, "instance_types"): ["m5.xlrage"]},
         [
@@ -210,6 +231,7 @@ TAKEN: dict[str, dict[Location, Any]] = {
     },
     "all tags that are free": {("tags",): _many_tags(40), (*FIRST, "tags"): _many_tags(3, "other")},
     "a tag of the file given again": {("tags",): _many_tags(43), (*FIRST, "tags"): {"k1": "mine"}},
+    "every interface that the largest type takes": {(*GROUP, "interfaces"): _interfaces(23)},
     "a list beside a map": {(*SECOND, "subnets"): ["subnet-0000000c"]},
     "every interface a type takes": {(*GROUP, "instance_types"): ["m5.large"]},
     "the same interface name in two groups": {("node_groups", 1): A_GROUP},
@@ -259,6 +281,23 @@ def test_a_malformed_id_hides_neither_a_zone_left_out_nor_a_list_too_long(
         f"{N6}.security_groups: has more than 5 security groups",
         f"{N6}.security_groups[0]: is not a security group id",
     ]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"aws:x": "v"}, {"x" * 129: "v"}, {"other3": "v" * 257}],
+    ids=["AWS's", "key", "value"],
+)
+@pytest.mark.parametrize("where", [("tags",), (*FIRST, "tags")], ids=["file", "interface"])
+def test_a_tag_that_is_wrong_does_not_hide_that_there_are_too_many(
+    said: Callable[..., list[str]], where: Location, wrong: dict[str, str]
+) -> None:
+    messages = said(
+        {("tags",): _many_tags(40), (*FIRST, "tags"): _many_tags(3, "other")}
+        | {where: {**_many_tags(44 if where == ("tags",) else 4, "other"), **wrong}}
+    )
+    assert len(messages) == 2
+    assert any("more than 43 tags" in message for message in messages)
 
 
 @pytest.mark.parametrize(

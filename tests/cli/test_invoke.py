@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[2]
 EVENTS = ROOT / "events"
+AN_ID = "i-0a1b2c3d4e5f60718"
 HAPPENED = {
     "account": "111122223333",
     "region": "eu-west-1",
@@ -116,12 +117,12 @@ def test_a_payload_gets_the_ids_of_what_happened_and_keeps_the_rest() -> None:
     ("payload", "expected"),
     [
         ({"detail": 3}, {"detail": 3}),
-        ({"detail": {"EC2InstanceId": "x"}}, {"detail": {"EC2InstanceId": "i-real"}}),
+        ({"detail": {"EC2InstanceId": AN_ID}}, {"detail": {"EC2InstanceId": "i-real"}}),
         (
             {"detail": {"LifecycleHookName": "theirs"}},
             {"detail": {"LifecycleHookName": "theirs"}},
         ),
-        ({"detail": {"instance-id": "x"}}, {"detail": {"instance-id": "x"}}),
+        ({"detail": {"instance-id": AN_ID}}, {"detail": {"instance-id": AN_ID}}),
     ],
     ids=["no object", "members that are missing stay so", "another hook", "nothing to put in"],
 )
@@ -129,6 +130,39 @@ def test_what_is_wrong_with_a_payload_stays_wrong(
     payload: dict[str, Any], expected: dict[str, Any]
 ) -> None:
     assert rewritten(payload, HAPPENED) == expected
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"time": "yesterday"},
+        {"time": "2026-02-31T00:00:00Z"},
+        {"time": 1767225600},
+        {"account": 111122223333},
+        {"region": "here"},
+        {"resources": "arn:one"},
+        {"resources": [3]},
+        {"detail": {"LifecycleActionToken": "token"}},
+        {"detail": {"AutoScalingGroupName": ""}},
+        {"detail": {"LifecycleHookName": ["MultusEni-example-launch"]}},
+        {"detail": {"EC2InstanceId": None}},
+        {"detail": {"EC2InstanceId": "i-*"}},
+    ],
+    ids=str,
+)
+def test_a_value_of_the_wrong_form_is_not_put_right(wrong: dict[str, Any]) -> None:
+    assert rewritten(wrong, HAPPENED) == wrong
+
+
+@pytest.mark.scenario
+def test_a_launch_at_no_time_is_rejected_and_not_continued(tmp_path: Path) -> None:
+    path = tmp_path / "event.json"
+    payload = json.loads((EVENTS / "launch.json").read_text("utf-8"))
+    path.write_text(json.dumps({**payload, "time": "yesterday"}), encoding="utf-8")
+    result = invoked(path)
+    assert result.exit_code == 0, result.output
+    assert "time must look like 2026-01-31T12:00:00Z, got 'yesterday'" in result.stdout
+    assert "launch continued" not in result.stdout
 
 
 def test_changes_tell_what_came_what_went_and_what_stayed() -> None:

@@ -54,9 +54,7 @@ def test_a_message_leaves_its_queue_only_when_it_was_worked(
     rehearsal: Rehearsal, faulty: bool
 ) -> None:
     if faulty:
-        down = Fault(
-            "DescribeInstances", FaultKind.ERROR, code="Unavailable", status=503, times=None
-        )
+        down = Fault("DescribeInstances", FaultKind.ERROR, code="Unavailable", times=None)
         rehearsal.account.faults.inject(down)
     answer = rehearsal.deliver(Function.LAUNCH, launch_events(rehearsal))
     assert len(answer.response["batchItemFailures"]) == faulty

@@ -41,11 +41,12 @@ def test_no_call_is_denied_and_no_grant_is_unused(deployed: Deployed) -> None:
         )
     )
     assert denied == ()
+    authorizations = deployed.account.authorizations
     unused = {
-        handler: deployed.account.authorizations.unused_actions(role)
+        handler: (authorizations.unused_actions(role), authorizations.unused_statements(role))
         for handler, role in deployed.roles.items()
     }
-    assert unused == dict.fromkeys(deployed.roles, ())
+    assert unused == dict.fromkeys(deployed.roles, ((), ()))
 
 
 def _launch(deployed: Deployed) -> None:
@@ -182,7 +183,6 @@ def _no_address_for(interface: str) -> Fault:
         when=lambda params: f"interface {interface} of" in params["Description"],
         code="InsufficientFreeAddressesInSubnet",
         message="The specified subnet does not have enough free addresses to satisfy the request.",
-        status=400,
     )
 
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.infra, pytest.mark.subprocesses("node")]
 
 USER = "telco-user-plane"
-NODES = 60
+NODES = 100
 
 
 def test_a_large_scale_out_from_the_start_of_a_subnet_serves_every_node_once(

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
+import queue
 import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from localaws.account import Account
+from localaws.account import ACCOUNT_ID, Account
+from localaws.client import REGION
 from localaws.clock import SystemClock
+from localaws.events.envelope import Occurrence
 from localaws.server import serve
 
 if TYPE_CHECKING:
@@ -24,6 +27,8 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parents[2]
 CLI = ROOT / "node_modules" / ".bin" / "cdk"
 CLI_TIMEOUT_S = 120
+SERVED_WITHIN_S = 20
+"""For an event to go through the bus, the queue and the mapping, on a busy machine."""
 
 APP = '''
 """A stack with what a product's stack has: an asset, roles, a queue, a rule, an alarm, an output."""
@@ -122,6 +127,8 @@ def test_a_stack_is_deployed_updated_rolled_back_and_destroyed(cli: Cli, account
     assert deployed.returncode == 0, deployed.stdout
     (url,) = sqs.list_queues()["QueueUrls"]
     assert f"Small.QueueUrl = {url}" in deployed.stdout
+    events = _Events(account)
+    assert events.served("deployed")
 
     unchanged = cli.run(*deploy, "--force")
     assert unchanged.returncode == 0, unchanged.stdout
@@ -135,6 +142,7 @@ def test_a_stack_is_deployed_updated_rolled_back_and_destroyed(cli: Cli, account
     updated = cli.run(*deploy, QUEUE_TIMEOUT_S="90")
     assert updated.returncode == 0, updated.stdout
     assert _timeout(sqs, url) == "90"
+    assert events.served("updated")
 
     ssm.put_parameter(Name="/taken", Type="String", Value="someone's")
     failed = cli.run(*deploy, QUEUE_TIMEOUT_S="120", PARAMETER="/taken")
@@ -143,11 +151,36 @@ def test_a_stack_is_deployed_updated_rolled_back_and_destroyed(cli: Cli, account
     (stack,) = account.client("cloudformation").describe_stacks(StackName="Small")["Stacks"]
     assert stack["StackStatus"] == "UPDATE_ROLLBACK_COMPLETE"
     assert _timeout(sqs, url) == "90"
+    assert events.served("rolled back")
 
     destroyed = cli.run("destroy", "Small", "--force")
     assert destroyed.returncode == 0, destroyed.stdout
     assert sqs.list_queues().get("QueueUrls", []) == []
     assert account.client("lambda").list_functions()["Functions"] == []
+
+
+class _Events:
+    """Events that the rule sends to the queue, and what of them reaches the function behind it."""
+
+    def __init__(self, account: Account) -> None:
+        self._account = account
+        self._bodies: queue.SimpleQueue[str] = queue.SimpleQueue()
+        (function,) = account.client("lambda").list_functions()["Functions"]
+        account.functions.register(function["FunctionName"], self._handle)
+
+    def served(self, name: str) -> bool:
+        """Send an event and return whether the function got it, and nothing else."""
+        occurrence = Occurrence("aws.autoscaling", "Something", {"name": name})
+        self._account.events.emit(occurrence, account_id=ACCOUNT_ID, region=REGION)
+        try:
+            body = self._bodies.get(timeout=SERVED_WITHIN_S)
+        except queue.Empty:
+            return False
+        return bool(json.loads(body)["detail"] == {"name": name})
+
+    def _handle(self, event: dict[str, Any], _context: object) -> None:
+        for record in event["Records"]:
+            self._bodies.put(record["body"])
 
 
 def _timeout(sqs: Client, url: str) -> str:

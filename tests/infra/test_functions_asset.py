@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import TYPE_CHECKING
 
@@ -9,6 +10,9 @@ import pytest
 
 from domain import naming
 from domain.config import from_json
+from localaws.functions.model import Function, Kind
+from localaws.functions.processes import ProcessHost
+from localaws.iam.principals import Principals
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -79,3 +83,49 @@ def test_synthesizing_again_gives_the_same_template_and_the_same_asset(
     assert again.text == fleet.text
     assert again.asset.digest == fleet.asset.digest
     assert again.asset.archive.read_bytes() == fleet.asset.archive.read_bytes()
+
+
+@pytest.mark.subprocesses("node", "python")
+@pytest.mark.parametrize(
+    "handler", [naming.LAUNCH_HANDLER, naming.TERMINATE_HANDLER, naming.RECONCILE_HANDLER]
+)
+def test_a_function_without_a_variable_fails_with_one_line_in_its_log_that_names_it(
+    fleet: Synthesized, handler: str
+) -> None:
+    (declared,) = [
+        function["Environment"]["Variables"]
+        for function in fleet.of_type("AWS::Lambda::Function").values()
+        if function["Handler"] == handler
+    ]
+    environment = {name: str(value) for name, value in declared.items()}
+    del environment["MULTUS_ENI_OWNER"]
+    host = ProcessHost(Principals().issue)
+    try:
+        result = host.invoke(_deployed(fleet, handler, environment), b'{"Records": []}', "r-1")
+    finally:
+        host.close()
+
+    assert result.kind is Kind.ERROR
+    assert json.loads(result.payload)["errorType"] == "EnvironmentInvalid"
+    record = json.loads(result.log_lines[0])
+    assert record["level"] == "ERROR"
+    assert record["message"] == "the function cannot start"
+    assert record["error_code"] == "environment-invalid"
+    assert "MULTUS_ENI_OWNER is not set" in record["error"]
+
+
+def _deployed(stack: Synthesized, handler: str, environment: Mapping[str, str]) -> Function:
+    return Function(
+        name="probe",
+        arn="arn:aws:lambda:us-east-1:123456789012:function:probe",
+        region="us-east-1",
+        role_arn="arn:aws:iam::123456789012:role/probe",
+        handler=handler,
+        runtime="python3.14",
+        timeout_s=60,
+        memory_mb=512,
+        environment=environment,
+        code=stack.asset.archive.read_bytes(),
+        layers=(),
+        log_group="/aws/lambda/probe",
+    )

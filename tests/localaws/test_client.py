@@ -29,7 +29,7 @@ def test_a_call_takes_effect_once_and_is_not_counted() -> None:
 
 def test_a_fault_hits_a_caller_and_not_aws_s_own_hand() -> None:
     account = Account(VirtualClock(), Settings(throttling=False))
-    account.faults.inject(Fault(action="CreateVpc", kind=FaultKind.ERROR, status=400))
+    account.faults.inject(Fault(action="CreateVpc", kind=FaultKind.ERROR, code="VpcLimitExceeded"))
     with account.active(), moto.mock_aws():
         account.client("ec2").create_vpc(CidrBlock="10.0.0.0/16")
         with pytest.raises(ClientError):

@@ -116,3 +116,18 @@ def test_a_fault_may_count_the_calls_of_every_action() -> None:
     assert not _hit(faults, 1, action="DescribeInstances")
     assert not _hit(faults, 2, action="DescribeInstances", principal="another role")
     assert _hit(faults, 3, action="DeleteNetworkInterface")
+
+
+@pytest.mark.parametrize(
+    ("code", "status"),
+    [
+        ("InternalError", 500),
+        ("Unavailable", 503),
+        ("SlowDown", 503),
+        ("InsufficientFreeAddressesInSubnet", 400),
+        ("UnauthorizedOperation", 400),
+    ],
+)
+def test_an_error_has_the_status_of_its_code(code: str, status: int) -> None:
+    # EC2 API Reference, "Error codes": client errors are 4xx, server errors 5xx.
+    assert Fault("CreateNetworkInterface", FaultKind.ERROR, code=code).status == status

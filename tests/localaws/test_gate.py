@@ -83,20 +83,29 @@ class TestByEveryProtocol:
     def test_an_error_arrives_with_its_code_message_and_status(
         self, account: Account, service: str, action: str, params: dict[str, Any], protocol: str
     ) -> None:
-        account.faults.inject(
-            Fault(action, FaultKind.ERROR, code="SomeFault", message="words", status=418)
-        )
+        account.faults.inject(Fault(action, FaultKind.ERROR, code="SomeFault", message="words"))
         with pytest.raises(ClientError) as error:
             _call(service, action, params)
         response = error.value.response
         assert response["Error"]["Code"] == "SomeFault", protocol
         assert response["Error"]["Message"] == "words"
-        assert response["ResponseMetadata"]["HTTPStatusCode"] == 418
+        assert response["ResponseMetadata"]["HTTPStatusCode"] == 400
         assert [call.outcome for call in account.calls.all()] == ["SomeFault"]
 
 
+@pytest.mark.parametrize(("code", "attempts"), [("InvalidVpcID.NotFound", 1), ("InternalError", 2)])
+def test_an_sdk_sends_again_what_is_the_service_s_fault_and_nothing_else(
+    account: Account, code: str, attempts: int
+) -> None:
+    fault = account.faults.inject(Fault("DescribeVpcs", FaultKind.ERROR, code=code, times=None))
+    twice = Config(region_name=REGION, retries={"total_max_attempts": 2, "mode": "standard"})
+    with pytest.raises(ClientError):
+        boto3.client("ec2", config=twice).describe_vpcs()
+    assert fault.seen == attempts
+
+
 def test_s3_which_routes_by_key_passes_the_gate_too(account: Account) -> None:
-    account.faults.inject(Fault("PutObject", FaultKind.ERROR, code="SlowDown", status=503))
+    account.faults.inject(Fault("PutObject", FaultKind.ERROR, code="SlowDown"))
     s3 = _client("s3")
     s3.create_bucket(Bucket="assets")
     with pytest.raises(ClientError) as error:

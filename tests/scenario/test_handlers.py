@@ -286,7 +286,6 @@ def test_a_node_that_can_take_no_interface_is_asked_about_once_a_run_and_left_in
             FaultKind.ERROR,
             times=None,
             code="AttachmentLimitExceeded",
-            status=400,
         )
     )
     stage.reconcile()
@@ -356,7 +355,6 @@ def test_no_free_address_abandons_cleans_up_and_says_why(stage: Stage) -> None:
         FaultKind.ERROR,
         on_call=2,
         code="InsufficientFreeAddressesInSubnet",
-        status=400,
     )
     stage.account.faults.inject(fault)
     stage.send(event)

@@ -11,14 +11,17 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 from hypothesis.stateful import run_state_machine_as_test as run_machine
 
+from domain import tags
 from domain.errors import EniLifecycleError
+from domain.model import InstanceId
 from localaws.faults import CallerCrashed, Fault, FaultKind
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from contextlib import AbstractContextManager
 
-    from domain.model import InstanceId
+    from localaws.calls import Call
+    from localaws.faults import InjectedFault
     from tests.fakes.stage import Stage
 
 pytestmark = pytest.mark.scenario
@@ -34,14 +37,24 @@ ACTIONS = [
     "DescribeNetworkInterfaces",
     "DescribeInstances",
     "CompleteLifecycleAction",
+    "RecordLifecycleActionHeartbeat",
 ]
+REFUSALS = [
+    ("CreateNetworkInterface", "InsufficientFreeAddressesInSubnet"),
+    ("CreateNetworkInterface", "NetworkInterfaceLimitExceeded"),
+    ("CreateNetworkInterface", "UnauthorizedOperation"),
+    ("CreateNetworkInterface", "InvalidSubnetID.NotFound"),
+    ("AttachNetworkInterface", "AttachmentLimitExceeded"),
+    ("AttachNetworkInterface", "UnauthorizedOperation"),
+]
+"""What no further attempt changes: the node is abandoned, and nothing of it is left."""
 
 
 class Lives(RuleBasedStateMachine):
     """A group that grows and shrinks while events are lost, late and doubled, calls fail and functions die.
 
-    Held all along: a node in service has exactly its interfaces, no function asks to abandon a healthy node, no hook is
-    completed twice. Held at the end: nothing waits, and nothing outlives its node.
+    Held all along: a node in service has exactly its interfaces, no function asks to abandon a healthy node to which
+    nothing was refused for good, no hook is completed twice. Held at the end: nothing waits, and nothing outlives its node.
     """
 
     def __init__(self, staged: Callable[[], AbstractContextManager[Stage]]) -> None:
@@ -50,6 +63,8 @@ class Lives(RuleBasedStateMachine):
         self.stage = self._opened.__enter__()
         self.wanted = 0
         self.killed: set[InstanceId] = set()
+        self.refusals: list[InjectedFault] = []
+        self.gone_before: set[InstanceId] = set()
         self.undelivered: list[dict[str, Any]] = []
         self.delivered: list[dict[str, Any]] = []
         self.reconciled_at_s = self.stage.clock.virtual.now()
@@ -112,6 +127,16 @@ class Lives(RuleBasedStateMachine):
         """A call of the next runs fails, or kills its function."""
         self.stage.account.faults.inject(Fault(action, kind, on_call=on_call))
 
+    @rule(refusal=st.sampled_from(REFUSALS), on_call=st.integers(1, 3))
+    def refuse(self, refusal: tuple[str, str], on_call: int) -> None:
+        """A node launches, and a call for it, or for one of the next, is refused for good."""
+        action, code = refusal
+        fault = Fault(action, FaultKind.ERROR, code=code, on_call=on_call)
+        self.refusals.append(self.stage.account.faults.inject(fault))
+        self.scale(self.wanted % MOST_NODES + 1)
+        self._deliver_all()
+        self.poll(launching=True)
+
     @precondition(lambda self: bool(self.stage.in_service()))
     @rule()
     def kill_a_node(self) -> None:
@@ -130,7 +155,8 @@ class Lives(RuleBasedStateMachine):
     @invariant()
     def no_healthy_node_is_abandoned(self) -> None:
         """Look at what the functions asked for."""
-        assert set(self.stage.asked_for("ABANDON")) <= self.killed | self._gone()
+        abandoned = set(self.stage.asked_for("ABANDON"))
+        assert abandoned <= self.killed | self._refused() | self.gone_before
 
     @invariant()
     def each_hook_is_completed_at_most_once(self) -> None:
@@ -142,6 +168,12 @@ class Lives(RuleBasedStateMachine):
             if node not in self._gone():
                 assert self.stage.faults_of(node) == [], node
 
+    def _refused(self) -> set[InstanceId]:
+        """Return the nodes for which a call was refused for good."""
+        numbers = {number for refusal in self.refusals for number in refusal.fired}
+        calls = self.stage.account.calls.where(lambda call: call.number in numbers)
+        return {_node_of(call) for call in calls}
+
     def _gone(self) -> set[InstanceId]:
         shown = self.stage.ec2.describe_instances(
             Filters=[{"Name": "instance-state-name", "Values": ["shutting-down", "terminated"]}]
@@ -152,10 +184,16 @@ class Lives(RuleBasedStateMachine):
 
     def _run(self, work: Callable[[], object]) -> None:
         """Run a function; one that dies or fails is started anew by the next message."""
+        # An abandoned node is gone soon after: to have been gone excuses an abandon only when it was so before the run.
+        self.gone_before |= self._gone()
         try:
             work()
         except CallerCrashed:
             self.stage.restart()
+
+    def _deliver_all(self) -> None:
+        self.stage.send(*self.undelivered, *self.stage.collect())
+        self.undelivered = []
 
     def _wait(self, seconds: float) -> None:
         self.stage.clock.wait(seconds)
@@ -174,8 +212,7 @@ class Lives(RuleBasedStateMachine):
         """Let nothing fail any more, deliver what is left, and wait for the queues and the schedule."""
         self.stage.account.faults.clear()
         for _ in range(12):
-            self.stage.send(*self.undelivered, *self.stage.collect())
-            self.undelivered = []
+            self._deliver_all()
             self._run(lambda: self.stage.poll(launching=True))
             self._run(lambda: self.stage.poll(launching=False))
             self._wait(60.0)
@@ -189,6 +226,15 @@ class Lives(RuleBasedStateMachine):
         self.stage.clock.wait(LONG_S)
         self._reconcile()
         assert self.stage.enis() == []
+
+
+def _node_of(call: Call) -> InstanceId:
+    """Return for which node an ENI was to be made or attached."""
+    if call.action == "AttachNetworkInterface":
+        return InstanceId(call.params["InstanceId"])
+    (specification,) = call.params["TagSpecifications"]
+    (node,) = [tag["Value"] for tag in specification["Tags"] if tag["Key"] == tags.INSTANCE]
+    return InstanceId(node)
 
 
 def test_the_promises_hold_in_every_life(

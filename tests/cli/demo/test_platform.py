@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from ipaddress import IPv4Network
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
 
 import authoring
-from cli.demo import platform
+from cli.demo import networks, platform
 from localaws.client import REGION
 
 if TYPE_CHECKING:
@@ -48,3 +49,185 @@ def test_a_configuration_of_another_account_is_deployed_into_this_one(
     made = platform.build(empty_account, document)
     assert made.document.keys().isdisjoint({"account", "region", "alarm_topic_arn"})
     assert REGION in made.zones[0]
+
+
+GROUP = ["sg-0000000a"]
+BOTH = {"us-east-1a": "subnet-0000000a", "us-east-1b": "subnet-0000000b"}
+
+
+def _document(*interfaces: dict[str, Any], **group: Any) -> dict[str, Any]:  # noqa: ANN401 - as YAML reads it
+    specs = [
+        {"name": f"n{place}", "security_groups": GROUP, **spec}
+        for place, spec in enumerate(interfaces)
+    ]
+    return _of_groups({"name": "a", "auto_scaling_group": "g", "interfaces": specs, **group})
+
+
+def _of_groups(*groups: dict[str, Any]) -> dict[str, Any]:
+    return {"name": "lab", "cluster_name": "lab", "node_groups": list(groups)}
+
+
+def _built(account: Account, document: dict[str, Any]) -> platform.Platform:
+    """Build for a valid configuration; what comes out is valid too."""
+    authoring.parse(yaml.safe_dump(document))
+    made = platform.build(account, document)
+    authoring.parse(yaml.safe_dump(made.document))
+    return made
+
+
+def _subnet(account: Account, subnet_id: str) -> dict[str, Any]:
+    shown: dict[str, Any] = account.client("ec2").describe_subnets(SubnetIds=[subnet_id])
+    (subnet,) = shown["Subnets"]
+    assert isinstance(subnet, dict)
+    return subnet
+
+
+def _specs(made: platform.Platform) -> list[dict[str, Any]]:
+    return [spec for group in made.document["node_groups"] for spec in group["interfaces"]]
+
+
+def test_the_subnet_of_an_interface_without_ipv4_has_ipv6_only(empty_account: Account) -> None:
+    made = _built(
+        empty_account,
+        _document({"subnets": ["subnet-0000000a"], "ipv4": "none", "ipv6": {"count": 2}}),
+    )
+    subnet = _subnet(empty_account, *made.subnets)
+    assert subnet["Ipv6Native"]
+    assert not subnet.get("CidrBlock")
+    assert subnet["Ipv6CidrBlockAssociationSet"]
+
+
+@pytest.mark.parametrize("dual_first", [True, False])
+def test_a_subnet_serves_every_interface_that_is_in_it(
+    empty_account: Account, dual_first: bool
+) -> None:
+    specs: list[dict[str, Any]] = [{"subnets": BOTH, "ipv6": {"count": 1}}, {"subnets": BOTH}]
+    made = _built(empty_account, _document(*(specs if dual_first else specs[::-1])))
+    assert len(made.subnets) == 2
+    for subnet_id in made.subnets:
+        subnet = _subnet(empty_account, subnet_id)
+        assert subnet["CidrBlock"]
+        assert subnet["Ipv6CidrBlockAssociationSet"]
+
+
+@pytest.mark.parametrize(
+    "ranges",
+    [
+        ["192.168.7.0/25"],
+        ["10.0.48.0/20", "10.0.0.0/8"],
+        ["10.0.48.0/25", "10.0.48.128/25"],
+        ["10.0.48.5/32"],
+        [f"10.0.{number}.0/24" for number in range(9)],
+    ],
+    ids=["elsewhere", "wider than a subnet", "in one subnet", "an address", "many"],
+)
+def test_ranges_for_pods_move_into_the_upper_half_of_the_subnets_made(
+    empty_account: Account, ranges: list[str]
+) -> None:
+    pods = {"ipv4": "from_start", "pod_ranges": ranges}
+    other = {"us-east-1a": "subnet-0000000c", "us-east-1b": "subnet-0000000d"}
+    made = _built(empty_account, _document({"subnets": BOTH, **pods}, {"subnets": other, **pods}))
+    for spec in _specs(made):
+        subnets = [
+            IPv4Network(_subnet(empty_account, subnet_id)["CidrBlock"])
+            for subnet_id in spec["subnets"].values()
+        ]
+        upper = [list(subnet.subnets())[1] for subnet in subnets]
+        assert len(spec["pod_ranges"]) == len(ranges)
+        for place, text in enumerate(spec["pod_ranges"]):
+            assert IPv4Network(text).subnet_of(upper[place % 2])
+    assert made.moved_ranges["a/n0"] == (ranges, _specs(made)[0]["pod_ranges"])
+
+
+def test_one_range_of_a_subnet_stays_one_for_all_its_interfaces(empty_account: Account) -> None:
+    spec = {"subnets": BOTH, "ipv4": "from_start", "pod_ranges": ["10.9.0.0/25", "10.9.1.0/25"]}
+    first, second = _specs(_built(empty_account, _document(dict(spec), dict(spec))))
+    assert first["pod_ranges"] == second["pod_ranges"]
+    assert len(set(first["pod_ranges"])) == 2
+
+
+def test_an_interface_written_once_for_two_groups_is_rewritten_once_for_each(
+    empty_account: Account,
+) -> None:
+    interfaces = [{"name": "n3", "subnets": BOTH, "security_groups": GROUP}]
+    made = _built(
+        empty_account,
+        _of_groups(
+            {"name": "a", "auto_scaling_group": "g", "interfaces": interfaces},
+            {"name": "b", "auto_scaling_group": "h", "interfaces": interfaces},
+        ),
+    )
+    assert len(made.subnets) == 2
+    assert {*_specs(made)[0]["subnets"].values()} == {*made.subnets}
+
+
+def test_a_group_launches_where_all_its_interfaces_have_a_subnet(empty_account: Account) -> None:
+    one, other = "subnet-0000000c", "subnet-0000000d"
+    made = _built(
+        empty_account,
+        _of_groups(
+            {
+                "name": "a",
+                "auto_scaling_group": "g",
+                "interfaces": [{"name": "n3", "subnets": [one], "security_groups": GROUP}],
+            },
+            {
+                "name": "b",
+                "auto_scaling_group": "h",
+                "interfaces": [
+                    {
+                        "name": "n3",
+                        "subnets": {"us-east-1b": "subnet-0000000b", "us-east-1c": other},
+                        "security_groups": GROUP,
+                    },
+                    {"name": "n6", "subnets": [other], "security_groups": GROUP},
+                ],
+            },
+        ),
+    )
+    groups = empty_account.client("autoscaling").describe_auto_scaling_groups()
+    zones = {
+        group["AutoScalingGroupName"]: group["AvailabilityZones"]
+        for group in groups["AutoScalingGroups"]
+    }
+    assert zones == {"g": ["us-east-1b"], "h": ["us-east-1c"]}
+    assert made.zones == ("us-east-1b", "us-east-1c")
+
+
+@pytest.mark.parametrize(
+    ("interfaces", "more"),
+    [(14, {}), (3, {"network_card": 1}), (2, {"ipv6": {"count": 50}}), (23, {})],
+    ids=["many", "another card", "many IPv6 addresses", "as many as there can be"],
+)
+def test_a_group_that_names_no_type_launches_one_that_takes_its_interfaces(
+    empty_account: Account, interfaces: int, more: dict[str, Any]
+) -> None:
+    document = _document(*({"subnets": BOTH, **more} for _ in range(interfaces)))
+    _built(empty_account, document)
+    [template] = empty_account.client("ec2").describe_launch_template_versions(
+        LaunchTemplateName="nodes-0"
+    )["LaunchTemplateVersions"]
+    document["node_groups"][0]["instance_types"] = [template["LaunchTemplateData"]["InstanceType"]]
+    authoring.parse(yaml.safe_dump(document))
+
+
+def test_more_interfaces_in_a_subnet_with_ipv6_only_have_no_ipv4_either(
+    empty_account: Account,
+) -> None:
+    document = _document({"subnets": BOTH, "ipv4": "none", "ipv6": {"count": 1}})
+    platform.with_interfaces(document, 3)
+    made = _built(empty_account, document)
+    assert {spec["ipv4"] for spec in _specs(made)} == {"none"}
+
+
+def test_as_many_subnets_as_a_vpc_takes_are_made_and_more_are_refused_in_words(
+    empty_account: Account,
+) -> None:
+    def with_subnets(number: int) -> dict[str, Any]:
+        ids = [f"subnet-{place:08x}" for place in range(number)]
+        return _document({"subnets": ids, "ipv6": {"count": 1}})
+
+    made = _built(empty_account, with_subnets(networks.MAX_SUBNETS - 2))
+    assert len(made.subnets) == networks.MAX_SUBNETS - 2
+    with pytest.raises(networks.TooManySubnets, match="201 subnets"):
+        platform.build(empty_account, with_subnets(networks.MAX_SUBNETS - 1))

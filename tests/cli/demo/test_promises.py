@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 from copy import deepcopy
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -17,8 +18,10 @@ if TYPE_CHECKING:
     from cli.rehearsal import Rehearsal
 
 
-def _with_address(address: str) -> Callable[[dict[str, Any]], None]:
-    return lambda raw: raw.update(PrivateIpAddresses=[{"PrivateIpAddress": address}])
+def _take_an_address_of_the_pods(raw: dict[str, Any]) -> None:
+    """Nodes have the lower half of a subnet of 1 024 addresses; the upper one begins with the ranges for pods."""
+    theirs = ipaddress.IPv4Address(raw["PrivateIpAddress"]) + 512
+    raw.update(PrivateIpAddresses=[{"PrivateIpAddress": str(theirs)}])
 
 
 SPOILT: dict[str, tuple[str, Callable[[dict[str, Any]], object], str]] = {
@@ -37,7 +40,7 @@ SPOILT: dict[str, tuple[str, Callable[[dict[str, Any]], object], str]] = {
         "has DeleteOnTermination",
     ),
     "source/dest check": ("n3", lambda raw: raw.update(SourceDestCheck=True), "check False"),
-    "an address of the pods": ("n3", _with_address("10.0.48.200"), "has its IPv4 address"),
+    "an address of the pods": ("n3", _take_an_address_of_the_pods, "has its IPv4 address"),
     "no address": ("n6", lambda raw: raw.update(PrivateIpAddresses=[]), "has its IPv4 address"),
     "no IPv6": ("oam", lambda raw: raw.update(Ipv6Addresses=[]), "has 1 IPv6 addresses"),
     "index": ("n9", lambda raw: raw["Attachment"].update(DeviceIndex=1), "has its device index"),

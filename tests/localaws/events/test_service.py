@@ -212,6 +212,7 @@ class TestDisturbances:
         event = bus.emit()
         bus.clock.advance(60)
         assert [body["id"] for body in bus.bodies("work")] == [event["id"]] * 2
+        assert len(bus.account.events.delivered) == 2
 
     def test_a_delayed_event_arrives_behind_a_later_one(self, bus: Bus) -> None:
         bus.rule({"Arn": bus.queue("work")})

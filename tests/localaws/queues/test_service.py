@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 import pytest
@@ -47,3 +48,32 @@ def test_a_message_older_than_the_retention_is_gone_and_blocks_nothing(line: Lin
     found = line.sqs.receive_message(QueueUrl=line.url, MaxNumberOfMessages=10)["Messages"]
     assert [message["Body"] for message in found] == ["new"]
     assert line.waiting() == (0, 1)
+
+
+def test_setting_one_attribute_leaves_the_policy_and_the_others_as_they_are(line: Line) -> None:
+    # SQS API Reference, SetQueueAttributes: what is not in the map of attributes to set is not set.
+    line.queue("dead")
+    redrive = {
+        "deadLetterTargetArn": "arn:aws:sqs:us-east-1:123456789012:dead",
+        "maxReceiveCount": 3,
+    }
+    statement = {"Effect": "Allow", "Principal": "*", "Action": "sqs:SendMessage", "Resource": "*"}
+    policy = {"Version": "2012-10-17", "Statement": [statement]}
+    for name, value in (("Policy", policy), ("RedrivePolicy", redrive)):
+        line.sqs.set_queue_attributes(QueueUrl=line.url, Attributes={name: json.dumps(value)})
+
+    line.sqs.set_queue_attributes(QueueUrl=line.url, Attributes={"VisibilityTimeout": "90"})
+
+    shown = line.sqs.get_queue_attributes(QueueUrl=line.url, AttributeNames=["All"])["Attributes"]
+    assert json.loads(shown["Policy"]) == policy
+    assert json.loads(shown["RedrivePolicy"]) == redrive
+    assert shown["VisibilityTimeout"] == "90"
+
+
+def test_an_empty_policy_takes_the_queue_s_policy_away(line: Line) -> None:
+    statement = {"Effect": "Allow", "Principal": "*", "Action": "sqs:SendMessage", "Resource": "*"}
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    for value in (policy, ""):
+        line.sqs.set_queue_attributes(QueueUrl=line.url, Attributes={"Policy": value})
+    shown = line.sqs.get_queue_attributes(QueueUrl=line.url, AttributeNames=["All"])["Attributes"]
+    assert "Policy" not in shown
