@@ -18,7 +18,7 @@ from domain.node.change import (
     WriteFile,
 )
 from domain.node.config import Driver
-from domain.node.errors import NodeError, ToolFailed
+from domain.node.errors import NodeError, ToolFailed, host_refused
 from node_bootstrap import binding, huge_pages, networkd, sysctl
 
 if TYPE_CHECKING:
@@ -194,4 +194,4 @@ def _concerns_networkd(change: Change) -> bool:
 def _as_node_error(change: Change, cause: NodeError | OSError) -> NodeError:
     if isinstance(cause, NodeError):
         return cause
-    return NodeError(f"the host refuses to {change}", value=str(cause))
+    return host_refused(cause, f"the host refuses: {change}")

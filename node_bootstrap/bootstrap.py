@@ -6,9 +6,9 @@ import dataclasses
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from domain.node import binding, desired_files, kubelet, layout, status
+from domain.node import binding, desired_files, kubelet, layout, outcome, status
 from domain.node.config import OnFailure
-from domain.node.errors import NodeError
+from domain.node.errors import NodeError, as_node_error
 from domain.node.links import with_kernel_driver
 from domain.node.plan import plan, without
 from node_bootstrap import discovery, hotplug, pci, readiness
@@ -19,7 +19,7 @@ from node_bootstrap.observation import observe
 
 if TYPE_CHECKING:
     from domain.node.config import NodeConfig, NodeGroup, NodeInterface
-    from domain.node.model import Device
+    from domain.node.model import Device, Instance
     from domain.node.plan import NodePlan
     from node_bootstrap.discovery import Discovery
     from node_bootstrap.host import Host
@@ -95,14 +95,27 @@ class Bootstrap:
         error: NodeError | None = None
         try:
             changes, warnings = self._converge()
-        except NodeError as cause:
-            error = cause
-            if self._group.on_failure is OnFailure.CONTINUE:
-                warnings = self._label_all_missing(error)
+        except (NodeError, OSError) as cause:
+            error = as_node_error(cause)
+        return self._concluded(error, changes, warnings)
+
+    def give_up(self, cause: NodeError | OSError) -> status.Status:
+        """End a run that could not begin as one that failed: its group's policy says what becomes of the node.
+
+        Raises:
+            OSError: /run is full or read-only.
+        """
+        return self._concluded(as_node_error(cause), (), ())
+
+    def _concluded(
+        self, error: NodeError | None, changes: tuple[str, ...], warnings: tuple[str, ...]
+    ) -> status.Status:
+        if error is not None and self._group.on_failure is OnFailure.CONTINUE:
+            warnings = self._label_all_missing(error)
         concluded = readiness.conclude(
             self._group,
             succeeded=error is None,
-            instance=self._found.instance if self._found else None,
+            instance=self._instance(),
             started_by=self._request.started_by,
             files=self._host.files,
             programs=self._host.programs,
@@ -111,12 +124,23 @@ class Bootstrap:
             warnings = (*warnings, concluded.error.line())
         return self._end(error, concluded, changes=changes, warnings=warnings)
 
+    def _instance(self) -> Instance | None:
+        """Return the instance, whose launch hook may have to be answered; None when the metadata service does not say."""
+        if self._found is not None:
+            return self._found.instance
+        if self._group.ready_hook is None:
+            return None
+        try:
+            return self._host.metadata.instance(Deadline(0)).instance
+        except (NodeError, OSError):
+            return None
+
     def _label_all_missing(self, error: NodeError) -> tuple[str, ...]:
         """Have a node that joins with none of its interfaces say so, and return what kept it from that."""
         self._left_out = dict.fromkeys((one.name for one in self._group.interfaces), error)
         text = kubelet.drop_in(self._group, sorted(self._left_out))
-        present = {layout.NODEADM: self._host.files.text(layout.NODEADM)}
         try:
+            present = {layout.NODEADM: self._host.files.text(layout.NODEADM)}
             for change in desired_files.changes({layout.NODEADM: text}, present):
                 self._host.files.carry_out(change)
         except OSError as second:
@@ -230,14 +254,22 @@ class Bootstrap:
     ) -> status.Status:
         first = error or concluded.error or next(iter(self._left_out.values()), None)
         found = self._found
+        ending = outcome.Ending(
+            failed=error is not None,
+            unfinished=concluded.error is not None,
+            left_out=bool(self._left_out),
+            goes_on=self._group.on_failure is OnFailure.CONTINUE,
+            kubelet_may_start=concluded.kubelet_may_start,
+            abandoned=concluded.abandoned,
+        )
         self._status = dataclasses.replace(
             self._status,
-            state=_state(self._group, error, concluded, degraded=bool(self._left_out)),
+            state=outcome.state(ending),
             step=self._status.step if error else "done",
             ended_at=status.timestamp(self._host.now()),
-            consequence=_consequence(error, concluded, degraded=bool(self._left_out)),
+            consequence=outcome.consequence(ending, concluded.reason),
             instance=found.instance.instance_id if found else "",
-            interfaces=self._interfaces(_left_as(error, concluded)),
+            interfaces=self._interfaces(outcome.left_as(ending)),
             error=status.failure(first) if first else None,
             warnings=warnings,
             changes=(*changes, *concluded.lines()),
@@ -286,30 +318,3 @@ def _kept_with_kernel(request: Request, records: Records) -> frozenset[str]:
         return records.unbound() | {request.unbind}
     kept = records.unbound() if request.started_by is status.Run.HOTPLUG else frozenset()
     return kept & {one.name for one in request.group.interfaces}
-
-
-def _consequence(error: NodeError | None, concluded: Concluded, *, degraded: bool) -> str:
-    """Return what the run's end means, for a person."""
-    if error is None and concluded.error is not None:
-        return "kubelet may start; only what follows a run has failed"
-    if concluded.kubelet_may_start and degraded:
-        return "kubelet may start: the node group says continue"
-    return concluded.reason
-
-
-def _left_as(error: NodeError | None, concluded: Concluded) -> str:
-    """Return what the interfaces are that are there: a run that failed has taken back what it did."""
-    if error is None:
-        return "ready"
-    return "as before" if concluded.kubelet_may_start else "not prepared"
-
-
-def _state(
-    group: NodeGroup, error: NodeError | None, concluded: Concluded, *, degraded: bool
-) -> status.State:
-    if error is None and concluded.error is None:
-        return status.State.DEGRADED if degraded else status.State.READY
-    if concluded.kubelet_may_start:
-        goes_on = error is not None and group.on_failure is OnFailure.CONTINUE
-        return status.State.DEGRADED if goes_on else status.State.FAILED
-    return status.State.ABANDONED if concluded.abandoned else status.State.HELD

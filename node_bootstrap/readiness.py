@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from domain.node import layout
+from domain.node import gate, layout
 from domain.node.change import RemoveFile, WriteFile
 from domain.node.errors import HookUnanswered, NodeError, ToolFailed
 from domain.node.readiness import HookResult, Situation, consequence
@@ -123,6 +123,12 @@ def conclude(
         abandoned=HookResult.ABANDON in (before, answered),
         error=error,
     )
+
+
+def is_gate_open(files: Files) -> bool:
+    """Return whether kubelet may start, on a node of which nothing else is known."""
+    drop_in = f"{UNIT_FOLDERS[0]}/kubelet.service.d/{layout.DROP_IN}"
+    return gate.is_open(files.text(layout.READY), files.text(drop_in))
 
 
 def _answered(group: NodeGroup, instance: Instance | None, files: Files) -> HookResult | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
@@ -15,12 +15,10 @@ from domain.node.model import Instance
 from domain.node.readiness import HookResult
 from domain.node.status import Run
 from node_bootstrap.files import Files
-from node_bootstrap.readiness import Concluded, conclude
+from node_bootstrap.readiness import Concluded, conclude, is_gate_open
 from tests.fakes.programs import ToldPrograms
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
+UNITS = Path(__file__).parents[2] / layout.UNITS
 INSTANCE = Instance("i-1", "m5.large", "eu-west-1a", "eu-west-1", "02:00:00:00:00:01", ())
 GROUP = NodeGroup("workers", "workers-asg", (), ready_hook="fleet-ready")
 ANSWER = (
@@ -175,3 +173,23 @@ def test_without_metadata_the_hook_is_left_alone(node: Node) -> None:
     )
     assert node.commands == []
     assert not node.gate_open
+
+
+@pytest.mark.parametrize(
+    ("ready", "drop_in", "is_open"),
+    [
+        pytest.param(True, "gate.conf", True, id="ready"),
+        pytest.param(False, "gate.conf", False, id="shut"),
+        pytest.param(False, "no-gate.conf", True, id="a group that continues"),
+        pytest.param(False, None, False, id="nothing installed"),
+    ],
+)
+def test_the_gate_of_a_node_without_a_configuration(
+    node: Node, ready: bool, drop_in: str | None, is_open: bool
+) -> None:
+    if ready:
+        node.files.carry_out(WriteFile(layout.READY, "ready\n"))
+    if drop_in is not None:
+        place = f"/etc/systemd/system/kubelet.service.d/{layout.DROP_IN}"
+        node.files.carry_out(WriteFile(place, (UNITS / drop_in).read_text()))
+    assert is_gate_open(node.files) is is_open
