@@ -37,7 +37,7 @@ pages, DPDK drivers, and the files from which the device plugin, Multus and node
 EPILOG = """\
 Every failure is one line on stderr: code, what was found, what to do. Exit codes: 0 ready, 2 configuration, 3 metadata
 service, 4 interface missing, 5 device or driver, 6 huge pages, 7 links, 8 a tool, 9 not root, 10 a run is under way, 11 the
-host refuses a file or a call."""
+host refuses a file or a call, 12 the node is being replaced."""
 
 
 class _Parser(argparse.ArgumentParser):

@@ -8,8 +8,15 @@ from typing import TYPE_CHECKING
 
 from domain.node import gate, layout
 from domain.node.change import RemoveFile, WriteFile
-from domain.node.errors import HookUnanswered, NodeError, ToolFailed
-from domain.node.readiness import HookResult, Situation, consequence
+from domain.node.errors import HookUnanswered, LaunchAbandoned, NodeError, ToolFailed
+from domain.node.readiness import (
+    HookResult,
+    Reply,
+    Situation,
+    consequence,
+    is_answer,
+    outcome,
+)
 from domain.node.status import Run
 
 if TYPE_CHECKING:
@@ -30,9 +37,8 @@ ANSWER_ATTEMPTS = 8
 """By AWS CLI v2 itself: its standard mode waits at random up to 1, 2, 4 … 20 s after a throttled or lost call, which makes
 75 s at most (AWS CLI User Guide, "Retries")."""
 
-NO_ACTIVE_ACTION = "No active Lifecycle Action found"
-"""The message of the ValidationError when nothing waits for an answer: it was given before, the hook timed out, or the
-instance was in service already. Which of them a node cannot tell, and nothing is left to do in any."""
+_NO_ACTIVE_ACTION = "No active Lifecycle Action found"
+"""The message of the ValidationError when nothing waits for an answer."""
 
 
 @dataclass(frozen=True)
@@ -105,22 +111,31 @@ def conclude(
             error = failed
         else:
             files.carry_out(RemoveFile(NOT_STARTED))
-    answered = None
+    reply: Reply | None = None
     if decided.answer is not None and instance is not None:
         try:
-            _answer(group, instance, decided.answer, programs)
+            reply = _answer(group, instance, decided.answer, programs)
         except HookUnanswered as unanswered:
-            error = error or unanswered
-        else:
-            answered = decided.answer
-            _remember(group, instance, answered, files)
+            reply, error = Reply.LOST, error or unanswered
+        if is_answer(decided.answer, reply):
+            _remember(group, instance, decided.answer, files)
+    abandoned = before is HookResult.ABANDON or (
+        decided.answer is HookResult.ABANDON and reply is Reply.TAKEN
+    )
+    reason = outcome(group, decided, reply)
+    if succeeded and abandoned:
+        error = LaunchAbandoned(
+            "kubelet does not start although all is well now",
+            value=reason,
+            remedy="Wait until the node has gone; its successor is another instance.",
+        )
     return Concluded(
-        reason=decided.reason,
+        reason=reason,
         opened=decided.open_gate,
         started=started,
-        answered=answered,
+        answered=decided.answer if reply is Reply.TAKEN else None,
         kubelet_may_start=gate_open or decided.open_gate,
-        abandoned=HookResult.ABANDON in (before, answered),
+        abandoned=abandoned,
         error=error,
     )
 
@@ -169,7 +184,7 @@ def _start(files: Files, programs: Programs) -> tuple[str, ...]:
     return there
 
 
-def _answer(group: NodeGroup, instance: Instance, result: HookResult, programs: Programs) -> None:
+def _answer(group: NodeGroup, instance: Instance, result: HookResult, programs: Programs) -> Reply:
     """Answer the hook by instance id: a node has no token, and needs none (Auto Scaling API, CompleteLifecycleAction).
 
     Raises:
@@ -195,11 +210,12 @@ def _answer(group: NodeGroup, instance: Instance, result: HookResult, programs: 
     try:
         programs.run(command, timeout_s=ANSWER_TIMEOUT_S, environ=environ)
     except ToolFailed as failed:
-        if NO_ACTIVE_ACTION in failed.value:
-            return
+        if _NO_ACTIVE_ACTION in failed.value:
+            return Reply.NO_LAUNCH
         raise HookUnanswered(
             f"the launch hook {group.ready_hook} was not answered with {result.value}",
             value=failed.value,
             remedy="Attach the stack's managed policy (its output NodePolicy) to the node's role; "
             "`multus-node run` answers again.",
         ) from failed
+    return Reply.TAKEN

@@ -254,6 +254,13 @@ class HostRefused(NodeError):
     exit_code = 11
 
 
+class LaunchAbandoned(NodeError):
+    """All is well now, too late: Auto Scaling was told to replace the node."""
+
+    code = "launch-abandoned"
+    exit_code = 12
+
+
 _REMEDIES = {
     errno.ENOSPC: "Free space on that file system.",
     errno.EDQUOT: "Free space on that file system.",

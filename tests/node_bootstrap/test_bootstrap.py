@@ -550,3 +550,33 @@ def test_an_installation_that_fails_ends_as_its_group_says(files: CountedHost) -
     assert (ended.state, ended.error.code) == (State.ABANDONED, "host-refused")
     assert ended.error.remedy == "Free space on that file system."
     assert status_file.read(files).status == ended
+
+
+NONE_ACTIVE = "An error occurred (ValidationError): No active Lifecycle Action found"
+
+
+def test_a_node_that_nobody_replaces_any_more_is_let_in_when_it_is_mended(
+    files: CountedHost,
+) -> None:
+    group = dataclasses.replace(GROUP, on_failure=OnFailure.ABANDON, ready_hook="ready")
+    files.refusals[f"/sys/bus/pci/devices/{SECOND[0]}/driver_override"] = 22
+    held = run(files, group, aws=NONE_ACTIVE)
+    assert held.state is State.HELD
+    assert "nobody replaces the node" in held.consequence
+    files.refusals.clear()
+    mended = run(files, group, Run.MANUAL, aws=NONE_ACTIVE)
+    assert (mended.state, mended.error) == (State.READY, None)
+    assert files.text(layout.READY) is not None
+
+
+def test_a_node_that_is_being_replaced_is_not_ready_however_well_it_is(files: CountedHost) -> None:
+    group = dataclasses.replace(GROUP, on_failure=OnFailure.ABANDON, ready_hook="ready")
+    files.refusals[f"/sys/bus/pci/devices/{SECOND[0]}/driver_override"] = 22
+    assert run(files, group, aws="").state is State.ABANDONED
+    files.refusals.clear()
+    late = run(files, group, Run.HOTPLUG, aws="")
+    assert late.error is not None
+    assert (late.state, late.error.code) == (State.ABANDONED, "launch-abandoned")
+    assert files.text(layout.READY) is None
+    shown = status_file.report(status_file.read(files), {}, NOW)
+    assert shown.startswith("NOT READY  abandoned: launch-abandoned")

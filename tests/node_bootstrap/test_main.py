@@ -251,7 +251,7 @@ def test_links_are_watched_for_whatever_becomes_of_the_first_run(
 def test_the_help_names_every_verb_and_every_exit_code() -> None:
     text = " ".join(command.parser().format_help().split())
     assert all(verb in text for verb in ("install", "run", "status", "unbind"))
-    assert all(f"{code} " in text for code in range(12) if code != 1)
+    assert all(f"{code} " in text for code in range(13) if code != 1)
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import pytest
 from domain.node import layout
 from domain.node.change import WriteFile
 from domain.node.config import NodeGroup, OnFailure
-from domain.node.errors import HookUnanswered, ToolFailed
+from domain.node.errors import HookUnanswered, LaunchAbandoned, ToolFailed
 from domain.node.model import Instance
 from domain.node.readiness import HookResult
 from domain.node.status import Run
@@ -116,17 +116,38 @@ def test_a_unit_that_this_image_lacks_is_not_started(node: Node) -> None:
 def test_an_abandoned_node_answers_so_and_its_gate_stays_shut(node: Node) -> None:
     group = dataclasses.replace(GROUP, on_failure=OnFailure.ABANDON)
     done = node.conclude(group, succeeded=False)
-    assert done.answered is HookResult.ABANDON
-    node.conclude(group, succeeded=True, started_by=Run.MANUAL)
+    assert (done.answered, done.abandoned) == (HookResult.ABANDON, True)
+    assert done.reason == "kubelet does not start, and the node is replaced"
+    late = node.conclude(group, succeeded=True)
     assert node.commands == [ANSWER.format("ABANDON")]
     assert not node.gate_open
+    assert (late.kubelet_may_start, late.abandoned) == (False, True)
+    assert isinstance(late.error, LaunchAbandoned)
 
 
 def test_nothing_that_waits_for_an_answer_is_success(node: Node) -> None:
     node.programs.failures["aws"] = NONE_ACTIVE
-    assert node.conclude().error is None
+    done = node.conclude(started_by=Run.BOOT)
+    assert (done.error, done.lines()) == (None, ("kubelet may start: ready",))
     node.conclude()
     assert node.programs.started == 1
+
+
+def test_where_no_launch_is_open_nobody_replaces_the_node_and_a_later_run_lets_it_in(
+    node: Node,
+) -> None:
+    group = dataclasses.replace(GROUP, on_failure=OnFailure.ABANDON)
+    node.programs.failures["aws"] = NONE_ACTIVE
+    held = node.conclude(group, succeeded=False, started_by=Run.BOOT)
+    assert held.reason == (
+        "kubelet does not start; no launch is open any more, so nobody replaces the node: it is held"
+    )
+    assert (held.answered, held.abandoned, held.error) == (None, False, None)
+    assert held.kubelet_may_start is False
+    mended = node.conclude(group, started_by=Run.MANUAL)
+    assert node.gate_open
+    assert (mended.kubelet_may_start, mended.error) == (True, None)
+    assert node.commands[1].startswith("systemctl start --no-block nodeadm-run.service")
 
 
 def test_a_refused_answer_is_an_error_of_its_own_and_is_tried_again(node: Node) -> None:
@@ -165,6 +186,16 @@ def test_the_call_is_bounded_and_retried_by_the_tool_itself(node: Node) -> None:
 def test_a_record_that_is_not_this_instances_answers_nothing(node: Node, record: str) -> None:
     node.files.carry_out(WriteFile(layout.HOOK, record))
     assert node.conclude().answered is HookResult.CONTINUE
+
+
+def test_a_hook_that_could_not_be_abandoned_does_not_promise_another_node(node: Node) -> None:
+    group = dataclasses.replace(GROUP, on_failure=OnFailure.ABANDON)
+    node.programs.failures["aws"] = DENIED
+    refused = node.conclude(group, succeeded=False)
+    assert isinstance(refused.error, HookUnanswered)
+    assert refused.reason == (
+        "kubelet does not start; the launch hook fleet-ready is not answered and ends with its time-out"
+    )
 
 
 def test_without_metadata_the_hook_is_left_alone(node: Node) -> None:
