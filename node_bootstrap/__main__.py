@@ -104,7 +104,7 @@ def _install(given: argparse.Namespace) -> int:
             if not given.no_run:
                 _tell_refusal(cause, status.Run.BOOT, host)
             raise
-        request = Request(configuration, group, status.Run.BOOT)
+        request = Request(configuration, group, status.Run.BOOT, installs=True)
         # The lock of runs: one that is under way imports from a folder that is removed here.
         with lock.held(host.files, request.started_by):
             try:
@@ -129,10 +129,12 @@ def _watch(host: Host) -> int:
     from node_bootstrap import install  # noqa: PLC0415 - as in `_install`
 
     try:
-        install.watch(host.programs)
-    except NodeError as error:
+        started = install.watch(host.files, host.programs)
+    except (NodeError, OSError) as cause:
+        error = as_node_error(cause)
         _complain(error.line())
         return error.exit_code
+    _say([f"start {', '.join(started)}"] if started else [])
     return 0
 
 

@@ -6,7 +6,7 @@ import dataclasses
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from domain.node import binding, desired_files, kubelet, layout, outcome, status
+from domain.node import binding, desired_files, gate, kubelet, layout, outcome, status
 from domain.node.config import OnFailure
 from domain.node.errors import NodeError, as_node_error
 from domain.node.links import with_kernel_driver
@@ -39,6 +39,8 @@ class Request:
     started_by: status.Run
     unbind: str | None = None
     """An interface to be given back to its kernel driver; it keeps it until the next boot or manual run."""
+    installs: bool = False
+    """Whether the run is an installation's, which starts afterwards what the gate held back."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +62,11 @@ class Bootstrap:
         self._host = host
         self._left_out: dict[str, NodeError] = {}
         self._found: Discovery | None = None
+        self._awaited = gate.is_awaited(
+            request.started_by,
+            installs=request.installs,
+            had_run=host.files.at(layout.STATUS).exists(),
+        )
         self._status = status.Status(
             state=status.State.WAITING,
             step="discover",
@@ -116,7 +123,8 @@ class Bootstrap:
             self._group,
             succeeded=error is None,
             instance=self._instance(),
-            started_by=self._request.started_by,
+            awaited=self._awaited,
+            starts=not self._request.installs,
             files=self._host.files,
             programs=self._host.programs,
         )

@@ -252,6 +252,45 @@ def test_a_node_whose_launch_is_over_is_held_and_let_in_when_it_is_mended(
     assert node.command("status").returncode == 0
 
 
+SYNC = """
+[Unit]
+After=nodeadm-run.service
+Requires=nodeadm-run.service
+[Service]
+Type=oneshot
+ExecStart=/usr/lib/kernellab/stamp nodeadm-sync
+[Install]
+WantedBy=multi-user.target
+"""
+
+
+def test_a_node_that_is_held_by_its_configuration_starts_kubelet_with_the_next_archive(
+    held_guest: Guest,
+) -> None:
+    node = Node(held_guest, _group(1, deadline_s=1, instance_types=("c7i.xlarge",)))
+    _publish(node)
+    held_guest.put("/etc/systemd/system/nodeadm-sync.service", SYNC)
+    held_guest.run(["systemctl", "enable", "nodeadm-sync.service"]).check()
+    node.attach(eni(1))
+    held_guest.release()
+    held_guest.wait_booted()
+    held = node.status()
+    assert (held["state"], held["error"]["code"]) == ("held", "instance-type-unknown")
+    assert "Install an archive with the right configuration" in node.command("status").stdout
+    assert held_guest.read("/run/lab/kubelet") is None
+
+    corrected = Node(held_guest, _group(1, deadline_s=1))
+    corrected.fetch()
+    installed = corrected.install()
+    assert (installed.returncode, corrected.status()["state"]) == (0, "ready"), installed.stdout
+    assert held_guest.wait_for("test -e /run/lab/kubelet -a -e /run/lab/nodeadm-sync")
+    assert held_guest.wait_for("! systemctl list-jobs | grep -q nodeadm")
+    started = held_guest.read("/run/lab/nodeadm-run")
+    again = corrected.install()
+    assert (again.returncode, again.stdout.splitlines()[0]) == (0, "installed already")
+    assert held_guest.read("/run/lab/nodeadm-run") == started
+
+
 KILLER = """
 import os, runpy, signal, sys
 
