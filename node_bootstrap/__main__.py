@@ -10,7 +10,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
-from domain.node import config, layout, outcome, status
+from domain.node import config, layout, outcome, status, unbinding
 from domain.node.errors import (
     ConfigurationMissing,
     InterfaceMissing,
@@ -113,7 +113,7 @@ def _install(given: argparse.Namespace) -> int:
             except (NodeError, OSError) as cause:
                 if given.no_run:
                     raise
-                return _told(Bootstrap(request, host).give_up(cause))
+                return _told(request, Bootstrap(request, host).give_up(cause))
         _say(installation.lines() or ["installed already"])
         if given.no_run:
             return 0
@@ -161,7 +161,7 @@ def _unbind(given: argparse.Namespace) -> int:
             if not given.dry_run:
                 _tell_refusal(cause, status.Run.MANUAL, host)
             raise
-        group.interface(given.interface)
+        unbinding.check(group, given.interface)
         request = Request(configuration, group, status.Run.MANUAL, unbind=given.interface)
         return _plan(request, host) if given.dry_run else _converge(request, host)
 
@@ -177,18 +177,20 @@ def _plan(request: Request, host: Host) -> int:
 def _converge(request: Request, host: Host) -> int:
     with lock.held(host.files, request.started_by):
         ended = Bootstrap(request, host).run()
-    return _told(ended)
+    return _told(request, ended)
 
 
-def _told(ended: status.Status) -> int:
+def _told(request: Request, ended: status.Status) -> int:
     """Say what has come of a run, and return its exit code."""
     _say(ended.changes or (["nothing to change"] if ended.error is None else []))
     _say(f"warning: {each}" for each in ended.warnings)
     if ended.error is None:
         return 0
     _complain(ended.error.line())
-    # A group that goes on without an interface has said that this is no failure of its nodes.
-    return 0 if ended.state is status.State.DEGRADED else ended.error.exit_code
+    # A group that goes on without an interface has said that this is no failure of its nodes. Whoever unbinds one by hand
+    # has asked for that one.
+    goes_on = ended.state is status.State.DEGRADED and request.unbind is None
+    return 0 if goes_on else ended.error.exit_code
 
 
 def _tell_refusal(cause: NodeError | OSError, started_by: status.Run, host: Host) -> None:

@@ -84,20 +84,21 @@ class Application:
             except (NodeError, OSError) as cause:
                 error = _as_node_error(change, cause)
                 error.interfaces = error.interfaces or self._concerned(change)
-                left = self._take_back()
+                left = self.take_back()
                 if left:
                     error.value = "; ".join(filter(None, [error.value, *left]))
                 raise error from cause
             if undo is not None:
                 self._undo.append((change, undo))
 
-    def _take_back(self) -> list[str]:
+    def take_back(self) -> list[str]:
         """Undo the changes, the last one first, and return what could not be undone.
 
         But for the files of systemd-networkd, which come before all else: udev names a link by what it finds when the link
         comes, and that of a device that gets its network driver back is to have the name that it had.
         """
         done = list(reversed(self._undo))
+        self._undo = []
         files = [each for each in done if _concerns_networkd(each[0])]
         rest = [each for each in done if not _concerns_networkd(each[0])]
         if not files:

@@ -6,7 +6,7 @@ import dataclasses
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from domain.node import binding, desired_files, gate, kubelet, layout, outcome, status
+from domain.node import binding, desired_files, gate, kubelet, layout, outcome, status, unbinding
 from domain.node.config import OnFailure
 from domain.node.errors import NodeError, as_node_error
 from domain.node.links import with_kernel_driver
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from node_bootstrap.discovery import Discovery
     from node_bootstrap.host import Host
     from node_bootstrap.readiness import Concluded
-    from node_bootstrap.records import Records
 
 CONFIGURE_TIMEOUT_S = 60.0
 """For systemd-networkd to bring links up once they are there: a link's carrier takes seconds."""
@@ -57,7 +56,11 @@ class Bootstrap:
     def __init__(self, request: Request, host: Host) -> None:
         self._request = request
         self._group = request.group
-        for name in _kept_with_kernel(request, host.records):
+        self._recorded = host.records.unbound()
+        self._kept = unbinding.kept(
+            request.group, self._recorded, started_by=request.started_by, unbind=request.unbind
+        )
+        for name in self._kept:
             self._group = with_kernel_driver(self._group, name)
         self._host = host
         self._left_out: dict[str, NodeError] = {}
@@ -96,12 +99,14 @@ class Bootstrap:
             OSError: /run is full or read-only.
         """
         hotplug.take_notes(self._host.files)
-        self._host.records.remember_unbound(_kept_with_kernel(self._request, self._host.records))
         changes: tuple[str, ...] = ()
         warnings: tuple[str, ...] = ()
         error: NodeError | None = None
         try:
             changes, warnings = self._converge()
+            self._host.records.remember_unbound(
+                unbinding.achieved(self._kept, self._recorded, self._left_out)
+            )
         except (NodeError, OSError) as cause:
             error = as_node_error(cause)
         return self._concluded(error, changes, warnings)
@@ -158,6 +163,22 @@ class Bootstrap:
     def _converge(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """Return what was changed and what is doubtful.
 
+        Raises:
+            NodeError: a part of it failed, and all that was changed is taken back.
+        """
+        done: list[Application] = []
+        try:
+            return self._made(done)
+        except (NodeError, OSError) as cause:
+            error = as_node_error(cause)
+            left = [each for application in reversed(done) for each in application.take_back()]
+            if left:
+                error.value = "; ".join(filter(None, [error.value, *left]))
+            raise error from cause
+
+    def _made(self, done: list[Application]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Return what `_converge` does, and add what was carried out.
+
         A device that comes back to its kernel driver has its link only after that; what the link must become is planned
         when it is there.
         """
@@ -167,14 +188,16 @@ class Bootstrap:
                 planned = self._planned(remember=True)
                 self._step("apply")
                 returning = planned.returning
-                done = returning or planned.changes
-                Application(
-                    self._host, done, planned.expected, Deadline(CONFIGURE_TIMEOUT_S)
-                ).carry_out()
+                changes = returning or planned.changes
+                application = Application(
+                    self._host, changes, planned.expected, Deadline(CONFIGURE_TIMEOUT_S)
+                )
+                application.carry_out()
             except NodeError as error:
                 self._leave_out(error)
             else:
-                changed += [str(change) for change in done]
+                done.append(application)
+                changed += [str(change) for change in changes]
                 if not returning:
                     return tuple(changed), self._doubts(planned)
 
@@ -315,14 +338,3 @@ class Bootstrap:
         """Return the link's name, which the run may have changed."""
         names = self._host.files.names(f"{pci.DEVICES}/{device.pci_address}/net")
         return names[0] if names else ""
-
-
-def _kept_with_kernel(request: Request, records: Records) -> frozenset[str]:
-    """Return the interfaces that have their kernel driver whatever the configuration says.
-
-    Somebody unbound them in this boot. A manual run is how a person takes that back; a hot-attach is no reason to.
-    """
-    if request.unbind is not None:
-        return records.unbound() | {request.unbind}
-    kept = records.unbound() if request.started_by is status.Run.HOTPLUG else frozenset()
-    return kept & {one.name for one in request.group.interfaces}

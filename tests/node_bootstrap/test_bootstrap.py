@@ -580,3 +580,69 @@ def test_a_node_that_is_being_replaced_is_not_ready_however_well_it_is(files: Co
     assert files.text(layout.READY) is None
     shown = status_file.report(status_file.read(files), {}, NOW)
     assert shown.startswith("NOT READY  abandoned: launch-abandoned")
+
+
+def test_a_refused_unbind_is_not_carried_out_later(files: CountedHost) -> None:
+    run(files)
+    override = f"/sys/bus/pci/devices/{FIRST[0]}/driver_override"
+    files.refusals[override] = 16
+    refused = run(files, started_by=Run.MANUAL, unbind="net1")
+    assert refused.error is not None
+    assert refused.error.code == "bind-failed"
+    files.refusals.clear()
+    assert run(files, started_by=Run.HOTPLUG).changes == ()
+    assert drivers(files) == ("uio_pci_generic", "uio_pci_generic")
+
+
+def test_an_unbind_that_a_group_goes_on_without_is_not_carried_out_later(
+    files: CountedHost,
+) -> None:
+    group = dataclasses.replace(GROUP, on_failure=OnFailure.CONTINUE)
+    run(files, group)
+    override = f"/sys/bus/pci/devices/{FIRST[0]}/driver_override"
+    files.refusals[override] = 16
+    assert run(files, group, Run.MANUAL, unbind="net1").state is State.DEGRADED
+    files.refusals.clear()
+    run(files, group, Run.HOTPLUG)
+    assert drivers(files) == ("uio_pci_generic", "uio_pci_generic")
+
+
+def test_an_unbind_whose_second_half_fails_gives_the_dpdk_driver_back(
+    files: CountedHost, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run(files)
+    seen = []
+
+    def refuse(change: WriteFile | RemoveFile) -> None:
+        if change.path == f"{layout.NETWORKD}/05-multus-net1.network":
+            seen.append(files.driver(FIRST[0]))
+            raise FULL
+        CountedHost.carry_out(files, change)
+
+    monkeypatch.setattr(files, "carry_out", refuse)
+    refused = run(files, started_by=Run.MANUAL, unbind="net1")
+    assert refused.error is not None
+    assert (refused.error.code, refused.error.remedy) == (
+        "host-refused",
+        "Free space on that file system.",
+    )
+    assert seen == ["ena"], "the device was back when the file was to be written"
+    assert drivers(files) == ("uio_pci_generic", "uio_pci_generic")
+
+
+@pytest.mark.parametrize("killed_at", range(1, 31))
+def test_an_unbind_that_is_killed_anywhere_leaves_what_the_next_run_knows(
+    files: CountedHost, killed_at: int
+) -> None:
+    run(files)
+    configured, unbound = ("uio_pci_generic",) * 2, ("ena", "uio_pci_generic")
+    files.writes = 0
+    files.kill_at = killed_at
+    with suppress(fakes.Killed):
+        run(files, started_by=Run.MANUAL, unbind="net1")
+    files.kill_at = None
+    recorded = Records(files).unbound()
+    after = run(files, started_by=Run.HOTPLUG)
+    assert (after.state, after.error) == (State.READY, None)
+    assert drivers(files) == (unbound if recorded else configured)
+    assert run(files, started_by=Run.HOTPLUG).changes == ()

@@ -13,7 +13,7 @@ import pytest
 
 from domain.node import layout, status
 from domain.node.change import WriteFile
-from domain.node.config import NodeConfig, NodeGroup, to_json
+from domain.node.config import NodeConfig, NodeGroup, NodeInterface, to_json
 from node_bootstrap import __main__ as command
 from node_bootstrap import install, lock, program, unpacking
 from node_bootstrap import status as status_file
@@ -246,6 +246,26 @@ def test_links_are_watched_for_whatever_becomes_of_the_first_run(
     monkeypatch.setattr(install, "watch", watch)
     assert command.main(_verb("install", path, "user-plane")) == 11
     assert watched == [True]
+
+
+@pytest.mark.usefixtures("as_root")
+def test_what_the_kernel_has_by_configuration_is_not_unbound(
+    tmp_path: Path,
+    files: Files,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    oam = NodeInterface("oam", "mul0", 0, 1, False, ("subnet-1",), ())
+    group = NodeGroup("user-plane", "asg", (oam,))
+    text = to_json(NodeConfig("MultusEni-lab", "lab", None, (group,)))
+    monkeypatch.setattr(program, "running", lambda: tmp_path)
+    monkeypatch.setattr(program, "configuration", lambda _: text.encode())
+    files.carry_out(WriteFile(layout.SETTINGS, '{"node_group": "user-plane"}'))
+    assert command.main(["unbind", "oam"]) == 2
+    said = capsys.readouterr().err
+    assert said.startswith("configuration-conflict: oam has its kernel driver by configuration")
+    assert said.count("\n") == 1
+    assert status_file.read(files).status is None, "the node is as it was"
 
 
 def test_the_help_names_every_verb_and_every_exit_code() -> None:
