@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from domain.node.routing import ExpectedLink
     from node_bootstrap.deadline import Deadline
     from node_bootstrap.host import Host
+    from node_bootstrap.networkd import Unclaimed
     from node_bootstrap.programs import Programs
 
     Undo = Callable[[], None]
@@ -60,6 +61,8 @@ class Application:
         self._expected = expected
         self._deadline = deadline
         self._undo: list[tuple[Change, Undo]] = []
+        self._unclaimed: tuple[Unclaimed, ...] = ()
+        """The links whose state nobody restores but this run, as they were before it."""
         self._hands: dict[type, Callable[..., Undo | None]] = {
             SetHugePages: self._set_huge_pages,
             LoadModule: self._load_module,
@@ -78,6 +81,7 @@ class Application:
         Raises:
             NodeError: a change failed; those before it are taken back. What could not be taken back is in its value.
         """
+        self._unclaimed = self._links_of_nobody()
         for change in self._changes:
             try:
                 undo = self._hands[type(change)](change)
@@ -102,13 +106,40 @@ class Application:
         files = [each for each in done if _concerns_networkd(each[0])]
         rest = [each for each in done if not _concerns_networkd(each[0])]
         if not files:
-            return _undone(rest)
+            return [*_undone(rest), *self._links_put_back()]
         return [
             *_undone(files),
             *self._told(networkd.reload_link_files),
             *_undone(rest),
             *self._told(networkd.reload),
+            *self._links_put_back(),
         ]
+
+    def _links_of_nobody(self) -> tuple[Unclaimed, ...]:
+        """Return those of the links that this run renames or has configured which nobody else keeps, as they are now."""
+        if not any(isinstance(change, (RenameLink, ConfigureLinks)) for change in self._changes):
+            return ()
+        renamed = {change.index for change in self._changes if isinstance(change, RenameLink)}
+        macs = {link.mac for link in self._expected}
+        own = (
+            link
+            for link in self._host.kernel.links()
+            # A VLAN or an ipvlan link has its parent's MAC address, and no PCI device.
+            if link.index in renamed or (link.mac in macs and link.pci_address is not None)
+        )
+        return networkd.unclaimed(self._host.files, own)
+
+    def _links_put_back(self) -> list[str]:
+        """Put links up or down again that were so before a rename or systemd-networkd.
+
+        After systemd-networkd was told to read its files: as it puts a link up only when it configures it, what it still
+        does to a link that it lets go of (it answers before it has) changes nothing of this.
+        """
+        try:
+            networkd.put_back(self._host.files, self._host.kernel, self._unclaimed)
+        except OSError as second:
+            return [f"links not up or down as before: {second}"]
+        return []
 
     def _told(self, tell: Callable[[Programs], None]) -> list[str]:
         try:

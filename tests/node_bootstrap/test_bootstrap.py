@@ -83,6 +83,9 @@ class Kernel:
     def rename(self, index: int, name: str) -> None:
         raise AssertionError(f"no link is renamed here: {index}, {name}")
 
+    def restore(self, index: int, *, up: bool, mtu: int) -> None:
+        raise AssertionError(f"no link is put back here: {index}, {up}, {mtu}")
+
 
 class Metadata:
     """The metadata service of an instance with its interfaces."""
