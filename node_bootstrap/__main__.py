@@ -5,13 +5,21 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from contextlib import suppress
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
-from domain.node import config, layout, status
-from domain.node.errors import ConfigurationMissing, InterfaceMissing, NodeError, NotPermitted
-from node_bootstrap import lock, program
+from domain.node import config, layout, outcome, status, unbinding
+from domain.node.errors import (
+    ConfigurationMissing,
+    InterfaceMissing,
+    NodeError,
+    NotPermitted,
+    RunUnderWay,
+    as_node_error,
+)
+from node_bootstrap import lock, program, readiness
 from node_bootstrap import status as status_file
 from node_bootstrap.bootstrap import Bootstrap, Request
 from node_bootstrap.files import Files
@@ -20,7 +28,7 @@ from node_bootstrap.host import this_host
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from domain.node.config import NodeConfig
+    from domain.node.config import NodeConfig, NodeGroup
     from node_bootstrap.host import Host
 
 DESCRIPTION = """\
@@ -28,7 +36,8 @@ Make the Multus interfaces of this node what its node group promises: links with
 pages, DPDK drivers, and the files from which the device plugin, Multus and nodeadm learn of them."""
 EPILOG = """\
 Every failure is one line on stderr: code, what was found, what to do. Exit codes: 0 ready, 2 configuration, 3 metadata
-service, 4 interface missing, 5 device or driver, 6 huge pages, 7 links, 8 a tool, 9 not root, 10 a run is under way."""
+service, 4 interface missing, 5 device or driver, 6 huge pages, 7 links, 8 a tool, 9 not root, 10 a run is under way, 11 the
+host refuses a file or a call, 12 the node is being replaced."""
 
 
 class _Parser(argparse.ArgumentParser):
@@ -75,13 +84,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     verbs = {"install": _install, "run": _run, "status": _status, "unbind": _unbind}
     try:
         return verbs[given.verb](given)
-    except NodeError as error:
+    except (NodeError, OSError) as cause:
+        error = as_node_error(cause)
         _complain(error.line())
         return error.exit_code
-    except OSError as error:
-        unforeseen = NodeError("the host refuses", value=str(error))
-        _complain(unforeseen.line())
-        return unforeseen.exit_code
 
 
 def _install(given: argparse.Namespace) -> int:
@@ -89,42 +95,74 @@ def _install(given: argparse.Namespace) -> int:
     from node_bootstrap import install, unpacking  # noqa: PLC0415
 
     _require_root("install")
-    text, configuration = _configuration(given.config)
-    group = configuration.node_group(given.node_group)
-    files = {**unpacking.content(program.running()), layout.CONFIGURATION: text}
     with this_host() as host:
+        try:
+            text, configuration = _configuration(given.config)
+            group = configuration.node_group(given.node_group)
+            files = {**unpacking.content(program.running()), layout.CONFIGURATION: text}
+        except (NodeError, OSError) as cause:
+            if not given.no_run:
+                _tell_refusal(cause, status.Run.BOOT, host)
+            raise
+        request = Request(configuration, group, status.Run.BOOT, installs=True)
         # The lock of runs: one that is under way imports from a folder that is removed here.
-        with lock.held(host.files, status.Run.BOOT):
-            installation = install.plan(group, files, host.files)
-            install.carry_out(installation, host.files, host.programs)
+        with lock.held(host.files, request.started_by):
+            try:
+                installation = install.plan(group, files, host.files)
+                install.carry_out(installation, host.files, host.programs)
+            except (NodeError, OSError) as cause:
+                if given.no_run:
+                    raise
+                return _told(request, Bootstrap(request, host).give_up(cause))
         _say(installation.lines() or ["installed already"])
         if given.no_run:
             return 0
-        code = _converge(Request(configuration, group, status.Run.BOOT), host)
         try:
-            install.watch(host.programs)
-        except NodeError as error:
-            _complain(error.line())
-            code = code or error.exit_code
-        return code
+            code = _converge(request, host)
+        finally:
+            # Whatever has become of the run, even where it could not write its status.
+            watched = _watch(host)
+        return code or watched
+
+
+def _watch(host: Host) -> int:
+    from node_bootstrap import install  # noqa: PLC0415 - as in `_install`
+
+    try:
+        started = install.watch(host.files, host.programs)
+    except (NodeError, OSError) as cause:
+        error = as_node_error(cause)
+        _complain(error.line())
+        return error.exit_code
+    _say([f"start {', '.join(started)}"] if started else [])
+    return 0
 
 
 def _run(given: argparse.Namespace) -> int:
     _require_root("run")
-    _, configuration = _configuration(given.config)
-    group = configuration.node_group(given.node_group or program.node_group_name(Files()))
-    request = Request(configuration, group, status.Run(given.trigger))
+    started_by = status.Run(given.trigger)
     with this_host() as host:
+        try:
+            configuration, group = _node_group(given.config, given.node_group, host.files)
+        except (NodeError, OSError) as cause:
+            if not given.dry_run:
+                _tell_refusal(cause, started_by, host)
+            raise
+        request = Request(configuration, group, started_by)
         return _plan(request, host) if given.dry_run else _converge(request, host)
 
 
 def _unbind(given: argparse.Namespace) -> int:
     _require_root("unbind")
-    _, configuration = _configuration(None)
-    group = configuration.node_group(program.node_group_name(Files()))
-    group.interface(given.interface)
-    request = Request(configuration, group, status.Run.MANUAL, unbind=given.interface)
     with this_host() as host:
+        try:
+            configuration, group = _node_group(None, None, host.files)
+        except (NodeError, OSError) as cause:
+            if not given.dry_run:
+                _tell_refusal(cause, status.Run.MANUAL, host)
+            raise
+        unbinding.check(group, given.interface)
+        request = Request(configuration, group, status.Run.MANUAL, unbind=given.interface)
         return _plan(request, host) if given.dry_run else _converge(request, host)
 
 
@@ -139,13 +177,32 @@ def _plan(request: Request, host: Host) -> int:
 def _converge(request: Request, host: Host) -> int:
     with lock.held(host.files, request.started_by):
         ended = Bootstrap(request, host).run()
+    return _told(request, ended)
+
+
+def _told(request: Request, ended: status.Status) -> int:
+    """Say what has come of a run, and return its exit code."""
     _say(ended.changes or (["nothing to change"] if ended.error is None else []))
     _say(f"warning: {each}" for each in ended.warnings)
     if ended.error is None:
         return 0
     _complain(ended.error.line())
-    # A group that goes on without an interface has said that this is no failure of its nodes.
-    return 0 if ended.state is status.State.DEGRADED else ended.error.exit_code
+    # A group that goes on without an interface has said that this is no failure of its nodes. Whoever unbinds one by hand
+    # has asked for that one.
+    goes_on = ended.state is status.State.DEGRADED and request.unbind is None
+    return 0 if goes_on else ended.error.exit_code
+
+
+def _tell_refusal(cause: NodeError | OSError, started_by: status.Run, host: Host) -> None:
+    """Have the status say that a run could not begin. That of a run which is under way is left to it."""
+    with suppress(RunUnderWay), lock.held(host.files, started_by, timeout_s=0):
+        ended = outcome.refusal(
+            as_node_error(cause),
+            started_by=started_by,
+            at=status.timestamp(host.now()),
+            gate_open=readiness.is_gate_open(host.files),
+        )
+        status_file.write(ended, host.files)
 
 
 def _status(given: argparse.Namespace) -> int:
@@ -181,6 +238,16 @@ def _configuration(path: str | None) -> tuple[bytes, NodeConfig]:
                 remedy="Name another after --config.",
             ) from cause
     return content, config.from_json(content.decode(errors="replace"))
+
+
+def _node_group(path: str | None, name: str | None, files: Files) -> tuple[NodeConfig, NodeGroup]:
+    """Return the configuration and the node's group, both as given or else as installed.
+
+    Raises:
+        ConfigurationError: one of them is missing or foreign.
+    """
+    _, configuration = _configuration(path)
+    return configuration, configuration.node_group(name or program.node_group_name(files))
 
 
 def _require_root(verb: str) -> None:

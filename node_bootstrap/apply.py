@@ -18,7 +18,7 @@ from domain.node.change import (
     WriteFile,
 )
 from domain.node.config import Driver
-from domain.node.errors import NodeError, ToolFailed
+from domain.node.errors import NodeError, ToolFailed, host_refused
 from node_bootstrap import binding, huge_pages, networkd, sysctl
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from domain.node.routing import ExpectedLink
     from node_bootstrap.deadline import Deadline
     from node_bootstrap.host import Host
+    from node_bootstrap.networkd import Unclaimed
     from node_bootstrap.programs import Programs
 
     Undo = Callable[[], None]
@@ -60,6 +61,8 @@ class Application:
         self._expected = expected
         self._deadline = deadline
         self._undo: list[tuple[Change, Undo]] = []
+        self._unclaimed: tuple[Unclaimed, ...] = ()
+        """The links whose state nobody restores but this run, as they were before it."""
         self._hands: dict[type, Callable[..., Undo | None]] = {
             SetHugePages: self._set_huge_pages,
             LoadModule: self._load_module,
@@ -78,36 +81,65 @@ class Application:
         Raises:
             NodeError: a change failed; those before it are taken back. What could not be taken back is in its value.
         """
+        self._unclaimed = self._links_of_nobody()
         for change in self._changes:
             try:
                 undo = self._hands[type(change)](change)
             except (NodeError, OSError) as cause:
                 error = _as_node_error(change, cause)
                 error.interfaces = error.interfaces or self._concerned(change)
-                left = self._take_back()
+                left = self.take_back()
                 if left:
                     error.value = "; ".join(filter(None, [error.value, *left]))
                 raise error from cause
             if undo is not None:
                 self._undo.append((change, undo))
 
-    def _take_back(self) -> list[str]:
+    def take_back(self) -> list[str]:
         """Undo the changes, the last one first, and return what could not be undone.
 
         But for the files of systemd-networkd, which come before all else: udev names a link by what it finds when the link
         comes, and that of a device that gets its network driver back is to have the name that it had.
         """
         done = list(reversed(self._undo))
+        self._undo = []
         files = [each for each in done if _concerns_networkd(each[0])]
         rest = [each for each in done if not _concerns_networkd(each[0])]
         if not files:
-            return _undone(rest)
+            return [*_undone(rest), *self._links_put_back()]
         return [
             *_undone(files),
             *self._told(networkd.reload_link_files),
             *_undone(rest),
             *self._told(networkd.reload),
+            *self._links_put_back(),
         ]
+
+    def _links_of_nobody(self) -> tuple[Unclaimed, ...]:
+        """Return those of the links that this run renames or has configured which nobody else keeps, as they are now."""
+        if not any(isinstance(change, (RenameLink, ConfigureLinks)) for change in self._changes):
+            return ()
+        renamed = {change.index for change in self._changes if isinstance(change, RenameLink)}
+        macs = {link.mac for link in self._expected}
+        own = (
+            link
+            for link in self._host.kernel.links()
+            # A VLAN or an ipvlan link has its parent's MAC address, and no PCI device.
+            if link.index in renamed or (link.mac in macs and link.pci_address is not None)
+        )
+        return networkd.unclaimed(self._host.files, own)
+
+    def _links_put_back(self) -> list[str]:
+        """Put links up or down again that were so before a rename or systemd-networkd.
+
+        After systemd-networkd was told to read its files: as it puts a link up only when it configures it, what it still
+        does to a link that it lets go of (it answers before it has) changes nothing of this.
+        """
+        try:
+            networkd.put_back(self._host.files, self._host.kernel, self._unclaimed)
+        except OSError as second:
+            return [f"links not up or down as before: {second}"]
+        return []
 
     def _told(self, tell: Callable[[Programs], None]) -> list[str]:
         try:
@@ -194,4 +226,4 @@ def _concerns_networkd(change: Change) -> bool:
 def _as_node_error(change: Change, cause: NodeError | OSError) -> NodeError:
     if isinstance(cause, NodeError):
         return cause
-    return NodeError(f"the host refuses to {change}", value=str(cause))
+    return host_refused(cause, f"the host refuses: {change}")

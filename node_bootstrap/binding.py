@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from domain.node.binding import KERNEL
+from domain.node.binding import KERNEL, bind_remedy
 from domain.node.change import Bind
 from domain.node.errors import BindFailed, WriteCombiningMissing
 from node_bootstrap import modules, pci
@@ -133,6 +133,6 @@ def _as_bind_error(
     return BindFailed(
         f"the kernel does not bind {change.interface} at {change.pci_address} to {change.driver}",
         value=cause.strerror or str(cause) if isinstance(cause, OSError) else cause.value,
-        remedy=f"See journalctl -k for {change.pci_address}; without an IOMMU vfio-pci needs noiommu mode.",
+        remedy=bind_remedy(change),
         interfaces=(change.interface,),
     )

@@ -6,9 +6,9 @@ import dataclasses
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from domain.node import binding, desired_files, kubelet, layout, status
+from domain.node import binding, desired_files, gate, kubelet, layout, outcome, status, unbinding
 from domain.node.config import OnFailure
-from domain.node.errors import NodeError
+from domain.node.errors import NodeError, as_node_error
 from domain.node.links import with_kernel_driver
 from domain.node.plan import plan, without
 from node_bootstrap import discovery, hotplug, pci, readiness
@@ -19,12 +19,11 @@ from node_bootstrap.observation import observe
 
 if TYPE_CHECKING:
     from domain.node.config import NodeConfig, NodeGroup, NodeInterface
-    from domain.node.model import Device
+    from domain.node.model import Device, Instance
     from domain.node.plan import NodePlan
     from node_bootstrap.discovery import Discovery
     from node_bootstrap.host import Host
     from node_bootstrap.readiness import Concluded
-    from node_bootstrap.records import Records
 
 CONFIGURE_TIMEOUT_S = 60.0
 """For systemd-networkd to bring links up once they are there: a link's carrier takes seconds."""
@@ -39,6 +38,8 @@ class Request:
     started_by: status.Run
     unbind: str | None = None
     """An interface to be given back to its kernel driver; it keeps it until the next boot or manual run."""
+    installs: bool = False
+    """Whether the run is an installation's, which starts afterwards what the gate held back."""
 
 
 @dataclass(frozen=True)
@@ -55,11 +56,20 @@ class Bootstrap:
     def __init__(self, request: Request, host: Host) -> None:
         self._request = request
         self._group = request.group
-        for name in _kept_with_kernel(request, host.records):
+        self._recorded = host.records.unbound()
+        self._kept = unbinding.kept(
+            request.group, self._recorded, started_by=request.started_by, unbind=request.unbind
+        )
+        for name in self._kept:
             self._group = with_kernel_driver(self._group, name)
         self._host = host
         self._left_out: dict[str, NodeError] = {}
         self._found: Discovery | None = None
+        self._awaited = gate.is_awaited(
+            request.started_by,
+            installs=request.installs,
+            had_run=host.files.at(layout.STATUS).exists(),
+        )
         self._status = status.Status(
             state=status.State.WAITING,
             step="discover",
@@ -89,21 +99,37 @@ class Bootstrap:
             OSError: /run is full or read-only.
         """
         hotplug.take_notes(self._host.files)
-        self._host.records.remember_unbound(_kept_with_kernel(self._request, self._host.records))
         changes: tuple[str, ...] = ()
         warnings: tuple[str, ...] = ()
         error: NodeError | None = None
         try:
             changes, warnings = self._converge()
-        except NodeError as cause:
-            error = cause
-            if self._group.on_failure is OnFailure.CONTINUE:
-                warnings = self._label_all_missing(error)
+            self._host.records.remember_unbound(
+                unbinding.achieved(self._kept, self._recorded, self._left_out)
+            )
+        except (NodeError, OSError) as cause:
+            error = as_node_error(cause)
+        return self._concluded(error, changes, warnings)
+
+    def give_up(self, cause: NodeError | OSError) -> status.Status:
+        """End a run that could not begin as one that failed: its group's policy says what becomes of the node.
+
+        Raises:
+            OSError: /run is full or read-only.
+        """
+        return self._concluded(as_node_error(cause), (), ())
+
+    def _concluded(
+        self, error: NodeError | None, changes: tuple[str, ...], warnings: tuple[str, ...]
+    ) -> status.Status:
+        if error is not None and self._group.on_failure is OnFailure.CONTINUE:
+            warnings = self._label_all_missing(error)
         concluded = readiness.conclude(
             self._group,
             succeeded=error is None,
-            instance=self._found.instance if self._found else None,
-            started_by=self._request.started_by,
+            instance=self._instance(),
+            awaited=self._awaited,
+            starts=not self._request.installs,
             files=self._host.files,
             programs=self._host.programs,
         )
@@ -111,12 +137,23 @@ class Bootstrap:
             warnings = (*warnings, concluded.error.line())
         return self._end(error, concluded, changes=changes, warnings=warnings)
 
+    def _instance(self) -> Instance | None:
+        """Return the instance, whose launch hook may have to be answered; None when the metadata service does not say."""
+        if self._found is not None:
+            return self._found.instance
+        if self._group.ready_hook is None:
+            return None
+        try:
+            return self._host.metadata.instance(Deadline(0)).instance
+        except (NodeError, OSError):
+            return None
+
     def _label_all_missing(self, error: NodeError) -> tuple[str, ...]:
         """Have a node that joins with none of its interfaces say so, and return what kept it from that."""
         self._left_out = dict.fromkeys((one.name for one in self._group.interfaces), error)
         text = kubelet.drop_in(self._group, sorted(self._left_out))
-        present = {layout.NODEADM: self._host.files.text(layout.NODEADM)}
         try:
+            present = {layout.NODEADM: self._host.files.text(layout.NODEADM)}
             for change in desired_files.changes({layout.NODEADM: text}, present):
                 self._host.files.carry_out(change)
         except OSError as second:
@@ -125,6 +162,22 @@ class Bootstrap:
 
     def _converge(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """Return what was changed and what is doubtful.
+
+        Raises:
+            NodeError: a part of it failed, and all that was changed is taken back.
+        """
+        done: list[Application] = []
+        try:
+            return self._made(done)
+        except (NodeError, OSError) as cause:
+            error = as_node_error(cause)
+            left = [each for application in reversed(done) for each in application.take_back()]
+            if left:
+                error.value = "; ".join(filter(None, [error.value, *left]))
+            raise error from cause
+
+    def _made(self, done: list[Application]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Return what `_converge` does, and add what was carried out.
 
         A device that comes back to its kernel driver has its link only after that; what the link must become is planned
         when it is there.
@@ -135,14 +188,16 @@ class Bootstrap:
                 planned = self._planned(remember=True)
                 self._step("apply")
                 returning = planned.returning
-                done = returning or planned.changes
-                Application(
-                    self._host, done, planned.expected, Deadline(CONFIGURE_TIMEOUT_S)
-                ).carry_out()
+                changes = returning or planned.changes
+                application = Application(
+                    self._host, changes, planned.expected, Deadline(CONFIGURE_TIMEOUT_S)
+                )
+                application.carry_out()
             except NodeError as error:
                 self._leave_out(error)
             else:
-                changed += [str(change) for change in done]
+                done.append(application)
+                changed += [str(change) for change in changes]
                 if not returning:
                     return tuple(changed), self._doubts(planned)
 
@@ -230,14 +285,22 @@ class Bootstrap:
     ) -> status.Status:
         first = error or concluded.error or next(iter(self._left_out.values()), None)
         found = self._found
+        ending = outcome.Ending(
+            failed=error is not None,
+            unfinished=concluded.error is not None,
+            left_out=bool(self._left_out),
+            goes_on=self._group.on_failure is OnFailure.CONTINUE,
+            kubelet_may_start=concluded.kubelet_may_start,
+            abandoned=concluded.abandoned,
+        )
         self._status = dataclasses.replace(
             self._status,
-            state=_state(self._group, error, concluded, degraded=bool(self._left_out)),
+            state=outcome.state(ending),
             step=self._status.step if error else "done",
             ended_at=status.timestamp(self._host.now()),
-            consequence=_consequence(error, concluded, degraded=bool(self._left_out)),
+            consequence=outcome.consequence(ending, concluded.reason),
             instance=found.instance.instance_id if found else "",
-            interfaces=self._interfaces(_left_as(error, concluded)),
+            interfaces=self._interfaces(outcome.left_as(ending)),
             error=status.failure(first) if first else None,
             warnings=warnings,
             changes=(*changes, *concluded.lines()),
@@ -275,41 +338,3 @@ class Bootstrap:
         """Return the link's name, which the run may have changed."""
         names = self._host.files.names(f"{pci.DEVICES}/{device.pci_address}/net")
         return names[0] if names else ""
-
-
-def _kept_with_kernel(request: Request, records: Records) -> frozenset[str]:
-    """Return the interfaces that have their kernel driver whatever the configuration says.
-
-    Somebody unbound them in this boot. A manual run is how a person takes that back; a hot-attach is no reason to.
-    """
-    if request.unbind is not None:
-        return records.unbound() | {request.unbind}
-    kept = records.unbound() if request.started_by is status.Run.HOTPLUG else frozenset()
-    return kept & {one.name for one in request.group.interfaces}
-
-
-def _consequence(error: NodeError | None, concluded: Concluded, *, degraded: bool) -> str:
-    """Return what the run's end means, for a person."""
-    if error is None and concluded.error is not None:
-        return "kubelet may start; only what follows a run has failed"
-    if concluded.kubelet_may_start and degraded:
-        return "kubelet may start: the node group says continue"
-    return concluded.reason
-
-
-def _left_as(error: NodeError | None, concluded: Concluded) -> str:
-    """Return what the interfaces are that are there: a run that failed has taken back what it did."""
-    if error is None:
-        return "ready"
-    return "as before" if concluded.kubelet_may_start else "not prepared"
-
-
-def _state(
-    group: NodeGroup, error: NodeError | None, concluded: Concluded, *, degraded: bool
-) -> status.State:
-    if error is None and concluded.error is None:
-        return status.State.DEGRADED if degraded else status.State.READY
-    if concluded.kubelet_may_start:
-        goes_on = error is not None and group.on_failure is OnFailure.CONTINUE
-        return status.State.DEGRADED if goes_on else status.State.FAILED
-    return status.State.ABANDONED if concluded.abandoned else status.State.HELD

@@ -78,9 +78,13 @@ class Files:
         # The same name every time: a run that was killed leaves at most one, which the next one uses.
         fresh = path.with_name(f".{path.name}.fresh")
         descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(change.text.encode("utf-8", errors="surrogateescape"))
-            file.flush()
-            os.fchmod(descriptor, change.mode)
-            os.fsync(descriptor)
-        fresh.replace(path)
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(change.text.encode("utf-8", errors="surrogateescape"))
+                file.flush()
+                os.fchmod(descriptor, change.mode)
+                os.fsync(descriptor)
+            fresh.replace(path)
+        except OSError:
+            fresh.unlink(missing_ok=True)
+            raise

@@ -48,6 +48,9 @@ class Kernel(Look, Protocol):
     def rename(self, index: int, name: str) -> None:
         """Give a link another name."""
 
+    def restore(self, index: int, *, up: bool, mtu: int) -> None:
+        """Make a link up or down, with this MTU."""
+
 
 class Changes(Protocol):
     """What tells of changes: `node_bootstrap.netlink.Events`, subscribed before the first look at what is waited for."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from domain.node import desired_files, layout
 from domain.node.change import RemoveFile, WriteFile
 from domain.node.config import OnFailure
-from node_bootstrap import unpacking
+from node_bootstrap import readiness, unpacking
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -129,15 +129,17 @@ def carry_out(installation: Installation, files: Files, programs: Programs) -> N
         unpacking.remove(folder, files)
 
 
-def watch(programs: Programs) -> None:
-    """Have systemd watch for links and CNI plugins that come from now on; every later boot does so by itself.
+def watch(files: Files, programs: Programs) -> tuple[str, ...]:
+    """Have systemd watch for links and CNI plugins that come from now on, and start what the open gate had held back.
 
-    Called after the first run and not by the installation: until then they are that run's.
+    Called after the first run and not by the installation: until then they are that run's. Every later boot does so by
+    itself. Returns what was held back. In cloud-init the boot's own jobs for that still wait, and systemd merges both.
 
     Raises:
         ToolFailed: systemd refuses.
+        OSError: /run is full or read-only.
     """
-    programs.run(["systemctl", "start", "--no-block", *WATCHING], timeout_s=_TOOL_TIMEOUT_S)
+    return readiness.start_held_back(files, programs, *WATCHING)
 
 
 def _desired(group: NodeGroup, program: Mapping[str, bytes], folder: str) -> Mapping[str, str]:

@@ -27,6 +27,8 @@ ANSWER_TIMEOUT_S = 10.0
 """The kernel answers within the request; longer means that rtnetlink's lock is held by something that hangs."""
 INTERRUPTED_DUMPS = 20
 """How often a dump is repeated that changes interrupted, before it is given up as EAGAIN."""
+RENAME_ATTEMPTS = 20
+"""How often a link is taken down for its new name, where somebody puts it up in between each time."""
 
 _HEADER = struct.Struct("=IHHII")  # length, type, flags, sequence, port
 _ATTRIBUTE = struct.Struct("=HH")  # length, type
@@ -142,22 +144,26 @@ class Netlink:
         """Give a link another name.
 
         Before Linux 6.2 a link that is up cannot be renamed (EBUSY): it is taken down and put up again, which costs it
-        its routes and IPv6 addresses. A run that is killed in between leaves the link down, under either name; as
+        its routes and IPv6 addresses. Whoever minds that it is down can put it up before it has its name: then it is taken
+        down again, a bounded number of times. A run that is killed in between leaves the link down, under either name; as
         systemd-networkd puts a link up whenever it configures it, the next run's ConfigureLinks repairs that.
 
         Raises:
-            OSError: EEXIST if another link has the name, ENODEV if there is no such link.
+            OSError: EEXIST if another link has the name, ENODEV if there is no such link, EBUSY if it does not stay down.
         """
         named = attribute(_IFLA_IFNAME, name.encode() + b"\0")
+        attempts = 0
         try:
-            self._change_link(index, named)
-        except OSError as refused:
-            if refused.errno != errno.EBUSY:
-                raise
-            self.set_down(index)
-            try:
-                self._change_link(index, named)
-            finally:
+            while True:
+                try:
+                    return self._change_link(index, named)
+                except OSError as refused:
+                    if refused.errno != errno.EBUSY or attempts == RENAME_ATTEMPTS:
+                        raise
+                attempts += 1
+                self.set_down(index)
+        finally:
+            if attempts:
                 self.set_up(index)
 
     def set_up(self, index: int) -> None:
@@ -167,6 +173,15 @@ class Netlink:
     def set_down(self, index: int) -> None:
         """Take a link down."""
         self._change_link(index, b"", changed=_IFF_UP)
+
+    def restore(self, index: int, *, up: bool, mtu: int) -> None:
+        """Make a link up or down, with this MTU.
+
+        Raises:
+            OSError: ENODEV if there is no such link.
+        """
+        wanted = attribute(_IFLA_MTU, _INTEGER.pack(mtu))
+        self._change_link(index, wanted, flags=_IFF_UP if up else 0, changed=_IFF_UP)
 
     def _change_link(self, index: int, body: bytes, flags: int = 0, changed: int = 0) -> None:
         self._send(_NEW_LINK, _ACK, _LINK.pack(0, 0, index, flags, changed or flags) + body)

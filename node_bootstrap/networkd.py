@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from domain.node import layout, links, sysctls
@@ -21,8 +22,26 @@ if TYPE_CHECKING:
 
 NETWORKCTL_TIMEOUT_S = 30.0
 """networkctl only passes the word on over D-Bus; D-Bus itself gives up after 25 s."""
+LINK_STATES = "/run/systemd/netif/links"
+_UNCLAIMED = "ADMIN_STATE=unmanaged"
+_SET_BY_NETWORKD = (
+    "net.ipv4.conf.{}.promote_secondaries",
+    "net.ipv6.conf.{}.accept_ra",
+    "net.ipv6.conf.{}.addr_gen_mode",
+    "net.ipv6.conf.{}.dad_transmits",
+)
+"""What it sets on a link that it configures with a file of ours (seen with systemd 252)."""
 UDEVADM_TIMEOUT_S = 60.0
 """udevadm waits until udev has taken the word, by its default for a minute (udevadm(8))."""
+
+
+@dataclass(frozen=True)
+class Unclaimed:
+    """A link whose state no .network file tells, as it is."""
+
+    link: Link
+    parameters: Mapping[str, str]
+    """The kernel's parameters of it that systemd-networkd would set, by key."""
 
 
 def observe(files: Files, network: links.Network, devices: Mapping[str, Device]) -> links.Observed:
@@ -65,6 +84,42 @@ def rename(kernel: Kernel, change: RenameLink) -> None:
             value=str(refused),
             remedy="See ip link show for who has the name (altname too).",
         ) from refused
+
+
+def unclaimed(files: Files, links: Iterable[Link]) -> tuple[Unclaimed, ...]:
+    """Return the links that systemd-networkd knows and no .network file claims: nobody but the kernel keeps their state.
+
+    systemd-networkd says so in a file per link, from which networkctl has it too (systemd 252, src/network/networkd-link.c,
+    link_save). The file calls itself private: a link of which it says anything else is left to systemd-networkd.
+    """
+    return tuple(
+        Unclaimed(link, sysctl.read(files, (key.format(link.name) for key in _SET_BY_NETWORKD)))
+        for link in links
+        if _UNCLAIMED in (files.text(f"{LINK_STATES}/{link.index}") or "").splitlines()
+    )
+
+
+def put_back(files: Files, kernel: Kernel, before: Iterable[Unclaimed]) -> None:
+    """Make links up or down and give them MTU and parameters that they had, where systemd-networkd has left them otherwise.
+
+    It takes back addresses and routes from a link that no file claims any more, and leaves the rest. A link has its former
+    name again by now.
+
+    Raises:
+        OSError: the kernel refuses.
+    """
+    now = {link.index: link for link in kernel.links()}
+    for one in before:
+        found = now.get(one.link.index)
+        if found is None:
+            continue
+        present = sysctl.read(files, one.parameters)
+        for key, value in one.parameters.items():
+            if present.get(key, value) != value:
+                files.set(sysctl.path(key), value)
+        # Last: addr_gen_mode has the kernel make an address, which goes when the link goes down.
+        if (found.up, found.mtu) != (one.link.up, one.link.mtu):
+            kernel.restore(one.link.index, up=one.link.up, mtu=one.link.mtu)
 
 
 def reload(programs: Programs) -> None:

@@ -78,8 +78,7 @@ def holders(files: Files, devices: Iterable[PciDevice]) -> dict[str, tuple[str, 
         opened = set(_open_files(files, process_id))
         for address, own in nodes.items():
             if own & opened:
-                name = (files.text(f"/proc/{process_id}/comm") or "?").strip()
-                found[address] += (f"process {process_id} ({name})",)
+                found[address] += (f"process {process_id} ({_name(files, process_id)})",)
     return found
 
 
@@ -131,6 +130,13 @@ def _nodes(files: Files, device: PciDevice) -> set[str]:
     if device.driver == "vfio-pci" and group is not None:
         nodes.add(f"/dev/vfio/{'noiommu-' if group.is_noiommu else ''}{group.number}")
     return nodes
+
+
+def _name(files: Files, process_id: str) -> str:
+    try:
+        return (files.text(f"/proc/{process_id}/comm") or "?").strip()
+    except OSError:
+        return "?"  # it ended since it was found to hold the device (ESRCH)
 
 
 def _open_files(files: Files, process_id: str) -> Iterator[str]:

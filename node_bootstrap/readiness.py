@@ -6,11 +6,17 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from domain.node import layout
+from domain.node import gate, layout
 from domain.node.change import RemoveFile, WriteFile
-from domain.node.errors import HookUnanswered, NodeError, ToolFailed
-from domain.node.readiness import HookResult, Situation, consequence
-from domain.node.status import Run
+from domain.node.errors import HookUnanswered, LaunchAbandoned, NodeError, ToolFailed
+from domain.node.readiness import (
+    HookResult,
+    Reply,
+    Situation,
+    consequence,
+    is_answer,
+    outcome,
+)
 
 if TYPE_CHECKING:
     from domain.node.config import NodeGroup
@@ -18,11 +24,8 @@ if TYPE_CHECKING:
     from node_bootstrap.files import Files
     from node_bootstrap.programs import Programs
 
-STARTED_AGAIN = ("nodeadm-run.service", "nodeadm-reconcile.service")
-"""The boot's own jobs for these units failed at the closed gate. nodeadm-run starts kubelet; the other one requires it and
-is not on every AMI (awslabs/amazon-eks-ami, templates/al2023)."""
-NOT_STARTED = f"{layout.RUN}/kubelet-not-started"
-UNIT_FOLDERS = ("/etc/systemd/system", "/usr/lib/systemd/system")
+UNIT_FOLDERS = ("/etc/systemd/system", "/run/systemd/system", "/usr/lib/systemd/system")
+"""In systemd's order: a unit in an earlier one hides one of its name in a later one."""
 
 START_TIMEOUT_S = 30.0
 ANSWER_TIMEOUT_S = 180.0
@@ -30,9 +33,8 @@ ANSWER_ATTEMPTS = 8
 """By AWS CLI v2 itself: its standard mode waits at random up to 1, 2, 4 … 20 s after a throttled or lost call, which makes
 75 s at most (AWS CLI User Guide, "Retries")."""
 
-NO_ACTIVE_ACTION = "No active Lifecycle Action found"
-"""The message of the ValidationError when nothing waits for an answer: it was given before, the hook timed out, or the
-instance was in service already. Which of them a node cannot tell, and nothing is left to do in any."""
+_NO_ACTIVE_ACTION = "No active Lifecycle Action found"
+"""The message of the ValidationError when nothing waits for an answer."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +70,8 @@ def conclude(
     *,
     succeeded: bool,
     instance: Instance | None,
-    started_by: Run,
+    awaited: bool,
+    starts: bool,
     files: Files,
     programs: Programs,
 ) -> Concluded:
@@ -82,7 +85,8 @@ def conclude(
         group: the node's.
         succeeded: whether the run ended without an error.
         instance: None when the metadata service did not say; then the hook is left alone.
-        started_by: at boot nobody has to be started, as the boot's own jobs wait for the run.
+        awaited: whether the boot's own jobs wait for this run, so that nothing has to be started.
+        starts: whether to start it here; otherwise the caller does, with `start_held_back`.
         files: of the host.
         programs: of the host.
 
@@ -95,34 +99,89 @@ def conclude(
     started: tuple[str, ...] = ()
     error: NodeError | None = None
     if decided.open_gate:
-        if started_by is not Run.BOOT:
-            files.carry_out(WriteFile(NOT_STARTED, ""))
+        if not awaited:
+            files.carry_out(WriteFile(layout.NOT_STARTED, ""))
         files.carry_out(WriteFile(layout.READY, f"{decided.reason}\n"))
-    if files.text(layout.READY) is not None and files.text(NOT_STARTED) is not None:
-        try:
-            started = _start(files, programs)
-        except ToolFailed as failed:
-            error = failed
-        else:
-            files.carry_out(RemoveFile(NOT_STARTED))
-    answered = None
+    try:
+        if starts:
+            started = start_held_back(files, programs)
+    except ToolFailed as failed:
+        error = failed
+    reply: Reply | None = None
     if decided.answer is not None and instance is not None:
         try:
-            _answer(group, instance, decided.answer, programs)
+            reply = _answer(group, instance, decided.answer, programs)
         except HookUnanswered as unanswered:
-            error = error or unanswered
-        else:
-            answered = decided.answer
-            _remember(group, instance, answered, files)
+            reply, error = Reply.LOST, error or unanswered
+        if is_answer(decided.answer, reply):
+            _remember(group, instance, decided.answer, files)
+    abandoned = before is HookResult.ABANDON or (
+        decided.answer is HookResult.ABANDON and reply is Reply.TAKEN
+    )
+    reason = outcome(group, decided, reply)
+    if succeeded and abandoned:
+        error = LaunchAbandoned(
+            "kubelet does not start although all is well now",
+            value=reason,
+            remedy="Wait until the node has gone; its successor is another instance.",
+        )
     return Concluded(
-        reason=decided.reason,
+        reason=reason,
         opened=decided.open_gate,
         started=started,
-        answered=answered,
+        answered=decided.answer if reply is Reply.TAKEN else None,
         kubelet_may_start=gate_open or decided.open_gate,
-        abandoned=HookResult.ABANDON in (before, answered),
+        abandoned=abandoned,
         error=error,
     )
+
+
+def start_held_back(files: Files, programs: Programs, *others: str) -> tuple[str, ...]:
+    """Start what the closed gate kept from starting, if it is open now, and return that. Nothing is waited for.
+
+    Args:
+        files: of the host.
+        programs: of the host.
+        others: units to be started in any case, in the same breath.
+
+    Raises:
+        ToolFailed: systemd refuses; the next run tries again.
+        OSError: /run is full or read-only.
+    """
+    left = all(files.text(path) is not None for path in (layout.READY, layout.NOT_STARTED))
+    held: tuple[str, ...] = ()
+    if left:
+        began = files.text(layout.NODEADM_BEGAN) is not None
+        held = gate.held_back(_wanted(files), nodeadm_began=began)
+    if held or others:
+        units = [*others, *held]
+        programs.run(["systemctl", "start", "--no-block", *units], timeout_s=START_TIMEOUT_S)
+    if left:
+        files.carry_out(RemoveFile(layout.NOT_STARTED))
+    return held
+
+
+def is_gate_open(files: Files) -> bool:
+    """Return whether kubelet may start, on a node of which nothing else is known."""
+    drop_in = f"{UNIT_FOLDERS[0]}/kubelet.service.d/{layout.DROP_IN}"
+    return gate.is_open(files.text(layout.READY), files.text(drop_in))
+
+
+def _wanted(files: Files) -> dict[str, str]:
+    """Return the content of nodeadm's unit and of those that a target wants, by name."""
+    names = {gate.NODEADM}
+    for folder in UNIT_FOLDERS:
+        for target in files.names(folder):
+            if target.endswith(".target.wants"):
+                names.update(files.names(f"{folder}/{target}"))
+    found = {}
+    for name in names:
+        texts = (files.text(f"{folder}/{name}") for folder in UNIT_FOLDERS)
+        text = next((each for each in texts if each is not None), None)
+        # A masked unit is an empty one.
+        if text:
+            found[name] = text
+    return found
 
 
 def _answered(group: NodeGroup, instance: Instance | None, files: Files) -> HookResult | None:
@@ -151,19 +210,7 @@ def _remember(group: NodeGroup, instance: Instance, answered: HookResult, files:
     files.carry_out(WriteFile(layout.HOOK, json.dumps(record) + "\n"))
 
 
-def _start(files: Files, programs: Programs) -> tuple[str, ...]:
-    """Start what the closed gate kept from starting, and do not wait: nodeadm takes its time."""
-    there = tuple(
-        unit
-        for unit in STARTED_AGAIN
-        if any(files.text(f"{folder}/{unit}") is not None for folder in UNIT_FOLDERS)
-    )
-    if there:
-        programs.run(["systemctl", "start", "--no-block", *there], timeout_s=START_TIMEOUT_S)
-    return there
-
-
-def _answer(group: NodeGroup, instance: Instance, result: HookResult, programs: Programs) -> None:
+def _answer(group: NodeGroup, instance: Instance, result: HookResult, programs: Programs) -> Reply:
     """Answer the hook by instance id: a node has no token, and needs none (Auto Scaling API, CompleteLifecycleAction).
 
     Raises:
@@ -189,11 +236,12 @@ def _answer(group: NodeGroup, instance: Instance, result: HookResult, programs: 
     try:
         programs.run(command, timeout_s=ANSWER_TIMEOUT_S, environ=environ)
     except ToolFailed as failed:
-        if NO_ACTIVE_ACTION in failed.value:
-            return
+        if _NO_ACTIVE_ACTION in failed.value:
+            return Reply.NO_LAUNCH
         raise HookUnanswered(
             f"the launch hook {group.ready_hook} was not answered with {result.value}",
             value=failed.value,
             remedy="Attach the stack's managed policy (its output NodePolicy) to the node's role; "
             "`multus-node run` answers again.",
         ) from failed
+    return Reply.TAKEN

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from domain.node import layout
 from domain.node.change import WriteFile
 from domain.node.config import DPDK_DRIVERS, PodNetwork
+from domain.node.errors import ConfigurationError
 from domain.node.status import Reading, State, from_json, to_json
 from node_bootstrap import pci
 
@@ -21,12 +22,17 @@ if TYPE_CHECKING:
 
 _WIDTH = 100
 _LINKS = "/sys/class/net"
-_NEXT = {
-    State.DEGRADED: "Mend it, then `multus-node run`. The labels of a node that has joined stay as they are.",
-    State.FAILED: "Mend it, then `multus-node run`.",
-    State.HELD: "Mend it, then `multus-node run`: kubelet starts when that succeeds.",
+_MENDED = {
+    True: "Install an archive with the right configuration (runbook, Another archive on a node)",
+    False: "Mend it, then `multus-node run`",
 }
-"""What a person does next; nothing when the node is ready, or goes."""
+"""What a person does next, by whether it is the configuration that is wrong."""
+_THEN = {
+    State.DEGRADED: ". The labels of a node that has joined stay as they are.",
+    State.FAILED: ".",
+    State.HELD: ": kubelet starts when that succeeds.",
+}
+"""Nothing when the node is ready, or goes."""
 _COLUMNS = ("INTERFACE", "STATE", "LINK", "DRIVER", "PCI", "MAC", "ENI", "ENI ADDRESSES")
 _IN_POD = "(in a pod)"
 
@@ -159,8 +165,15 @@ def _failure(status: Status) -> str:
     told = [] if status.error is None else _explained(status.error)
     if status.consequence:
         told += _filled(_labelled("so"), status.consequence)
-    following = _NEXT.get(status.state)
-    return "\n\n".join(part for part in ("\n".join(told), following) if part)
+    return "\n\n".join(part for part in ("\n".join(told), _next(status)) if part)
+
+
+def _next(status: Status) -> str:
+    if status.state not in _THEN:
+        return ""
+    error = status.error
+    wrong = error is not None and error.exit_code == ConfigurationError.exit_code
+    return "\n".join(_filled("", f"{_MENDED[wrong]}{_THEN[status.state]}"))
 
 
 def _explained(error: Failure) -> list[str]:

@@ -19,11 +19,15 @@ FETCH = (
     "for pause in 5 10 20 40 0; do "
     "uri=$(aws ssm get-parameter --name {parameter} --query Parameter.Value --output text) && "
     f'aws s3 cp --only-show-errors "$uri" {layout.FETCHED} && break || sleep $pause; done; '
-    f'digest=$(basename "$uri" .pyz); echo "$digest  {layout.FETCHED}" | sha256sum --check --quiet || exit 1'
+    f'digest=$(basename "$uri" .pyz); if ! echo "$digest  {layout.FETCHED}" | sha256sum --check --quiet; then '
+    'echo "bootstrap-missing: the archive that the stack published is not here (found: ${uri:-no parameter}). '
+    "Attach the stack's node-policy to the node's role, then run the user data again: docs/runbook.md, "
+    'A node without multus-node." >&2; exit 1; fi'
 )
 """The parameter is read at boot, so a launch template need not change when the stack does. The object is named by its own
 SHA-256. The pauses are for a role whose policy IAM has not spread yet and for the moment between two resources of an
-update; AWS CLI v2 takes the Region from the metadata service."""
+update; AWS CLI v2 takes the Region from the metadata service. cloud-init runs this once in an instance's life, so the line
+that says what is wrong is the last word of a node that could not fetch the bootstrap."""
 INSTALL = f"{layout.PYTHON} {layout.FETCHED} install --node-group {{node_group}}"
 
 THREE_LINES = f"{SHUT}\n{FETCH}\n{INSTALL}\n"

@@ -180,6 +180,16 @@ def doubts(
     )
 
 
+def bind_remedy(change: Bind) -> str:
+    """Return what a person does when the kernel did not give a device the driver that it was asked for."""
+    see = f"See journalctl -k for {change.pci_address}"
+    if change.driver == KERNEL:
+        return f"{see}; the device's network driver must be loaded (modprobe ena)."
+    if change.driver == Driver.VFIO_PCI.value:
+        return f"{see}; without an IOMMU vfio-pci needs noiommu mode."
+    return f"{see}; behind an IOMMU that translates, {change.driver} cannot work."
+
+
 def _cases(
     group: NodeGroup,
     devices: Mapping[str, Device],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from typing import ClassVar
 
 from domain.errors import EniLifecycleError
@@ -244,3 +245,55 @@ class RunUnderWay(NodeError):
     code = "run-under-way"
     exit_code = 10
     retryable = True
+
+
+class HostRefused(NodeError):
+    """The host refused a file or a call of the kernel that no other error is about."""
+
+    code = "host-refused"
+    exit_code = 11
+
+
+class LaunchAbandoned(NodeError):
+    """All is well now, too late: Auto Scaling was told to replace the node."""
+
+    code = "launch-abandoned"
+    exit_code = 12
+
+
+_REMEDIES = {
+    errno.ENOSPC: "Free space on that file system.",
+    errno.EDQUOT: "Free space on that file system.",
+    errno.EROFS: "Make that file system writable: `findmnt` shows how it is mounted, `journalctl -k` why.",
+    errno.EISDIR: "Move away what lies there in place of a file.",
+    errno.ENOTDIR: "Move away what lies there in place of a directory.",
+    errno.EEXIST: "Move away what lies there in place of a directory.",
+    errno.EACCES: "See which security module (SELinux), attribute (`lsattr`) or mount option forbids it.",
+    errno.EPERM: "See which security module (SELinux), attribute (`lsattr`) or mount option forbids it.",
+    errno.EIO: "See `journalctl -k`: the disk does not do what it is told. Replace the node.",
+    errno.ENOMEM: "Free memory, or take an instance type with more.",
+}
+
+
+def host_refused(
+    cause: OSError, what: str = "the host does not do what the run needs"
+) -> HostRefused:
+    """Return what the host's refusal is, with the file that it is about and what a person does.
+
+    Args:
+        cause: what the host said.
+        what: could not be done.
+    """
+    # A file is replaced by renaming another one onto it: the second name is then the one that a person knows.
+    file = cause.filename2 or cause.filename
+    said = cause.strerror or str(cause) or type(cause).__name__
+    return HostRefused(
+        what,
+        value=f"{file}: {said}" if file else said,
+        remedy=_REMEDIES.get(cause.errno or 0, "See `journalctl -k -b` for why."),
+    )
+
+
+def as_node_error(cause: NodeError | OSError) -> NodeError:
+    """Return the error that a run ends with, whatever ended it."""
+    return host_refused(cause) if isinstance(cause, OSError) else cause

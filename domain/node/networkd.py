@@ -71,6 +71,9 @@ def _unmanaged(interface: NodeInterface, eni: Eni) -> str:
 def _network(link: ExpectedLink) -> str:
     """Return the .network file of a link that the kernel drives.
 
+    systemd-networkd puts the link up when it configures it, and no more than that: `always-up` would have it put the link
+    up in the moment in which a rename needs it down (before Linux 6.2).
+
     Duplicate address detection is off, as in nodeadm's own file: EC2 assigns an address once, and detection keeps each
     IPv6 address from being used for a second or two.
     """
@@ -95,7 +98,7 @@ def _network(link: ExpectedLink) -> str:
                 [
                     ("MTUBytes", link.mtu),
                     ("RequiredForOnline", "no"),
-                    ("ActivationPolicy", "always-up"),
+                    ("ActivationPolicy", "up"),
                 ],
             ),
             ("Network", network),

@@ -19,6 +19,17 @@ class HookResult(str, Enum):
     ABANDON = "ABANDON"
 
 
+class Reply(Enum):
+    """What became of an answer to the launch hook."""
+
+    TAKEN = "taken"
+    NO_LAUNCH = "no launch"
+    """No launch is open (any more): the hook was answered before, it timed out, or the instance was in service already. Which
+    of them, Auto Scaling does not say."""
+    LOST = "lost"
+    """It was refused or did not get there; a later run tries again."""
+
+
 @dataclass(frozen=True)
 class Situation:
     """How things stand at the end of a run."""
@@ -40,7 +51,7 @@ class Consequence:
     answer: HookResult | None
     """None: the hook, if there is one, is left alone."""
     reason: str
-    """For a person, without a full stop."""
+    """For a person, without a full stop; `outcome` says what has come of the answer."""
 
 
 def consequence(group: NodeGroup, situation: Situation) -> Consequence:
@@ -51,7 +62,7 @@ def consequence(group: NodeGroup, situation: Situation) -> Consequence:
     2. kubelet may start and the hook is unanswered: the run was killed, or Auto Scaling refused, in between;
     3. kubelet may start and the hook is answered: nothing is left to do, whatever became of this run. A node that was
        ready has pods, and neither it nor its kubelet is taken away because something was hot-attached and failed;
-    4. the hook was answered with ABANDON: the node goes, and no pod may come to it any more.
+    4. Auto Scaling took ABANDON for an answer: the node goes, and no pod may come to it any more.
     """
     if situation.answered is HookResult.ABANDON:
         return Consequence(False, None, "Auto Scaling was told to replace this node")
@@ -60,6 +71,34 @@ def consequence(group: NodeGroup, situation: Situation) -> Consequence:
     if situation.gate_open:
         return Consequence(False, None, "the node was ready before, and kubelet is left alone")
     return _keep_out(group, situation)
+
+
+def is_answer(result: HookResult, reply: Reply) -> bool:
+    """Return whether a launch hook has its answer, and nothing is left to say to it.
+
+    A node that is ready has nothing to tell when no launch is open. ABANDON asks for something to be done, and where no
+    launch is open nobody does it: the node stays, and a later run that succeeds may let it in.
+    """
+    return reply is Reply.TAKEN or (reply is Reply.NO_LAUNCH and result is HookResult.CONTINUE)
+
+
+def outcome(group: NodeGroup, decided: Consequence, reply: Reply | None) -> str:
+    """Return what the run's end has come to, for a person, without a full stop.
+
+    Args:
+        group: of the node.
+        decided: what was to be done.
+        reply: to the answer that was decided; None when none was, or none could be given.
+    """
+    if decided.answer is not HookResult.ABANDON:
+        return decided.reason
+    if reply is Reply.TAKEN:
+        return f"{decided.reason}, and the node is replaced"
+    if reply is Reply.NO_LAUNCH:
+        return (
+            f"{decided.reason}; no launch is open any more, so nobody replaces the node: it is held"
+        )
+    return f"{decided.reason}; the launch hook {group.ready_hook} is not answered and ends with its time-out"
 
 
 def _let_in(group: NodeGroup, situation: Situation) -> Consequence:
@@ -79,7 +118,7 @@ def _keep_out(group: NodeGroup, situation: Situation) -> Consequence:
         if group.ready_hook is None:
             return Consequence(False, None, f"{held}, and there is no launch hook to abandon")
         if situation.answered is None:
-            return Consequence(False, HookResult.ABANDON, f"{held}, and the node is replaced")
+            return Consequence(False, HookResult.ABANDON, held)
     elif group.ready_hook is not None:
         return Consequence(
             False, None, f"{held}; the launch hook {group.ready_hook} ends with its time-out"

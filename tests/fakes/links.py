@@ -127,7 +127,7 @@ class LinkHost:
         settings = {key: value for section, keys in told for key, value in keys.items()}
         if settings.get("Unmanaged") == "yes":
             return
-        assert settings["ActivationPolicy"] == "always-up"
+        assert settings["ActivationPolicy"] == "up"
         self.links[link.index] = replace(link, mtu=int(settings["MTUBytes"]), up=True, carrier=True)
         self._add(link, "fe80::ff:fe00:1/64", settings["LinkLocalAddressing"] == "ipv6")
         tables = {keys["Table"] for section, keys in told if section == "Route"}

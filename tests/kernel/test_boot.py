@@ -29,6 +29,7 @@ pytestmark = [
 HOOK = "MultusEni-lab-ready"
 _DROP_IN = "/etc/eks/nodeadm.d/50-multus-node.yaml"
 _READY = """grep -q '^  "state": "ready"' /run/multus-node/status.json"""
+_ENDED = """grep -q '^  "run": "{run}"' /run/multus-node/status.json && ! grep -q '"ended_at": null' /run/multus-node/status.json"""
 AWS = """#!/bin/bash
 case $1 in
   ssm) echo s3://assets/{digest}.pyz ;;
@@ -218,10 +219,76 @@ def test_an_abandoned_node_is_given_back_and_never_gets_a_pod(held_guest: Guest)
     assert node.status()["state"] == "abandoned"
     assert _answers(node) == ["ABANDON"]
     node.attach(eni(1))
-    assert held_guest.wait_for(_READY), node.status()
+    assert held_guest.wait_for(_ENDED.format(run="hotplug")), node.status()
+    late = node.status()
+    assert (late["state"], late["error"]["code"]) == ("abandoned", "launch-abandoned")
+    assert [each["state"] for each in late["interfaces"]] == ["ready"]
+    assert node.command("status").returncode == 12
     assert _answers(node) == ["ABANDON"]
     assert held_guest.read("/run/lab/kubelet") is None
     assert held_guest.read("/run/multus-node/kubelet-may-start") is None
+
+
+def test_a_node_whose_launch_is_over_is_held_and_let_in_when_it_is_mended(
+    held_guest: Guest,
+) -> None:
+    group = _group(1, deadline_s=1, on_failure=OnFailure.ABANDON, ready_hook=HOOK)
+    node = Node(held_guest, group)
+    _publish(node)
+    answers = held_guest.read("/var/lib/kernellab/aws-answer")
+    assert answers is not None
+    refusal = "  autoscaling) echo 'No active Lifecycle Action found' >&2; exit 254 ;;\nesac"
+    script = answers.decode().replace("esac", refusal)
+    held_guest.put("/var/lib/kernellab/aws-answer", script, 0o755)
+    held_guest.release()
+    held_guest.wait_booted()
+    held = node.status()
+    assert held["state"] == "held"
+    assert "no launch is open any more" in held["consequence"]
+    assert held_guest.read("/run/lab/kubelet") is None
+    node.attach(eni(1))
+    assert held_guest.wait_for(_READY), node.status()
+    assert held_guest.wait_for("test -e /run/lab/kubelet")
+    assert node.command("status").returncode == 0
+
+
+SYNC = """
+[Unit]
+After=nodeadm-run.service
+Requires=nodeadm-run.service
+[Service]
+Type=oneshot
+ExecStart=/usr/lib/kernellab/stamp nodeadm-sync
+[Install]
+WantedBy=multi-user.target
+"""
+
+
+def test_a_node_that_is_held_by_its_configuration_starts_kubelet_with_the_next_archive(
+    held_guest: Guest,
+) -> None:
+    node = Node(held_guest, _group(1, deadline_s=1, instance_types=("c7i.xlarge",)))
+    _publish(node)
+    held_guest.put("/etc/systemd/system/nodeadm-sync.service", SYNC)
+    held_guest.run(["systemctl", "enable", "nodeadm-sync.service"]).check()
+    node.attach(eni(1))
+    held_guest.release()
+    held_guest.wait_booted()
+    held = node.status()
+    assert (held["state"], held["error"]["code"]) == ("held", "instance-type-unknown")
+    assert "Install an archive with the right configuration" in node.command("status").stdout
+    assert held_guest.read("/run/lab/kubelet") is None
+
+    corrected = Node(held_guest, _group(1, deadline_s=1))
+    corrected.fetch()
+    installed = corrected.install()
+    assert (installed.returncode, corrected.status()["state"]) == (0, "ready"), installed.stdout
+    assert held_guest.wait_for("test -e /run/lab/kubelet -a -e /run/lab/nodeadm-sync")
+    assert held_guest.wait_for("! systemctl list-jobs | grep -q nodeadm")
+    started = held_guest.read("/run/lab/nodeadm-run")
+    again = corrected.install()
+    assert (again.returncode, again.stdout.splitlines()[0]) == (0, "installed already")
+    assert held_guest.read("/run/lab/nodeadm-run") == started
 
 
 KILLER = """

@@ -5,13 +5,15 @@ Configurations that cannot even be read need no host: tests/node_bootstrap/test_
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from domain.node.config import NodeConfig, NodeGroup, PodNetwork, to_json
+from domain.node import layout
+from domain.node.config import Driver, NodeConfig, NodeGroup, PodNetwork, to_json
 from kernellab.guest import Guest
 from kernellab.imds import Fault
 from kernellab.machine import Machine
@@ -63,9 +65,12 @@ class Refusal:
     after: str = "true"
     fault: Fault | None = None
     as_user: tuple[str, ...] = ()
+    told: bool = True
+    """Whether the status file has it too: not what is no fault of the node, and not while another run is at it."""
 
 
 REFUSALS = {
+    "configuration-missing": Refusal("No such file", _config(), before="rm /opt/given.json"),
     "configuration-foreign": Refusal("us-east-1", _config(region="eu-west-1")),
     "instance-type-unknown": Refusal(
         "m5.large", _config(replace(WANTED, instance_types=("c7i.xlarge",)))
@@ -95,9 +100,18 @@ REFUSALS = {
         after="umount /usr/bin/networkctl",
     ),
     "not-permitted": Refusal(
-        "user id 65534", _config(), as_user=("setpriv", "--reuid=65534", "--clear-groups")
+        "user id 65534",
+        _config(),
+        as_user=("setpriv", "--reuid=65534", "--clear-groups"),
+        told=False,
     ),
-    "run-under-way": Refusal("process [0-9]+, started by manual", _config()),
+    "run-under-way": Refusal("process [0-9]+, started by manual", _config(), told=False),
+    "host-refused": Refusal(
+        "50-multus-node.yaml: Is a directory",
+        _config(),
+        before=f"mv {layout.NODEADM} /opt/drop-in && mkdir {layout.NODEADM}",
+        after=f"rmdir {layout.NODEADM} && mv /opt/drop-in {layout.NODEADM}",
+    ),
 }
 EXIT_CODES = {
     "configuration": 2,
@@ -109,6 +123,7 @@ EXIT_CODES = {
     "tool": 8,
     "not": 9,
     "run": 10,
+    "host": 11,
 }
 
 
@@ -145,4 +160,37 @@ def test_a_run_that_cannot_succeed_says_so_in_one_line_and_leaves_the_host_as_it
     assert re.match(rf"{case}: .+ \(found: .*{refusal.line}.*\)\. [A-Z`].+\.$", line), line
     assert refused.returncode == EXIT_CODES[case.partition("-")[0]]
     assert refused.stdout in ("", "nothing to change\n")
+    assert node.host() == as_it_was
+    if refusal.told:
+        status = node.status()
+        assert (status["state"], status["error"]["code"]) == ("failed", case)
+        assert node.command("status").returncode == refused.returncode
+
+
+def test_the_primary_interface_is_nobodys_whatever_configuration_and_records_say(
+    node: Node, as_it_was: str
+) -> None:
+    """No configuration reaches the plan's own refusal of the primary interface: it is never taken for a promised one.
+
+    The strongest that can be asked for is a DPDK driver for exactly its place and subnet, with a record by which an earlier
+    run found it to be that interface. That one is missing then, whatever the policy, and the primary keeps its driver. What
+    the plan says to a primary interface that discovery hands it all the same is in tests/domain/node/test_binding.py.
+    """
+    (primary,) = (one for one in node.guest.imds.state.enis if one.device_number == 0)
+    wanted = replace(
+        interface(1),
+        device_index=0,
+        device_index_fixed=True,
+        subnet_ids=(primary.subnet_id,),
+        driver=Driver.UIO_PCI_GENERIC,
+    )
+    before = node.guest.read(layout.CLAIMS)
+    assert before is not None
+    claims = {**json.loads(before), "claims": {primary.interface_id: wanted.name}}
+    node.guest.put(layout.CLAIMS, json.dumps(claims))
+    node.guest.put("/opt/given.json", _config(replace(WANTED, interfaces=(wanted,))))
+    refused = node.command("run", "--config", "/opt/given.json")
+    node.guest.put(layout.CLAIMS, before)
+    assert (refused.returncode, refused.stdout) == (4, "")
+    assert re.match(r"interface-missing: .+ \(found: net1: not attached .*\)\. ", refused.stderr)
     assert node.host() == as_it_was

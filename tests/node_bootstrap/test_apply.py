@@ -7,22 +7,33 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from domain.node import layout
-from domain.node.change import AllowUnsafeNoiommu, Bind, LoadModule, WriteFile
+from domain.node import layout, routing
+from domain.node.change import (
+    AllowUnsafeNoiommu,
+    Bind,
+    ConfigureLinks,
+    LoadModule,
+    RenameLink,
+    WriteFile,
+)
 from domain.node.errors import NodeError
+from domain.node.model import Link
+from node_bootstrap import networkd
 from node_bootstrap.apply import Application
 from node_bootstrap.deadline import Deadline
 from node_bootstrap.host import Host
 from node_bootstrap.modules import Modules
 from node_bootstrap.records import Records
 from tests.fakes import host as fakes
+from tests.fakes.nodes import device, interface
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from domain.node.change import Change, RemoveFile
-    from domain.node.model import Link, LinkAddress, Route, RoutingRule
+    from domain.node.model import LinkAddress, Route, RoutingRule
+    from domain.node.routing import ExpectedLink
     from node_bootstrap.imds import Observation
 
 FIRST = "0000:00:06.0"
@@ -85,6 +96,9 @@ class Nothing:
     def rename(self, index: int, name: str) -> None:
         raise AssertionError(f"no link is there to be renamed: {index}, {name}")
 
+    def restore(self, index: int, *, up: bool, mtu: int) -> None:
+        raise AssertionError(f"no link is there to be put back: {index}, {up}, {mtu}")
+
     def wait(self, timeout_s: float) -> bool:
         raise AssertionError(f"waits {timeout_s} s for what does not come")
 
@@ -99,20 +113,46 @@ def _host(root: Path, modules: Sequence[fakes.Module] = fakes.STOCK_MODULES) -> 
     return files
 
 
-def _failure(files: Told, changes: Sequence[Change]) -> NodeError:
+class OneLink(Nothing):
+    """A kernel with one link, which must be down to be renamed and which systemd-networkd puts up meanwhile."""
+
+    def __init__(self, host: Told, link: Link) -> None:
+        self.link = link
+        self._host = host
+
+    def links(self) -> tuple[Link, ...]:
+        return (self.link,)
+
+    def rename(self, index: int, name: str) -> None:
+        assert index == self.link.index
+        self._host.done.append(f"rename {name}")
+        self.link = replace(self.link, name=name, up=True, mtu=9001)
+
+    def restore(self, index: int, *, up: bool, mtu: int) -> None:
+        assert index == self.link.index
+        self._host.done.append(f"{'up' if up else 'down'}, MTU {mtu}")
+        self.link = replace(self.link, up=up, mtu=mtu)
+
+
+def _failure(
+    files: Told,
+    changes: Sequence[Change],
+    kernel: Nothing | None = None,
+    expected: Sequence[ExpectedLink] = (),
+) -> NodeError:
     """Carry changes out that fail, and return the failure."""
     programs = Programs(files)
     there = Host(
         files=files,
         programs=programs,
-        kernel=Nothing(),
+        kernel=kernel or Nothing(),
         events=Nothing(),
         metadata=Nothing(),
         modules=Modules(files, programs, fakes.RELEASE),
         records=Records(files),
     )
     with pytest.raises(NodeError) as raised:
-        Application(there, changes, (), Deadline(0)).carry_out()
+        Application(there, changes, expected, Deadline(0)).carry_out()
     return raised.value
 
 
@@ -136,6 +176,33 @@ def test_the_files_of_links_are_taken_back_and_told_of_before_a_link_comes_back(
         f"unbind {FIRST}",
         f"bind {FIRST}",
         "networkctl reload",
+    ]
+
+
+@pytest.mark.parametrize("state", ["unmanaged", "configured"])
+def test_a_link_that_nobody_keeps_is_up_or_down_as_it_was_and_another_is_left_to_networkd(
+    tmp_path: Path, state: str
+) -> None:
+    files = _host(tmp_path)
+    ours = Link("ens6", 3, "06:00:00:00:00:01", False, 1500, FIRST)
+    files.carry_out(WriteFile(f"{networkd.LINK_STATES}/3", f"ADMIN_STATE={state}\n"))
+    files.carry_out(WriteFile(f"{networkd.LINK_STATES}/4", "ADMIN_STATE=unmanaged\n"))
+    kernel = OneLink(files, ours)
+    expected = routing.expected(interface(), device(link="ens6").eni)
+    changes = (
+        WriteFile(LINK_FILE, "x"),
+        RenameLink(3, "mul0", "ens6"),
+        ConfigureLinks(("mul0",), "its files changed"),
+    )
+    error = _failure(files, changes, kernel, [expected])
+    assert error.code == "link-not-configured"
+    assert "not taken back" not in error.value
+    end = files.done[files.done.index(f"remove {LINK_FILE}") + 1 :]
+    assert end == [
+        "udevadm control --reload",
+        "rename ens6",
+        "networkctl reload",
+        *(["down, MTU 1500"] if state == "unmanaged" else []),
     ]
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
 import json
+import os
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -24,6 +26,7 @@ from domain.node.config import (
     OnFailure,
     PodNetwork,
 )
+from domain.node.errors import ToolFailed
 from domain.node.model import Eni, Instance, Link, LinkAddress, Route, RoutingRule
 from domain.node.status import Run, State, Status
 from node_bootstrap import status as status_file
@@ -80,6 +83,9 @@ class Kernel:
     def rename(self, index: int, name: str) -> None:
         raise AssertionError(f"no link is renamed here: {index}, {name}")
 
+    def restore(self, index: int, *, up: bool, mtu: int) -> None:
+        raise AssertionError(f"no link is put back here: {index}, {up}, {mtu}")
+
 
 class Metadata:
     """The metadata service of an instance with its interfaces."""
@@ -104,6 +110,11 @@ class Programs(fakes.HostPrograms):
     """modprobe as the host has it, systemd's tools, which have nothing to do here, and CNI plugins, which say what their
     files say."""
 
+    def __init__(self, host: fakes.Host, aws: str | None = None) -> None:
+        super().__init__(host)
+        self.aws = aws
+        """What the AWS CLI says when it fails; empty when it does not; None where it is not installed."""
+
     def run(
         self,
         argv: Sequence[str],
@@ -118,6 +129,11 @@ class Programs(fakes.HostPrograms):
             return ""
         if layout.CNI_PLUGINS in argv[0]:
             return Path(argv[0]).read_text()
+        if argv[0] == "aws" and self.aws is not None:
+            self.commands.append(tuple(argv))
+            if self.aws:
+                raise ToolFailed("aws ended with 254", value=self.aws)
+            return ""
         return super().run(argv, timeout_s=timeout_s, environ=environ, with_stderr=with_stderr)
 
 
@@ -175,20 +191,25 @@ def run(
     group: NodeGroup = GROUP,
     started_by: Run = Run.BOOT,
     unbind: str | None = None,
+    aws: str | None = None,
 ) -> Status:
     """Run the bootstrap once."""
-    return _bootstrap(files, group, started_by, unbind).run()
+    return _bootstrap(files, group, started_by, unbind, aws).run()
 
 
 def _bootstrap(
-    files: fakes.Host, group: NodeGroup, started_by: Run = Run.BOOT, unbind: str | None = None
+    files: fakes.Host,
+    group: NodeGroup,
+    started_by: Run = Run.BOOT,
+    unbind: str | None = None,
+    aws: str | None = None,
 ) -> Bootstrap:
     config = NodeConfig("MultusEni-lab", "lab", None, (group,))
-    return Bootstrap(Request(config, group, started_by, unbind), _host(files))
+    return Bootstrap(Request(config, group, started_by, unbind), _host(files, aws))
 
 
-def _host(files: fakes.Host) -> Host:
-    programs = Programs(files)
+def _host(files: fakes.Host, aws: str | None = None) -> Host:
+    programs = Programs(files, aws)
     return Host(
         files=files,
         programs=programs,
@@ -451,3 +472,180 @@ def test_a_plugin_that_comes_after_kubelet_is_judged_then_and_kubelet_is_left_al
     files.carry_out(WriteFile(plugin, "CNI host-device plugin v1.9.1"))
     new = run(files, group, Run.HOTPLUG)
     assert (new.state, new.warnings, new.changes) == (State.READY, (), ())
+
+
+FULL = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "/var/lib/multus-node/.claims.json.fresh")
+
+
+class FullHost(CountedHost):
+    """A host without room below /var/lib."""
+
+    def carry_out(self, change: WriteFile | RemoveFile) -> None:
+        if change.path.startswith("/var/lib"):
+            raise FULL
+        super().carry_out(change)
+
+
+def _refuse(files: fakes.Host, how: str) -> None:
+    """Have the host refuse something that every run does."""
+    if how == "a directory at the drop-in":
+        files.at(layout.NODEADM).mkdir(parents=True)
+    else:
+        files.at(layout.CLAIMS).parent.parent.mkdir(parents=True)
+        files.at(layout.CLAIMS).parent.write_text("in the way")
+
+
+@pytest.fixture(params=["a directory at the drop-in", "a file in the way", "no room"])
+def refusing(request: pytest.FixtureRequest, tmp_path: Path) -> fakes.Host:
+    """Return a host that refuses something that every run does."""
+    host = (FullHost if request.param == "no room" else CountedHost)(tmp_path)
+    for address, mac in (PRIMARY, FIRST, SECOND):
+        host.add_nic(address, mac)
+    host.add_numa_node(0, fakes.Memory(free_kib=4 * 1024 * 1024), (2048, 1048576))
+    if request.param != "no room":
+        _refuse(host, request.param)
+    return host
+
+
+@pytest.mark.parametrize(
+    ("on_failure", "left", "answer"),
+    [
+        (OnFailure.HOLD, State.HELD, None),
+        (OnFailure.ABANDON, State.ABANDONED, "ABANDON"),
+        (OnFailure.CONTINUE, State.DEGRADED, "CONTINUE"),
+    ],
+)
+def test_a_host_that_refuses_is_a_failure_like_any_other(
+    refusing: fakes.Host, on_failure: OnFailure, left: State, answer: str | None
+) -> None:
+    group = dataclasses.replace(GROUP, on_failure=on_failure, ready_hook="ready")
+    bootstrap = _bootstrap(refusing, group, aws="")
+    ended = bootstrap.run()
+    assert status_file.read(refusing).status == ended
+    assert ended.error is not None
+    assert (ended.state, ended.error.code, ended.error.exit_code) == (left, "host-refused", 11)
+    assert ended.error.value.startswith(("/", str(refusing.at("/"))))
+    assert ended.error.remedy.endswith(".")
+    assert (refusing.text(layout.READY) is not None) is (on_failure is OnFailure.CONTINUE)
+    assert drivers(refusing) == ("ena", "ena")
+    told = [change for change in ended.changes if change.startswith("answer")]
+    assert told == ([f"answer the launch hook with {answer}"] if answer else [])
+
+
+def test_only_a_run_directory_that_refuses_ends_a_run_without_a_status(
+    files: CountedHost, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(change: WriteFile | RemoveFile) -> None:
+        if change.path.startswith("/run"):
+            raise FULL
+        CountedHost.carry_out(files, change)
+
+    monkeypatch.setattr(files, "carry_out", refuse)
+    with pytest.raises(OSError, match="No space left"):
+        run(files)
+    assert drivers(files) == ("ena", "ena")
+
+
+def test_an_installation_that_fails_ends_as_its_group_says(files: CountedHost) -> None:
+    group = dataclasses.replace(GROUP, on_failure=OnFailure.ABANDON, ready_hook="ready")
+    ended = _bootstrap(files, group, aws="").give_up(FULL)
+    assert ended.error is not None
+    assert (ended.state, ended.error.code) == (State.ABANDONED, "host-refused")
+    assert ended.error.remedy == "Free space on that file system."
+    assert status_file.read(files).status == ended
+
+
+NONE_ACTIVE = "An error occurred (ValidationError): No active Lifecycle Action found"
+
+
+def test_a_node_that_nobody_replaces_any_more_is_let_in_when_it_is_mended(
+    files: CountedHost,
+) -> None:
+    group = dataclasses.replace(GROUP, on_failure=OnFailure.ABANDON, ready_hook="ready")
+    files.refusals[f"/sys/bus/pci/devices/{SECOND[0]}/driver_override"] = 22
+    held = run(files, group, aws=NONE_ACTIVE)
+    assert held.state is State.HELD
+    assert "nobody replaces the node" in held.consequence
+    files.refusals.clear()
+    mended = run(files, group, Run.MANUAL, aws=NONE_ACTIVE)
+    assert (mended.state, mended.error) == (State.READY, None)
+    assert files.text(layout.READY) is not None
+
+
+def test_a_node_that_is_being_replaced_is_not_ready_however_well_it_is(files: CountedHost) -> None:
+    group = dataclasses.replace(GROUP, on_failure=OnFailure.ABANDON, ready_hook="ready")
+    files.refusals[f"/sys/bus/pci/devices/{SECOND[0]}/driver_override"] = 22
+    assert run(files, group, aws="").state is State.ABANDONED
+    files.refusals.clear()
+    late = run(files, group, Run.HOTPLUG, aws="")
+    assert late.error is not None
+    assert (late.state, late.error.code) == (State.ABANDONED, "launch-abandoned")
+    assert files.text(layout.READY) is None
+    shown = status_file.report(status_file.read(files), {}, NOW)
+    assert shown.startswith("NOT READY  abandoned: launch-abandoned")
+
+
+def test_a_refused_unbind_is_not_carried_out_later(files: CountedHost) -> None:
+    run(files)
+    override = f"/sys/bus/pci/devices/{FIRST[0]}/driver_override"
+    files.refusals[override] = 16
+    refused = run(files, started_by=Run.MANUAL, unbind="net1")
+    assert refused.error is not None
+    assert refused.error.code == "bind-failed"
+    files.refusals.clear()
+    assert run(files, started_by=Run.HOTPLUG).changes == ()
+    assert drivers(files) == ("uio_pci_generic", "uio_pci_generic")
+
+
+def test_an_unbind_that_a_group_goes_on_without_is_not_carried_out_later(
+    files: CountedHost,
+) -> None:
+    group = dataclasses.replace(GROUP, on_failure=OnFailure.CONTINUE)
+    run(files, group)
+    override = f"/sys/bus/pci/devices/{FIRST[0]}/driver_override"
+    files.refusals[override] = 16
+    assert run(files, group, Run.MANUAL, unbind="net1").state is State.DEGRADED
+    files.refusals.clear()
+    run(files, group, Run.HOTPLUG)
+    assert drivers(files) == ("uio_pci_generic", "uio_pci_generic")
+
+
+def test_an_unbind_whose_second_half_fails_gives_the_dpdk_driver_back(
+    files: CountedHost, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run(files)
+    seen = []
+
+    def refuse(change: WriteFile | RemoveFile) -> None:
+        if change.path == f"{layout.NETWORKD}/05-multus-net1.network":
+            seen.append(files.driver(FIRST[0]))
+            raise FULL
+        CountedHost.carry_out(files, change)
+
+    monkeypatch.setattr(files, "carry_out", refuse)
+    refused = run(files, started_by=Run.MANUAL, unbind="net1")
+    assert refused.error is not None
+    assert (refused.error.code, refused.error.remedy) == (
+        "host-refused",
+        "Free space on that file system.",
+    )
+    assert seen == ["ena"], "the device was back when the file was to be written"
+    assert drivers(files) == ("uio_pci_generic", "uio_pci_generic")
+
+
+@pytest.mark.parametrize("killed_at", range(1, 31))
+def test_an_unbind_that_is_killed_anywhere_leaves_what_the_next_run_knows(
+    files: CountedHost, killed_at: int
+) -> None:
+    run(files)
+    configured, unbound = ("uio_pci_generic",) * 2, ("ena", "uio_pci_generic")
+    files.writes = 0
+    files.kill_at = killed_at
+    with suppress(fakes.Killed):
+        run(files, started_by=Run.MANUAL, unbind="net1")
+    files.kill_at = None
+    recorded = Records(files).unbound()
+    after = run(files, started_by=Run.HOTPLUG)
+    assert (after.state, after.error) == (State.READY, None)
+    assert drivers(files) == (unbound if recorded else configured)
+    assert run(files, started_by=Run.HOTPLUG).changes == ()

@@ -56,6 +56,14 @@ def test_a_failed_write_leaves_the_old_content(tmp_path: Path) -> None:
     assert files.text("/x") == "old"
 
 
+def test_a_failed_write_leaves_nothing_of_its_own(tmp_path: Path) -> None:
+    files = Files(tmp_path)
+    (tmp_path / "x").mkdir()
+    with pytest.raises(OSError, match="directory"):
+        files.carry_out(WriteFile("/x", "new"))
+    assert [each.name for each in tmp_path.iterdir()] == ["x"]
+
+
 def test_a_file_is_taken_away_twice(tmp_path: Path) -> None:
     files = Files(tmp_path)
     files.carry_out(WriteFile("/x", ""))

@@ -207,6 +207,8 @@ def test_a_group_that_now_continues_loses_its_gate(files: Files, systemd: System
     assert "Assert" not in (files.text(GATE) or "Assert")
 
 
-def test_links_and_plugins_are_watched_from_the_first_run_on(systemd: Systemd) -> None:
-    install.watch(systemd)
+def test_links_and_plugins_are_watched_from_the_first_run_on(
+    files: Files, systemd: Systemd
+) -> None:
+    assert install.watch(files, systemd) == ()
     assert systemd.calls == [("systemctl", "start", "--no-block", *ENABLE[-2:])]

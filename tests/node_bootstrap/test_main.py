@@ -1,20 +1,31 @@
-"""What the command says and how it ends, as far as it comes without a host to act on."""
+"""What the command says, how it ends, and what of that the status file has."""
 
 from __future__ import annotations
 
+import errno
 import os
-from typing import TYPE_CHECKING
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from domain.node import status
-from domain.node.config import NodeConfig, NodeGroup, to_json
+from domain.node import layout, status
+from domain.node.change import WriteFile
+from domain.node.config import NodeConfig, NodeGroup, NodeInterface, to_json
 from node_bootstrap import __main__ as command
+from node_bootstrap import install, lock, program, unpacking
 from node_bootstrap import status as status_file
+from node_bootstrap.bootstrap import Bootstrap
 from node_bootstrap.files import Files
+from node_bootstrap.host import Host
+from node_bootstrap.modules import Modules
+from node_bootstrap.records import Records
+from tests.fakes.programs import ToldPrograms
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Iterator
 
 CONFIG = NodeConfig("MultusEni-lab", "lab", None, (NodeGroup("user-plane", "asg", ()),))
 
@@ -84,10 +95,183 @@ def test_a_configuration_that_is_none_for_this_node_is_refused_in_one_line(
     assert said.count("\n") == 1
 
 
+class Nobody:
+    """A kernel and a metadata service that nobody gets as far as asking."""
+
+    def __getattr__(self, name: str) -> object:
+        raise AssertionError(f"a run that cannot begin asks for {name}")
+
+
+@pytest.fixture
+def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Files:
+    """Have the command act on files below a directory of the test's own, and return them."""
+    there = Files(tmp_path / "host")
+
+    @contextmanager
+    def this_host() -> Iterator[Host]:
+        nobody: Any = Nobody()
+        programs = ToldPrograms()
+        modules = Modules(there, programs, "6.12")
+        yield Host(there, programs, nobody, nobody, nobody, modules, Records(there), lambda: NOW)
+
+    monkeypatch.setattr(command, "this_host", this_host)
+    monkeypatch.setattr(command, "Files", lambda: there)
+    return there
+
+
+NOW = datetime(2026, 11, 24, 3, 0, tzinfo=UTC)
+GATE = f"/etc/systemd/system/kubelet.service.d/{layout.DROP_IN}"
+UNITS = Path(__file__).parents[2] / "node_bootstrap" / "units"
+PROGRAM = {
+    "__main__.py": b"",
+    **{f"{layout.UNITS}/{unit.name}": unit.read_bytes() for unit in UNITS.iterdir()},
+}
+DAMAGED = {
+    "missing": (None, "user-plane", "configuration-missing"),
+    "another version": ('{"node_version": 2}', "user-plane", "configuration-foreign"),
+    "an unknown group": (to_json(CONFIG), "user-plan", "configuration-foreign"),
+    "no group": (to_json(CONFIG), None, "configuration-missing"),
+}
+
+
+def _verb(verb: str, path: Path, group: str | None) -> list[str]:
+    named = ["--node-group", group] if group else []
+    return [verb, "--config", str(path), *named]
+
+
+@pytest.mark.usefixtures("as_root")
+@pytest.mark.parametrize(
+    ("verb", "case"),
+    [
+        (verb, case)
+        for verb in ("run", "install")
+        for case in DAMAGED
+        if verb == "run" or case != "no group"
+    ],
+)
+@pytest.mark.parametrize("ready", [True, False], ids=["ready", "not ready"])
+def test_what_keeps_a_run_from_beginning_is_in_the_status_too(
+    verb: str,
+    case: str,
+    ready: bool,
+    *,
+    tmp_path: Path,
+    files: Files,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    content, group, code = DAMAGED[case]
+    path = tmp_path / "config.json"
+    if content is not None:
+        path.write_text(content)
+    files.carry_out(WriteFile(GATE, (UNITS / "gate.conf").read_text()))
+    if ready:
+        before = status.Status(status.State.READY, "done", status.Run.BOOT, "")
+        status_file.write(before, files)
+        files.carry_out(WriteFile(layout.READY, "ready\n"))
+    assert command.main(_verb(verb, path, group)) == 2
+    line = capsys.readouterr().err
+    assert line.startswith(f"{code}: ")
+    assert line.count("\n") == 1
+    told = status_file.read(files).status
+    assert told is not None
+    assert told.error is not None
+    left, said = ("failed", "is left alone") if ready else ("held", "does not start")
+    assert (told.state.value, told.node_group, told.consequence) == (left, "", f"kubelet {said}")
+    assert f"{told.error.line()}\n" == line
+    assert told.run.value == ("boot" if verb == "install" else "manual")
+    assert command.main(["status"]) == 2
+    assert capsys.readouterr().out.startswith(f"NOT READY  {left}: {code}")
+
+
+@pytest.mark.usefixtures("as_root")
+@pytest.mark.parametrize("option", ["--dry-run", "--no-run"])
+def test_who_only_asks_or_only_installs_leaves_the_status_alone(
+    option: str, tmp_path: Path, files: Files
+) -> None:
+    verb = "run" if option == "--dry-run" else "install"
+    assert command.main([*_verb(verb, tmp_path / "none", "user-plane"), option]) == 2
+    assert status_file.read(files).status is None
+
+
+@pytest.mark.usefixtures("as_root")
+def test_the_status_of_a_run_that_is_under_way_is_left_to_it(
+    tmp_path: Path, files: Files, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with lock.held(files, status.Run.BOOT):
+        assert command.main(_verb("run", tmp_path / "none", "user-plane")) == 2
+    assert capsys.readouterr().err.startswith("configuration-missing: ")
+    assert status_file.read(files).status is None
+
+
+@pytest.mark.usefixtures("as_root")
+def test_an_installation_that_the_host_refuses_is_in_the_status_and_ends_as_the_group_says(
+    tmp_path: Path,
+    files: Files,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    path = tmp_path / "config.json"
+    path.write_text(to_json(CONFIG))
+    monkeypatch.setattr(unpacking, "content", lambda _: PROGRAM)
+    monkeypatch.setattr(program, "running", lambda: tmp_path)
+    files.at("/opt").mkdir(parents=True)
+    files.at(layout.PROGRAMS).write_text("in the way")
+    assert command.main(_verb("install", path, "user-plane")) == 11
+    line = capsys.readouterr().err
+    assert line.startswith("host-refused: ")
+    assert layout.PROGRAMS in line
+    told = status_file.read(files).status
+    assert told is not None
+    assert (told.state, told.node_group) == (status.State.HELD, "user-plane")
+
+
+@pytest.mark.usefixtures("as_root", "files")
+def test_links_are_watched_for_whatever_becomes_of_the_first_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "config.json"
+    path.write_text(to_json(CONFIG))
+    monkeypatch.setattr(unpacking, "content", lambda _: PROGRAM)
+    monkeypatch.setattr(program, "running", lambda: tmp_path)
+    watched = []
+
+    def full(_: Bootstrap) -> status.Status:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), layout.STATUS)
+
+    def watch(*_: object) -> tuple[str, ...]:
+        watched.append(True)
+        return ()
+
+    monkeypatch.setattr(Bootstrap, "run", full)
+    monkeypatch.setattr(install, "watch", watch)
+    assert command.main(_verb("install", path, "user-plane")) == 11
+    assert watched == [True]
+
+
+@pytest.mark.usefixtures("as_root")
+def test_what_the_kernel_has_by_configuration_is_not_unbound(
+    tmp_path: Path,
+    files: Files,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    oam = NodeInterface("oam", "mul0", 0, 1, False, ("subnet-1",), ())
+    group = NodeGroup("user-plane", "asg", (oam,))
+    text = to_json(NodeConfig("MultusEni-lab", "lab", None, (group,)))
+    monkeypatch.setattr(program, "running", lambda: tmp_path)
+    monkeypatch.setattr(program, "configuration", lambda _: text.encode())
+    files.carry_out(WriteFile(layout.SETTINGS, '{"node_group": "user-plane"}'))
+    assert command.main(["unbind", "oam"]) == 2
+    said = capsys.readouterr().err
+    assert said.startswith("configuration-conflict: oam has its kernel driver by configuration")
+    assert said.count("\n") == 1
+    assert status_file.read(files).status is None, "the node is as it was"
+
+
 def test_the_help_names_every_verb_and_every_exit_code() -> None:
     text = " ".join(command.parser().format_help().split())
     assert all(verb in text for verb in ("install", "run", "status", "unbind"))
-    assert all(f"{code} " in text for code in range(11) if code != 1)
+    assert all(f"{code} " in text for code in range(13) if code != 1)
 
 
 @pytest.mark.parametrize(

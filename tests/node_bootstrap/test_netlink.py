@@ -272,6 +272,38 @@ def test_a_link_that_must_be_down_to_be_renamed_is_put_up_again() -> None:
     assert _asked(kernel) == ["mul0", "down", "mul0", "up"]
 
 
+def test_a_link_that_somebody_puts_up_in_between_is_taken_down_again() -> None:
+    connection, kernel = connected(
+        *(acknowledged(errno.EBUSY), acknowledged(0)),
+        *(acknowledged(errno.EBUSY), acknowledged(0)),
+        *(acknowledged(0), acknowledged(0)),
+    )
+
+    connection.rename(5, "mul0")
+
+    assert _asked(kernel) == ["mul0", "down", "mul0", "down", "mul0", "up"]
+
+
+def test_a_link_that_does_not_stay_down_is_given_up_in_the_end_and_left_up() -> None:
+    attempts = [acknowledged(errno.EBUSY), acknowledged(0)] * netlink.RENAME_ATTEMPTS
+    connection, kernel = connected(*attempts, acknowledged(errno.EBUSY), acknowledged(0))
+
+    with pytest.raises(OSError, match="busy"):
+        connection.rename(5, "mul0")
+
+    assert _asked(kernel)[-3:] == ["down", "mul0", "up"]
+
+
+def test_a_link_is_put_back_in_one_request() -> None:
+    connection, kernel = connected(acknowledged(0))
+
+    connection.restore(5, up=False, mtu=1500)
+
+    ((kind, body),) = kernel.requests
+    assert (kind, struct.unpack_from("=BxHiII", body)) == (NEW_LINK, (0, 0, 5, 0, 1))
+    assert struct.unpack_from("=HHI", body, 16) == (8, 4, 1500)
+
+
 def test_a_link_is_put_up_again_when_the_rename_fails() -> None:
     connection, kernel = connected(
         acknowledged(errno.EBUSY), acknowledged(0), acknowledged(errno.EEXIST), acknowledged(0)

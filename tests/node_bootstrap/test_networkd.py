@@ -13,7 +13,7 @@ from domain.node import layout, links, sysctls
 from domain.node.change import ConfigureLinks, RenameLink, WriteFile
 from domain.node.errors import LinkNotConfigured, LinkNotRenamed, ToolFailed
 from domain.node.model import Instance, Link, LinkAddress, Route, RoutingRule
-from node_bootstrap import networkd
+from node_bootstrap import networkd, sysctl
 from node_bootstrap.deadline import Deadline
 from node_bootstrap.files import Files
 from tests.fakes.links import LinkHost
@@ -50,6 +50,11 @@ class _Kernel:
 
     def rules(self) -> tuple[RoutingRule, ...]:
         return self.host.observe().network.rules
+
+    def restore(self, index: int, *, up: bool, mtu: int) -> None:
+        if index not in self.host.links:
+            raise OSError(errno.ENODEV, os.strerror(errno.ENODEV))
+        self.host.links[index] = replace(self.host.links[index], up=up, mtu=mtu)
 
     def rename(self, index: int, name: str) -> None:
         if name in {link.name for link in self.links()}:
@@ -229,3 +234,35 @@ def test_an_interrupted_write_is_not_taken_for_a_file_of_ours(tmp_path: Path) ->
     files.carry_out(WriteFile(f"{layout.NETWORKD}/.05-multus-n3.network.fresh", "[Mat"))
     network = LinkHost([]).observe().network
     assert networkd.observe(files, network, {}).files == {layout.SYSCTL: None}
+
+
+def test_only_links_that_systemd_networkd_says_are_nobodys_are_nobodys(tmp_path: Path) -> None:
+    files = Files(tmp_path)
+    assert DEVICE.link
+    links_by_state = {
+        "ADMIN_STATE=unmanaged\nOPER_STATE=off\n": replace(DEVICE.link, index=3),
+        "ADMIN_STATE=configured\nNETWORK_FILE=/run/x.network\n": replace(DEVICE.link, index=4),
+        "ADMIN_STATE=pending\n": replace(DEVICE.link, index=5),
+    }
+    for text, link in links_by_state.items():
+        files.carry_out(WriteFile(f"{networkd.LINK_STATES}/{link.index}", text))
+    unheard_of = replace(DEVICE.link, index=6)
+    found = networkd.unclaimed(files, [*links_by_state.values(), unheard_of])
+    assert [one.link.index for one in found] == [3]
+
+
+def test_a_link_is_put_back_as_it_was_and_one_that_has_gone_is_not(tmp_path: Path) -> None:
+    assert DEVICE.link
+    down = replace(DEVICE.link, up=False, mtu=1500)
+    files = Files(tmp_path)
+    key = "net.ipv6.conf.ens6.accept_ra"
+    files.carry_out(WriteFile(sysctl.path(key), "0\n"))
+    host = LinkHost([replace(down, up=True, mtu=9001), replace(down, name="ens7", index=9)])
+    gone = replace(down, index=4711, name="ens9")
+    before = [
+        networkd.Unclaimed(down, {key: "1", "net.ipv6.conf.ens6.addr_gen_mode": "0"}),
+        networkd.Unclaimed(gone, {"net.ipv6.conf.ens9.accept_ra": "1"}),
+    ]
+    networkd.put_back(files, _Kernel(host), before)
+    assert host.links[down.index] == down
+    assert (files.text(sysctl.path(key)) or "").startswith("1")

@@ -56,6 +56,9 @@ class Kernel:
     def rename(self, index: int, name: str) -> None:
         raise AssertionError(f"a look renames link {index} to {name}")
 
+    def restore(self, index: int, *, up: bool, mtu: int) -> None:
+        raise AssertionError(f"a look changes link {index}: {up}, {mtu}")
+
 
 class Nobody:
     """What a look has no business with."""

@@ -167,6 +167,22 @@ def test_a_process_that_ends_while_it_is_looked_at_holds_nothing(
     assert pci.holders(host, found.values()) == {A: ()}
 
 
+def test_a_process_that_ends_before_it_is_named_is_a_holder_without_a_name(
+    host: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bind(host, A, "igb_uio")
+    host.hold(4242, "testpmd", "/dev/uio0")
+
+    def text(path: str) -> str | None:
+        if path == "/proc/4242/comm":
+            raise ProcessLookupError
+        return Host.text(host, path)
+
+    found = pci.observe(host, [A])
+    monkeypatch.setattr(host, "text", text)
+    assert pci.holders(host, found.values()) == {A: ("process 4242 (?)",)}
+
+
 def test_a_list_that_only_root_may_read_tells_nobody_else_anything(
     host: Host, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
 from domain.node import layout
 from domain.node.change import WriteFile
 from domain.node.config import NodeGroup, OnFailure
-from domain.node.errors import HookUnanswered, ToolFailed
+from domain.node.errors import HookUnanswered, LaunchAbandoned, ToolFailed
 from domain.node.model import Instance
 from domain.node.readiness import HookResult
-from domain.node.status import Run
 from node_bootstrap.files import Files
-from node_bootstrap.readiness import Concluded, conclude
+from node_bootstrap.readiness import Concluded, conclude, is_gate_open, start_held_back
 from tests.fakes.programs import ToldPrograms
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
+UNITS = Path(__file__).parents[2] / layout.UNITS
 INSTANCE = Instance("i-1", "m5.large", "eu-west-1a", "eu-west-1", "02:00:00:00:00:01", ())
 GROUP = NodeGroup("workers", "workers-asg", (), ready_hook="fleet-ready")
 ANSWER = (
@@ -49,13 +46,15 @@ class Node:
         *,
         succeeded: bool = True,
         instance: Instance | None = INSTANCE,
-        started_by: Run = Run.BOOT,
+        awaited: bool = False,
+        starts: bool = True,
     ) -> Concluded:
         return conclude(
             group,
             succeeded=succeeded,
             instance=instance,
-            started_by=started_by,
+            awaited=awaited,
+            starts=starts,
             files=self.files,
             programs=self.programs,
         )
@@ -69,16 +68,28 @@ class Node:
         return [" ".join(call) for call in self.programs.calls]
 
 
+REQUIRING = "[Unit]\nRequires=network.target nodeadm-run.service\n"
+WANTS = "/etc/systemd/system/multi-user.target.wants"
+START = "systemctl start --no-block nodeadm-run.service nodeadm-reconcile.service"
+
+
 @pytest.fixture
 def node(tmp_path: Path) -> Node:
+    """Return a node of which nodeadm's units and others are wanted at boot."""
     made = Node(tmp_path)
-    for unit in ("nodeadm-run", "nodeadm-reconcile"):
-        made.files.carry_out(WriteFile(f"/etc/systemd/system/{unit}.service", "[Unit]\n"))
+    for unit, text in (
+        ("nodeadm-run", "[Unit]\nRequires=nodeadm-config.service\n"),
+        ("nodeadm-reconcile", REQUIRING),
+        ("crond", "[Unit]\n"),
+    ):
+        made.files.carry_out(WriteFile(f"/etc/systemd/system/{unit}.service", text))
+        made.files.carry_out(WriteFile(f"{WANTS}/{unit}.service", text))
+    made.files.carry_out(WriteFile("/etc/systemd/system/not-enabled.service", REQUIRING))
     return made
 
 
 def test_success_at_boot_opens_the_gate_and_answers_once(node: Node) -> None:
-    first = node.conclude()
+    first = node.conclude(awaited=True)
     assert node.gate_open
     assert node.commands == [ANSWER.format("CONTINUE")]
     assert first.lines() == (
@@ -89,51 +100,103 @@ def test_success_at_boot_opens_the_gate_and_answers_once(node: Node) -> None:
     assert node.programs.started == 1
 
 
-def test_a_run_by_hand_starts_what_the_gate_held_back(node: Node) -> None:
-    node.conclude(succeeded=False)
+def test_a_run_that_nothing_waits_for_starts_what_the_gate_held_back(node: Node) -> None:
+    node.conclude(succeeded=False, awaited=True)
     assert not node.gate_open
-    done = node.conclude(started_by=Run.MANUAL)
-    assert node.commands == [
-        "systemctl start --no-block nodeadm-run.service nodeadm-reconcile.service",
-        ANSWER.format("CONTINUE"),
-    ]
+    done = node.conclude()
+    assert node.commands == [START, ANSWER.format("CONTINUE")]
     assert "start nodeadm-run.service, nodeadm-reconcile.service" in done.lines()
 
 
 def test_what_could_not_be_started_is_started_by_the_next_run(node: Node) -> None:
     node.programs.failures["systemctl"] = "no bus"
-    assert node.conclude(started_by=Run.MANUAL).error is not None
+    assert node.conclude().error is not None
     node.programs.failures.clear()
     units = ("nodeadm-run.service", "nodeadm-reconcile.service")
-    assert node.conclude(started_by=Run.HOTPLUG).started == units
-    assert node.conclude(started_by=Run.MANUAL).started == ()
+    assert node.conclude(awaited=True).started == units
+    assert node.conclude().started == ()
 
 
-def test_a_unit_that_this_image_lacks_is_not_started(node: Node) -> None:
-    node.files.at("/etc/systemd/system/nodeadm-reconcile.service").unlink()
-    node.conclude(dataclasses.replace(GROUP, ready_hook=None), started_by=Run.HOTPLUG)
+def test_an_installation_starts_what_was_held_back_with_its_own_unit(node: Node) -> None:
+    assert node.conclude(starts=False).started == ()
+    node.programs.calls.clear()
+    start_held_back(node.files, node.programs, "multus-node-hotplug.path")
+    start_held_back(node.files, node.programs, "multus-node-hotplug.path")
+    once = "systemctl start --no-block multus-node-hotplug.path"
+    units = "nodeadm-run.service nodeadm-reconcile.service"
+    assert node.commands == [f"{once} {units}", once]
+
+
+def test_nothing_that_the_gate_holds_back_is_started_while_it_is_shut(node: Node) -> None:
+    node.conclude(succeeded=False, starts=False)
+    start_held_back(node.files, node.programs, "multus-node-hotplug.path")
+    assert node.commands == ["systemctl start --no-block multus-node-hotplug.path"]
+
+
+@pytest.mark.parametrize("masked", [True, False], ids=["masked", "not there"])
+def test_a_unit_that_this_image_lacks_is_not_started(node: Node, masked: bool) -> None:
+    unit = node.files.at("/etc/systemd/system/nodeadm-reconcile.service")
+    unit.unlink()
+    if masked:
+        unit.symlink_to("/dev/null")
+    node.conclude(dataclasses.replace(GROUP, ready_hook=None))
     assert node.commands == ["systemctl start --no-block nodeadm-run.service"]
+
+
+def test_a_node_on_which_nodeadm_has_run_already_is_left_alone(node: Node) -> None:
+    node.files.carry_out(WriteFile("/run/nodeadm/init", ""))
+    done = node.conclude(dataclasses.replace(GROUP, ready_hook=None))
+    assert (done.started, node.commands) == ((), [])
+    assert node.files.text(layout.NOT_STARTED) is None
+
+
+def test_without_nodeadm_there_is_nothing_to_start(node: Node) -> None:
+    node.files.at("/etc/systemd/system/nodeadm-run.service").unlink()
+    done = node.conclude(dataclasses.replace(GROUP, ready_hook=None))
+    assert (done.started, node.commands) == ((), [])
+    assert node.files.text(layout.NOT_STARTED) is None
 
 
 def test_an_abandoned_node_answers_so_and_its_gate_stays_shut(node: Node) -> None:
     group = dataclasses.replace(GROUP, on_failure=OnFailure.ABANDON)
     done = node.conclude(group, succeeded=False)
-    assert done.answered is HookResult.ABANDON
-    node.conclude(group, succeeded=True, started_by=Run.MANUAL)
+    assert (done.answered, done.abandoned) == (HookResult.ABANDON, True)
+    assert done.reason == "kubelet does not start, and the node is replaced"
+    late = node.conclude(group, succeeded=True)
     assert node.commands == [ANSWER.format("ABANDON")]
     assert not node.gate_open
+    assert (late.kubelet_may_start, late.abandoned) == (False, True)
+    assert isinstance(late.error, LaunchAbandoned)
 
 
 def test_nothing_that_waits_for_an_answer_is_success(node: Node) -> None:
     node.programs.failures["aws"] = NONE_ACTIVE
-    assert node.conclude().error is None
+    done = node.conclude(awaited=True)
+    assert (done.error, done.lines()) == (None, ("kubelet may start: ready",))
     node.conclude()
     assert node.programs.started == 1
 
 
+def test_where_no_launch_is_open_nobody_replaces_the_node_and_a_later_run_lets_it_in(
+    node: Node,
+) -> None:
+    group = dataclasses.replace(GROUP, on_failure=OnFailure.ABANDON)
+    node.programs.failures["aws"] = NONE_ACTIVE
+    held = node.conclude(group, succeeded=False, awaited=True)
+    assert held.reason == (
+        "kubelet does not start; no launch is open any more, so nobody replaces the node: it is held"
+    )
+    assert (held.answered, held.abandoned, held.error) == (None, False, None)
+    assert held.kubelet_may_start is False
+    mended = node.conclude(group)
+    assert node.gate_open
+    assert (mended.kubelet_may_start, mended.error) == (True, None)
+    assert node.commands[1] == START
+
+
 def test_a_refused_answer_is_an_error_of_its_own_and_is_tried_again(node: Node) -> None:
     node.programs.failures["aws"] = DENIED
-    refused = node.conclude()
+    refused = node.conclude(awaited=True)
     assert isinstance(refused.error, HookUnanswered)
     assert refused.error.retryable
     assert "AccessDenied" in refused.error.line()
@@ -144,13 +207,13 @@ def test_a_refused_answer_is_an_error_of_its_own_and_is_tried_again(node: Node) 
 
 def test_the_first_error_here_is_the_one_that_is_told(node: Node) -> None:
     node.programs.failures = {"systemctl": "no bus", "aws": DENIED}
-    failed = node.conclude(started_by=Run.MANUAL)
+    failed = node.conclude()
     assert type(failed.error) is ToolFailed
     assert len(node.commands) == 2
 
 
 def test_the_call_is_bounded_and_retried_by_the_tool_itself(node: Node) -> None:
-    node.conclude()
+    node.conclude(awaited=True)
     assert node.programs.environs == [{"AWS_RETRY_MODE": "standard", "AWS_MAX_ATTEMPTS": "8"}]
 
 
@@ -169,9 +232,39 @@ def test_a_record_that_is_not_this_instances_answers_nothing(node: Node, record:
     assert node.conclude().answered is HookResult.CONTINUE
 
 
+def test_a_hook_that_could_not_be_abandoned_does_not_promise_another_node(node: Node) -> None:
+    group = dataclasses.replace(GROUP, on_failure=OnFailure.ABANDON)
+    node.programs.failures["aws"] = DENIED
+    refused = node.conclude(group, succeeded=False)
+    assert isinstance(refused.error, HookUnanswered)
+    assert refused.reason == (
+        "kubelet does not start; the launch hook fleet-ready is not answered and ends with its time-out"
+    )
+
+
 def test_without_metadata_the_hook_is_left_alone(node: Node) -> None:
     node.conclude(
         dataclasses.replace(GROUP, on_failure=OnFailure.ABANDON), succeeded=False, instance=None
     )
     assert node.commands == []
     assert not node.gate_open
+
+
+@pytest.mark.parametrize(
+    ("ready", "drop_in", "is_open"),
+    [
+        pytest.param(True, "gate.conf", True, id="ready"),
+        pytest.param(False, "gate.conf", False, id="shut"),
+        pytest.param(False, "no-gate.conf", True, id="a group that continues"),
+        pytest.param(False, None, False, id="nothing installed"),
+    ],
+)
+def test_the_gate_of_a_node_without_a_configuration(
+    node: Node, ready: bool, drop_in: str | None, is_open: bool
+) -> None:
+    if ready:
+        node.files.carry_out(WriteFile(layout.READY, "ready\n"))
+    if drop_in is not None:
+        place = f"/etc/systemd/system/kubelet.service.d/{layout.DROP_IN}"
+        node.files.carry_out(WriteFile(place, (UNITS / drop_in).read_text()))
+    assert is_gate_open(node.files) is is_open

@@ -10,7 +10,7 @@ import pytest
 
 from domain.node import layout
 from domain.node.config import Driver
-from domain.node.errors import InterfaceMissing, PluginTooOld
+from domain.node.errors import InstanceTypeUnknown, InterfaceMissing, PluginTooOld
 from domain.node.status import Interface, Reading, Run, State, Status, failure, from_json, to_json
 from node_bootstrap import status as status_file
 from node_bootstrap.files import Files
@@ -152,6 +152,22 @@ CASES: dict[str, tuple[Reading, dict[str, Live]]] = {
         {},
     ),
     "held": (Reading(HELD), {}),
+    "held-misconfigured": (
+        Reading(
+            dataclasses.replace(
+                HELD,
+                interfaces=(),
+                error=failure(
+                    InstanceTypeUnknown(
+                        "node group user-plane was checked for m5.xlarge",
+                        value="c7i.xlarge",
+                        remedy="Add the type to the node group's instance_types and deploy, or launch one of these.",
+                    )
+                ),
+            )
+        ),
+        {},
+    ),
     "abandoned": (
         Reading(
             dataclasses.replace(

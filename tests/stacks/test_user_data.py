@@ -23,6 +23,10 @@ case "$1" in
 esac
 """
 NOTE = '#!/bin/bash\necho "{name} $*" >> {log}\n'
+LAST_WORD = (
+    "bootstrap-missing: the archive that the stack published is not here (found: {found}). Attach the stack's node-policy to"
+    " the node's role, then run the user data again: docs/runbook.md, A node without multus-node."
+)
 pytestmark = pytest.mark.subprocesses("bash")
 
 
@@ -65,6 +69,7 @@ class Node:
         self.root = root
         self.log = root / "log"
         self.log.write_text("")
+        self.said: list[str] = []
         (root / "bin").mkdir()
         for name in ("systemctl", "python3", "sleep"):
             self.program(name, NOTE.format(name=name, log=self.log))
@@ -75,7 +80,7 @@ class Node:
         path.chmod(0o755)
 
     def run(self) -> int:
-        """Run the script with the node's paths below the folder."""
+        """Run the script with the node's paths below the folder, and return its exit code; `said` is its stderr then."""
         script = user_data.script("MultusEni-fleet", "user-plane")
         for path in ("/etc/systemd", "/run/multus-node.pyz"):
             script = script.replace(path, f"{self.root}{path}")
@@ -88,6 +93,7 @@ class Node:
             timeout=30,
             check=False,
         )
+        self.said = done.stderr.decode().splitlines()
         return done.returncode
 
     @property
@@ -116,7 +122,7 @@ def aws(node: Node, *, name: str = DIGEST, fetch: str = "") -> None:
 
 def test_the_gate_is_shut_before_the_archive_is_fetched_checked_and_run(node: Node) -> None:
     aws(node)
-    assert node.run() == 0
+    assert (node.run(), node.said) == (0, [])
     assert node.gate_shut
     assert node.calls == [
         "systemctl daemon-reload",
@@ -137,6 +143,7 @@ def test_an_archive_that_is_not_what_was_published_is_never_run(node: Node) -> N
 def test_a_node_that_cannot_fetch_fails_with_the_gate_shut(node: Node) -> None:
     aws(node, fetch="exit 1")
     assert node.run() != 0
+    assert node.said[-1] == LAST_WORD.format(found=f"s3://bucket/{DIGEST}.pyz")
     assert node.gate_shut
     assert len([call for call in node.calls if call.startswith("aws s3")]) == 5
     assert not [call for call in node.calls if call.startswith("python3")]
@@ -145,6 +152,7 @@ def test_a_node_that_cannot_fetch_fails_with_the_gate_shut(node: Node) -> None:
 def test_a_node_that_cannot_read_the_parameter_fails_with_the_gate_shut(node: Node) -> None:
     node.program("aws", "#!/bin/bash\nexit 254\n")
     assert node.run() != 0
+    assert node.said[-1] == LAST_WORD.format(found="no parameter")
     assert node.gate_shut
 
 
@@ -160,3 +168,9 @@ def test_the_readme_has_the_lines_that_the_stack_publishes() -> None:
     readme = (Path(__file__).parents[2] / "README.md").read_text()
     _, _, lines = user_data.script("MultusEni-example", "user-plane").split("\n", 2)
     assert f"```bash\n{lines}```" in readme
+
+
+def test_the_runbook_has_the_section_that_the_last_line_names() -> None:
+    runbook = (Path(__file__).parents[2] / "docs" / "runbook.md").read_text()
+    (section,) = (part for part in runbook.split("\n## ") if "\nbootstrap-missing: " in part)
+    assert section.splitlines()[0] == "A node without multus-node"

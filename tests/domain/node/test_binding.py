@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.node.binding import KERNEL, Guards, default_route_links, plan
+from domain.node.binding import KERNEL, Guards, bind_remedy, default_route_links, plan
 from domain.node.change import AllowUnsafeNoiommu, Bind, LoadModule
 from domain.node.config import Driver, WriteCombining
 from domain.node.errors import (
@@ -438,3 +438,16 @@ def route(link: Link, metric: int, family: int = 4, table: int = 254) -> Route:
 )
 def test_the_best_default_routes_are_the_nodes(routes: list[Route], guarded: set[str]) -> None:
     assert default_route_links((PRIMARY, OURS), routes, PRIMARY.mac) == guarded
+
+
+@pytest.mark.parametrize(
+    ("driver", "said"),
+    [
+        ("vfio-pci", "without an IOMMU vfio-pci needs noiommu mode."),
+        ("igb_uio", "behind an IOMMU that translates, igb_uio cannot work."),
+        (KERNEL, "the device's network driver must be loaded (modprobe ena)."),
+    ],
+)
+def test_the_remedy_of_a_bind_is_about_its_own_driver(driver: str, said: str) -> None:
+    remedy = bind_remedy(Bind(A, "n3", driver, "ena"))
+    assert remedy == f"See journalctl -k for {A}; {said}"

@@ -7,7 +7,7 @@ import itertools
 import pytest
 
 from domain.node.config import NodeGroup, OnFailure
-from domain.node.readiness import HookResult, Situation, consequence
+from domain.node.readiness import HookResult, Reply, Situation, consequence, is_answer, outcome
 
 CONTINUE, ABANDON = HookResult.CONTINUE, HookResult.ABANDON
 
@@ -32,7 +32,7 @@ def test_a_ready_node_is_let_in(
     [
         (OnFailure.HOLD, None, False, None, "kubelet does not start"),
         (OnFailure.HOLD, "h", False, None, "the launch hook h ends with its time-out"),
-        (OnFailure.ABANDON, "h", False, ABANDON, "the node is replaced"),
+        (OnFailure.ABANDON, "h", False, ABANDON, "kubelet does not start"),
         (OnFailure.ABANDON, None, False, None, "there is no launch hook to abandon"),
         (OnFailure.CONTINUE, None, True, None, "the group says continue"),
         (OnFailure.CONTINUE, "h", True, CONTINUE, "the group says continue"),
@@ -80,3 +80,41 @@ def test_doing_what_was_decided_leaves_nothing_to_decide(
     after = Situation(succeeded, gate_open or once.open_gate, once.answer or answered)
     again = consequence(group(on_failure), after)
     assert (again.open_gate, again.answer) == (False, None)
+
+
+@pytest.mark.parametrize(
+    ("reply", "said"),
+    [
+        (Reply.TAKEN, "kubelet does not start, and the node is replaced"),
+        (Reply.NO_LAUNCH, "so nobody replaces the node: it is held"),
+        (Reply.LOST, "the launch hook fleet-ready is not answered and ends with its time-out"),
+        (None, "the launch hook fleet-ready is not answered and ends with its time-out"),
+    ],
+)
+def test_only_who_was_heard_says_that_the_node_is_replaced(reply: Reply | None, said: str) -> None:
+    abandoning = group(OnFailure.ABANDON)
+    decided = consequence(abandoning, Situation(False, False, None))
+    assert outcome(abandoning, decided, reply).endswith(said)
+
+
+@pytest.mark.parametrize("reply", [*Reply, None])
+def test_a_node_that_is_let_in_is_so_whatever_is_said_to_its_answer(reply: Reply | None) -> None:
+    decided = consequence(group(OnFailure.HOLD), Situation(True, False, None))
+    assert outcome(group(OnFailure.HOLD), decided, reply) == "ready"
+
+
+@pytest.mark.parametrize(
+    ("result", "reply", "answered"),
+    [
+        (CONTINUE, Reply.TAKEN, True),
+        (CONTINUE, Reply.NO_LAUNCH, True),
+        (CONTINUE, Reply.LOST, False),
+        (ABANDON, Reply.TAKEN, True),
+        (ABANDON, Reply.NO_LAUNCH, False),
+        (ABANDON, Reply.LOST, False),
+    ],
+)
+def test_abandon_is_an_answer_only_where_somebody_acts_on_it(
+    result: HookResult, reply: Reply, answered: bool
+) -> None:
+    assert is_answer(result, reply) is answered
