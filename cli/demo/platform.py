@@ -113,7 +113,9 @@ def build(account: Account, document: dict[str, Any]) -> Platform:
             network.rewrite(spec, zones.of_group(place))
             if before:
                 moved[f"{group['name']}/{spec['name']}"] = (before, spec["pod_ranges"])
-        _make_group(account, network, place, group, zones.of_group(place))
+        # A template's name is one in the account and has fewer letters to choose from than a group's.
+        template = f"{document['name']}-{place}"
+        _make_group(account, network, template, group, zones.of_group(place))
     return Platform(
         document,
         groups=tuple(group["auto_scaling_group"] for group in groups),
@@ -132,15 +134,15 @@ def _unshared(data: Any) -> Any:  # noqa: ANN401 - what YAML reads
 
 
 def _make_group(
-    account: Account, network: Network, place: int, group: dict[str, Any], zones: Sequence[str]
+    account: Account, network: Network, template: str, group: dict[str, Any], zones: Sequence[str]
 ) -> None:
-    template = account.client("ec2").create_launch_template(
-        LaunchTemplateName=f"nodes-{place}",
+    template_id = account.client("ec2").create_launch_template(
+        LaunchTemplateName=template,
         LaunchTemplateData={"ImageId": network.image, "InstanceType": _type_of(group)},
     )["LaunchTemplate"]["LaunchTemplateId"]
     account.client("autoscaling").create_auto_scaling_group(
         AutoScalingGroupName=group["auto_scaling_group"],
-        LaunchTemplate={"LaunchTemplateId": template, "Version": "$Latest"},
+        LaunchTemplate={"LaunchTemplateId": template_id, "Version": "$Latest"},
         MinSize=0,
         MaxSize=MAX_NODES,
         DesiredCapacity=0,

@@ -62,7 +62,7 @@ def _launch_with_drift_in_between(deployed: Deployed) -> None:
         Fault(
             "AttachNetworkInterface",
             FaultKind.THROTTLE,
-            times=60,
+            times=None,
             principal=_role(deployed, naming.LAUNCH_HANDLER),
         )
     )
@@ -71,8 +71,8 @@ def _launch_with_drift_in_between(deployed: Deployed) -> None:
     for eni in deployed.enis():
         if not eni.attachment:
             _strip_groups(deployed, eni)
-    deployed.until(lambda: len(deployed.nodes()) == 3, within_s=120)
     deployed.account.faults.clear()
+    deployed.until(lambda: len(deployed.nodes()) == 3, within_s=120)
 
 
 def _be_throttled_past_half_of_the_heartbeat(deployed: Deployed) -> None:

@@ -205,7 +205,7 @@ def test_a_group_that_names_no_type_launches_one_that_takes_its_interfaces(
     document = _document(*({"subnets": BOTH, **more} for _ in range(interfaces)))
     _built(empty_account, document)
     [template] = empty_account.client("ec2").describe_launch_template_versions(
-        LaunchTemplateName="nodes-0"
+        LaunchTemplateName="lab-0"
     )["LaunchTemplateVersions"]
     document["node_groups"][0]["instance_types"] = [template["LaunchTemplateData"]["InstanceType"]]
     authoring.parse(yaml.safe_dump(document))
