@@ -41,7 +41,8 @@ class Pacer:
         self._lock = threading.Lock()
         self._paces: dict[str, CallPace] = {}
         self.deadline: datetime | None = None
-        """No call waits past this: a run that ends in an orderly way keeps what it knows and hands the rest back."""
+        """No call waits past this: a run that ends in an orderly way keeps what it knows and hands the rest back. What needs
+        no waiting is sent after it too: the answers and heartbeats with which a run ends."""
 
     def watch(self, client: EC2Client | AutoScalingClient) -> None:
         """Pace this client's requests from now on."""
@@ -63,13 +64,16 @@ class Pacer:
         with self._lock:
             now = self._clock.now()
             pace, wait_s = self._pace(action, now).call(now.timestamp())
-            if self.deadline is not None and now + timedelta(seconds=wait_s) > self.deadline:
+            if wait_s > 0 and self._is_late(now + timedelta(seconds=wait_s)):
                 raise DeadlineExceeded(
                     f"{action} would have had to wait {wait_s:.0f} s for its turn"
                 )
             self._paces[action] = pace
         if wait_s > 0:
             self._clock.wait(wait_s)
+
+    def _is_late(self, moment: datetime) -> bool:
+        return self.deadline is not None and moment > self.deadline
 
     def _learn(
         self, action: str, parsed_response: Mapping[str, Any] | None = None, **_: object

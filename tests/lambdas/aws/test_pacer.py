@@ -86,3 +86,9 @@ def test_what_would_wait_past_the_deadline_is_not_sent(case: Case) -> None:
     with pytest.raises(DeadlineExceeded, match=r"DeleteNetworkInterface would have had to wait"):
         case.delete(4)
     assert len(case.account.calls.of_action(DELETE)) == sent + 2
+
+
+def test_after_the_deadline_what_need_not_wait_is_sent_all_the_same(case: Case) -> None:
+    case.clients.pacer.deadline = case.clock.now() - timedelta(seconds=1)
+    case.delete(1)
+    assert len(case.account.calls.of_action(DELETE)) == 1
