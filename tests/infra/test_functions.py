@@ -10,6 +10,7 @@ import pytest
 from aws_cdk import aws_lambda as lambda_
 
 from domain import naming
+from domain.call_pace import SHARE
 from domain.environment import FunctionEnvironment, from_environ
 
 if TYPE_CHECKING:
@@ -142,3 +143,14 @@ def test_the_schedules_role_is_for_this_schedule_group_alone(fleet: Synthesized)
         "aws:SourceAccount": {"Ref": "AWS::AccountId"},
         "aws:SourceArn": {"Fn::GetAtt": [schedule["GroupName"]["Ref"], "Arn"]},
     }
+
+
+def test_the_runs_that_there_are_count_on_no_more_than_the_whole_of_each_bucket(
+    fleet: Synthesized,
+) -> None:
+    (mapping,) = (
+        mapping
+        for mapping in fleet.of_type("AWS::Lambda::EventSourceMapping").values()
+        if mapping["FunctionName"] == {"Ref": fleet.function_id("launch")}
+    )
+    assert mapping["ScalingConfig"]["MaximumConcurrency"] * SHARE <= 1

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import os
-from collections import deque
 from typing import TYPE_CHECKING, Annotated
 
 import botocore.session
@@ -105,7 +104,8 @@ def _told(act: Act, schedule: Schedule, seed: int) -> bool:
         return False
     name = ",".join(map(str, schedule))
     console.print(f"[red]\u2717[/] {act} {name}: {'; '.join(seen.violations)}")
-    deque(map(console.print, seen.trace), maxlen=0)
+    for line in seen.trace:
+        console.print(line)
     console.print(f'again: make simulate ARGS="replay {act} {name} --seed {seed}"')
     return True
 
@@ -133,9 +133,12 @@ def _figures(seen: burst.Burst) -> Sequence[tuple[str, str, str]]:
 
 def _calls(seen: burst.Burst) -> Sequence[tuple[str, str, str]]:
     return [
-        (action, str(number), f"{refused} refused for the rate" if refused else "")
+        (
+            action,
+            str(number),
+            f"{seen.throttled[action]} refused for the rate" if action in seen.throttled else "",
+        )
         for action, number in sorted(seen.calls.items())
-        for refused in (seen.throttled.get(action, 0),)
     ]
 
 

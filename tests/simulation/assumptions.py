@@ -74,7 +74,7 @@ class Assumptions:
             vary=vary,
         )
 
-    def cold_starts_s(self, seed: int) -> random.Random:
+    def cold_starts(self, seed: int) -> random.Random:
         """Return the source of the cold starts' spread, apart from the account's so that neither disturbs the other."""
         return random.Random(f"cold starts {seed}")  # noqa: S311 - likewise
 

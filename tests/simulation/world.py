@@ -83,7 +83,7 @@ def simulated(
     """
     assumed = assumptions or Assumptions()
     clock = FiberClock()
-    cold_starts = assumed.cold_starts_s(seed)
+    cold_starts = assumed.cold_starts(seed)
     functions: dict[str, FunctionFibers] = {}
 
     def host(function: DeployedFunction) -> FunctionFibers:
