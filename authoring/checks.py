@@ -61,12 +61,12 @@ def _name(interface: WrittenInterface) -> Text | None:
 def _interval_against_heartbeat(file: wellformed.Written) -> Iterator[Fault]:
     if file.hook is None or file.reconcile is None:
         return
-    least_s = 2 * 60 * file.reconcile.interval_minutes
+    least_s = 4 * 60 * file.reconcile.interval_minutes
     if file.hook.heartbeat_timeout_s < least_s:
         yield Fault(
             ("hook", "heartbeat_timeout_s"),
             file.hook.heartbeat_timeout_s,
-            f"is shorter than two reconcile intervals ({least_s} s)",
+            f"is shorter than four reconcile intervals ({least_s} s)",
             f"Write at least {least_s}, or shorten reconcile.interval_minutes: a hook whose event was lost is "
             "answered by the reconciler, which needs the time for it.",
         )

@@ -52,7 +52,7 @@ class Hook(_Written):
     heartbeat_timeout_s: Annotated[
         int, Between(30, 7200, "seconds", "Auto Scaling takes no other heartbeat timeout.")
     ] = Field(
-        default=600,
+        default=900,
         description="Seconds after which Auto Scaling gives up on a hook that nobody answers.",
     )
 
@@ -62,7 +62,7 @@ class Reconcile(_Written):
 
     interval_minutes: Annotated[
         int, Between(1, 60, "minutes", "A longer interval would leave waiting nodes to time out.")
-    ] = Field(default=5, description="Minutes from one run to the next.")
+    ] = Field(default=3, description="Minutes from one run to the next.")
     orphan_min_age_minutes: Annotated[
         int,
         Between(

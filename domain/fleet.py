@@ -82,7 +82,7 @@ def needs_hold(wait: Wait, heartbeat_timeout_s: int) -> bool:
 
     What is not known counts as what keeps the node: it may have waited for long, and may not have been held for long.
     """
-    part = timedelta(seconds=heartbeat_timeout_s / 3)
+    part = timedelta(seconds=heartbeat_timeout_s * pacing.RESTART_AFTER)
     limit = timedelta(seconds=pacing.HOLD_LIMIT * heartbeat_timeout_s)
     just_restarted = wait.since_restart is not None and wait.since_restart < part
     return wait.at_most >= part and wait.at_least < limit and not just_restarted

@@ -56,6 +56,8 @@ def retry_delay_s(receive_count: int, *, base_s: int = 5, ceiling_s: int = 60) -
     return int(min(base_s * 2 ** min(max(receive_count - 1, 0), 10), ceiling_s))
 
 
+RESTART_AFTER = 0.5
+"""From which part of a heartbeat time-out on a hook's timer is restarted."""
 HOLD_LIMIT = 4
 """How many heartbeat time-outs a launch is held that no run can finish, before its DefaultResult decides."""
 
@@ -63,9 +65,10 @@ HOLD_LIMIT = 4
 def needs_heartbeat(open_for_s: float, heartbeat_timeout_s: float) -> bool:
     """Return whether a hook that stays open for now has its timer restarted.
 
-    The timer's last restart is not to be read from any API, so from a third of the first time-out on every run that
-    leaves the hook open restarts it. Not from half: the next reconcile run comes an interval (at most half of a time-out)
-    later, give or take the minute that is EventBridge Scheduler's precision. Auto Scaling would allow 100 time-outs or 48
+    The timer's last restart is not to be read from any API, so from half of the first time-out on every run that leaves
+    the hook open restarts it. Not later: a run that finds it just below half is followed by the next an interval (at most a
+    quarter of a time-out) later, give or take the minute that is EventBridge Scheduler's precision. Not earlier: in a burst
+    of a thousand nodes each restart is a call that Auto Scaling counts, and most hooks close before. Auto Scaling would allow 100 time-outs or 48
     hours (RecordLifecycleActionHeartbeat, Auto Scaling API reference); nobody waits so long for a node.
     """
-    return heartbeat_timeout_s / 3 <= open_for_s < HOLD_LIMIT * heartbeat_timeout_s
+    return heartbeat_timeout_s * RESTART_AFTER <= open_for_s < HOLD_LIMIT * heartbeat_timeout_s

@@ -11,7 +11,7 @@ from domain import pacing
 
 VISIBILITY_FACTOR = 6
 """Lambda's developer guide, "Using Lambda with Amazon SQS": visibility at least six times the function's timeout."""
-RETURNS_PER_HEARTBEAT = 3
+RETURNS_PER_HEARTBEAT = 5
 FEWEST_RECEIVES = 5
 """The same guide: a maxReceiveCount of at least 5, or a throttled function sends good messages to the dead letters."""
 LONGEST_HOOK = Duration.hours(48)
@@ -23,9 +23,9 @@ DEAD_LETTER_RETENTION = Duration.days(14)
 def visibility_timeout_s(*, function_timeout_s: int, heartbeat_timeout_s: int) -> int:
     """Return how long a message stays hidden when its run ended without a word (a crash, a time-out).
 
-    AWS's factor leaves room for Lambda to retry a throttled invocation. With a ten-minute heartbeat it would bring a
-    crashed launch back after the hook had abandoned the node, so the heartbeat bounds it: the message returns at least
-    twice while the hook is open. A message that returns while its run is still going is harmless, every step may run
+    AWS's factor leaves room for Lambda to retry a throttled invocation. With a heartbeat of a
+    quarter of an hour it would bring a crashed launch back after the hook had abandoned the node, so the heartbeat bounds
+    it: the message returns at least four times while the hook is open. A message that returns while its run is still going is harmless, every step may run
     twice. Lambda refuses a mapping whose queue hides messages for less than the function's timeout.
     """
     advised = VISIBILITY_FACTOR * function_timeout_s

@@ -79,9 +79,9 @@ def demo(
         console.print(
             f"{group} has no ready hook here: the demo's nodes run nothing that could answer it"
         )
-    # Short enough to watch: the reconciler comes every minute, a crashed run's message after one.
+    # Short enough to watch: the reconciler comes every minute, a crashed run's message after three.
     document["reconcile"] = {**document.get("reconcile", {}), "interval_minutes": 1}
-    document["hook"] = {"heartbeat_timeout_s": 180}
+    document["hook"] = {"heartbeat_timeout_s": 240}
     account = Account(SystemClock(), Settings())
     with serve(account) as endpoint:
         try:

@@ -47,7 +47,7 @@ _STORIES = {
     DemoFault.LOST_EVENT: "The first launch event never arrives: the scheduled reconciler finds the waiting node.",
     DemoFault.CRASH: (
         "The function dies right after the first CreateNetworkInterface: the message comes back after its visibility"
-        " time-out (a minute here) and the ENI it made is used, not made again."
+        " time-out (three minutes here) and the ENI it made is used, not made again."
     ),
     DemoFault.NO_ADDRESSES: (
         "The first Multus subnet is full: its nodes are abandoned with the reason and nothing left behind; when addresses"

@@ -327,9 +327,9 @@ def test_zones_of_every_kind_are_taken(said: Callable[..., list[str]], zone: str
 
 def test_defaults_are_those_of_the_reference(edited: Callable[..., str]) -> None:
     authored = authoring.parse(edited())
-    assert authored.hook.heartbeat_timeout_s == 600
+    assert authored.hook.heartbeat_timeout_s == 900
     assert authored.reconcile.model_dump() == {
-        "interval_minutes": 5,
+        "interval_minutes": 3,
         "orphan_min_age_minutes": 15,
         "max_deletions_per_run": 50,
         "dry_run": False,

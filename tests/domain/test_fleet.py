@@ -90,14 +90,14 @@ def test_behind_other_messages_a_short_hook_leaves_its_event_the_usual_time() ->
 @pytest.mark.parametrize(
     ("wait", "held"),
     [
-        pytest.param(waited(0, 199), False, id="a young one"),
-        pytest.param(waited(0, 200), True, id="perhaps a third of its time"),
+        pytest.param(waited(0, 299), False, id="a young one"),
+        pytest.param(waited(0, 300), True, id="perhaps half of its time"),
         pytest.param(waited(0, DAYS_S), True, id="out of a pool, at first sight"),
         pytest.param(waited(900, DAYS_S), True, id="and later"),
         pytest.param(waited(2399, 9999), True, id="to the limit"),
         pytest.param(waited(2400, 9999), False, id="and not beyond"),
-        pytest.param(waited(300, 500, 199), False, id="restarted a moment ago"),
-        pytest.param(waited(300, 500, 200), True, id="restarted a third ago"),
+        pytest.param(waited(300, 500, 299), False, id="restarted a moment ago"),
+        pytest.param(waited(300, 500, 300), True, id="restarted half a time-out ago"),
     ],
 )
 def test_a_hook_is_held_that_may_run_out_before_the_next_look(wait: Wait, held: bool) -> None:

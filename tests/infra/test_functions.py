@@ -41,7 +41,7 @@ def test_the_handlers_parser_reads_the_environment_that_the_stack_writes(
         owner="MultusEni-fleet",
         launch_hook="MultusEni-fleet-launch",
         terminate_hook="MultusEni-fleet-terminate",
-        heartbeat_timeout_s=600,
+        heartbeat_timeout_s=840,
         launch_queue_url=queues["Launches"],
         terminate_queue_url=queues["Terminations"],
         orphan_min_age_s=900,
@@ -127,7 +127,7 @@ def test_a_message_is_hidden_for_at_least_its_functions_timeout(
 
 def test_the_reconciler_runs_on_a_schedule_whose_failures_are_kept(fleet: Synthesized) -> None:
     (schedule,) = fleet.of_type("AWS::Scheduler::Schedule").values()
-    assert schedule["ScheduleExpression"] == "rate(5 minutes)"
+    assert schedule["ScheduleExpression"] == "rate(3 minutes)"
     assert schedule["Target"]["Arn"] == {"Fn::GetAtt": [fleet.function_id("reconcile"), "Arn"]}
     assert schedule["Target"]["DeadLetterConfig"]["Arn"]["Fn::GetAtt"][0].startswith("Schedule")
     (invoke,) = fleet.of_type("AWS::Lambda::EventInvokeConfig").values()
