@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from bench.nodes import Shape
+from bench.nodes import Addressing, Shape
 from tests.simulation import burst, faults
 from tests.simulation.faults import Act
 
@@ -32,6 +32,7 @@ console = Console(highlight=False)
 
 @app.command("burst")
 def run_burst(
+    *,
     nodes: Annotated[int, typer.Option(min=1, max=1000, help="How many nodes at once.")] = 100,
     interfaces: Annotated[
         int, typer.Option(min=1, max=MOST_INTERFACES, help="Interfaces per node.")
@@ -39,13 +40,16 @@ def run_burst(
     checked: Annotated[
         bool, typer.Option("--checked", help="Leave SourceDestCheck on: one modify less each.")
     ] = False,
+    addressing: Annotated[
+        Addressing, typer.Option(help="Where IPv4 addresses come from.")
+    ] = Addressing.AUTO,
     seed: Annotated[int, typer.Option(help="The same seed, the same run.")] = 1,
     tenant: Annotated[
         float, typer.Option(min=0.0, max=0.95, help="Share of the buckets that others use up.")
     ] = 0.0,
 ) -> None:
     """Launch nodes at once, against EC2's token buckets."""
-    shape = Shape(interfaces, source_dest_check=checked)
+    shape = Shape(interfaces, source_dest_check=checked, addressing=addressing)
     seen = burst.run(nodes, shape, seed=seed, tenant_share=tenant)
     console.print(_table(seen))
     for fault in seen.broken[:20]:
