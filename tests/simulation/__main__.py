@@ -13,7 +13,7 @@ from rich.progress import track
 from rich.table import Table
 
 from bench.nodes import Addressing, Shape
-from tests.simulation import burst, faults
+from tests.simulation import burst, faults, scale_in
 from tests.simulation.faults import Act
 
 if TYPE_CHECKING:
@@ -55,6 +55,27 @@ def run_burst(
     for fault in seen.broken[:20]:
         console.print(f"[red]\u2717[/] {fault}")
     if seen.broken or seen.abandoned or seen.expired or seen.completed_twice:
+        raise typer.Exit(1)
+
+
+@app.command("scale-in")
+def run_scale_in(
+    *,
+    nodes: Annotated[int, typer.Option(min=1, max=1000, help="How many nodes at once.")] = 100,
+    interfaces: Annotated[
+        int, typer.Option(min=1, max=MOST_INTERFACES, help="Interfaces per node.")
+    ] = 2,
+    seed: Annotated[int, typer.Option(help="The same seed, the same run.")] = 1,
+) -> None:
+    """Let all nodes of a group go at once; what their launch took is not counted."""
+    seen = scale_in.run(nodes, Shape(interfaces), seed=seed)
+    table = _headed(f"{seen.nodes} nodes with {seen.shape} leave, seed {seen.seed}")
+    for row in [*_of_scale_in(seen), *_calls(seen)]:
+        table.add_row(*row)
+    console.print(table)
+    for fault in seen.broken[:20]:
+        console.print(f"[red]\u2717[/] {fault}")
+    if seen.broken or seen.expired or seen.completed_twice:
         raise typer.Exit(1)
 
 
@@ -114,10 +135,15 @@ def _told(act: Act, schedule: Schedule, seed: int) -> bool:
     return True
 
 
-def _table(seen: burst.Burst) -> Table:
-    table = Table(title=f"{seen.nodes} nodes, {seen.shape}, seed {seen.seed}")
+def _headed(title: str) -> Table:
+    table = Table(title=title)
     for column in ("figure", "measured", "goal"):
         table.add_column(column)
+    return table
+
+
+def _table(seen: burst.Burst) -> Table:
+    table = _headed(f"{seen.nodes} nodes, {seen.shape}, seed {seen.seed}")
     for row in [*_figures(seen), *_calls(seen)]:
         table.add_row(*row)
     return table
@@ -135,7 +161,17 @@ def _figures(seen: burst.Burst) -> Sequence[tuple[str, str, str]]:
     ]
 
 
-def _calls(seen: burst.Burst) -> Sequence[tuple[str, str, str]]:
+def _of_scale_in(seen: scale_in.ScaleIn) -> Sequence[tuple[str, str, str]]:
+    most = f"\u2264 {scale_in.MOST_CALLS_PER_NODE}, and {seen.mended} that mended"
+    return [
+        ("last CONTINUE", f"{seen.last_continue_s:.1f} s", ""),
+        ("last instance terminated", f"{seen.gone_s:.1f} s", ""),
+        ("calls per node", f"{seen.calls_per_node:.2f}", most),
+        ("hooks left to their time-out", str(seen.expired), "0"),
+    ]
+
+
+def _calls(seen: burst.Burst | scale_in.ScaleIn) -> Sequence[tuple[str, str, str]]:
     return [
         (
             action,

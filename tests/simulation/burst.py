@@ -103,19 +103,22 @@ def run(
             refill_per_s = ec2_bucket(action, {})[1].refill_per_s
             world.account.buckets.drain(action, refill_per_s * tenant_share)
         world.deployed.desire(shape.group, count)
-        served = world.until(lambda: _in_service(world) >= count, WITHIN_S)
+        served = world.until(lambda: in_service(world) >= count, WITHIN_S)
         return _measured(world, count, shape, seed, tenant_share, served=served)
 
 
-def _in_service(world: World) -> int:
+def in_service(world: World) -> int:
+    """Return how many nodes are in service."""
     return sum(node.state == IN_SERVICE for node in world.deployed.observer.nodes())
 
 
 def _measured(
     world: World, count: int, shape: Shape, seed: int, tenant_share: float, *, served: bool
 ) -> Burst:
-    deployed, calls, began_s = world.deployed, world.calls(), opened_at_s(world)[0]
-    opened_s = tuple(at_s - began_s for at_s in opened_at_s(world))
+    deployed, calls = world.deployed, world.calls()
+    opened_at = opened_at_s(world, deployed.launch_hook)
+    began_s = opened_at[0]
+    opened_s = tuple(at_s - began_s for at_s in opened_at)
     completions = [call for call in calls if call.action == "CompleteLifecycleAction"]
     answered = [call for call in completions if call.outcome == "ok"]
     continued = [c for c in answered if c.params["LifecycleActionResult"] == "CONTINUE"]
@@ -123,7 +126,7 @@ def _measured(
     nodes_seen, enis = deployed.observer.nodes(), deployed.enis()
     broken = [*deployed.broken_promises(), *left_behind(nodes_seen, enis)]
     if not served:
-        broken.append(f"{count - _in_service(world)} nodes are not in service")
+        broken.append(f"{count - in_service(world)} nodes are not in service")
     return Burst(
         nodes=count,
         shape=shape,
@@ -138,18 +141,19 @@ def _measured(
         expired=len(opened_s) - len(answered),
         completed_twice=sum(number > 1 for number in twice.values()),
         broken=tuple(broken),
-        trace=_digest(calls),
+        trace=digest(calls),
     )
 
 
-def _digest(calls: Sequence[Call]) -> str:
+def digest(calls: Sequence[Call]) -> str:
+    """Return what tells two runs apart: when, what, for whom and with what answer, of every call."""
     lines = (f"{call.at_s!r} {call.action} {call.params} {call.outcome}" for call in calls)
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 
-def opened_at_s(world: World) -> list[float]:
-    """Return when each launch hook opened, in seconds since the epoch."""
-    hook, events = world.deployed.launch_hook, world.account.events
+def opened_at_s(world: World, hook: str) -> list[float]:
+    """Return when the hook opened each time, in seconds since the epoch."""
+    events = world.account.events
     return sorted(
         at_s
         for event, at_s in zip(events.emitted, events.emitted_at_s, strict=True)
