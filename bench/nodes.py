@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -16,22 +17,33 @@ INSTANCE_TYPE = "m5.4xlarge"
 ZONES = ("us-east-1a", "us-east-1b")
 
 
+class Addressing(StrEnum):
+    """Where an interface's IPv4 address comes from, as the configuration's key `ipv4` says it."""
+
+    AUTO = "auto"
+    FROM_START = "from_start"
+
+
 @dataclass(frozen=True)
 class Shape:
     """What each node of one group has."""
 
     interfaces: int
     source_dest_check: bool = True
+    addressing: Addressing = Addressing.AUTO
 
     @property
     def group(self) -> str:
         """The name of the group, and of its Auto Scaling group."""
-        return f"bench-{self.interfaces}-{'checked' if self.source_dest_check else 'unchecked'}"
+        name = f"bench-{self.interfaces}-{'checked' if self.source_dest_check else 'unchecked'}"
+        return name if self.addressing is Addressing.AUTO else f"{name}-from-start"
 
     def __str__(self) -> str:
         """Return it in words."""
         plural = "interface" if self.interfaces == 1 else "interfaces"
-        return f"{self.interfaces} {plural}" + ("" if self.source_dest_check else " without check")
+        check = "" if self.source_dest_check else " without check"
+        addressing = "" if self.addressing is Addressing.AUTO else f", {self.addressing}"
+        return f"{self.interfaces} {plural}{check}{addressing}"
 
 
 def document(shapes: Iterable[Shape]) -> dict[str, Any]:
@@ -59,6 +71,7 @@ def _interface(number: int, shape: Shape) -> dict[str, Any]:
         "subnets": {zone: f"subnet-{number:02x}{place:015x}" for place, zone in enumerate(ZONES)},
         "security_groups": ["sg-0123456789abcdef0"],
         "source_dest_check": shape.source_dest_check,
+        "ipv4": str(shape.addressing),
     }
 
 

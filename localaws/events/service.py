@@ -34,6 +34,7 @@ class Events:
 
     Attributes:
         emitted: every event that a service of the account sent, lost ones included.
+        emitted_at_s: when, in the same order; the events themselves tell whole seconds.
         delivered: every delivery that its target took; of an event that arrives twice there are two.
         dropped: every delivery that ended with neither its target nor a dead-letter queue, and why.
     """
@@ -43,6 +44,7 @@ class Events:
         self._disturbances: list[Disturbance] = []
         self._targets = Targets(account)
         self.emitted: list[Event] = []
+        self.emitted_at_s: list[float] = []
         self.delivered: list[Delivery] = []
         self.dropped: list[tuple[Delivery, str]] = []
         account.ec2.on_state_change(self._instance_changed)
@@ -62,6 +64,7 @@ class Events:
     def send(self, event: Event) -> None:
         """Send a ready-made event through the default bus of its region, disturbances included."""
         self.emitted.append(event)
+        self.emitted_at_s.append(self._account.clock.now())
         delays_s, refusals = arrivals(event, self._disturbances)
         now_s = self._account.clock.now() + self._account.settings.duration_s("event_latency_s")
         for delay_s in delays_s:

@@ -12,8 +12,8 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from bench.nodes import Shape
-from tests.simulation import burst, faults
+from bench.nodes import Addressing, Shape
+from tests.simulation import burst, faults, scale_in
 from tests.simulation.faults import Act
 
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ console = Console(highlight=False)
 
 @app.command("burst")
 def run_burst(
+    *,
     nodes: Annotated[int, typer.Option(min=1, max=1000, help="How many nodes at once.")] = 100,
     interfaces: Annotated[
         int, typer.Option(min=1, max=MOST_INTERFACES, help="Interfaces per node.")
@@ -39,18 +40,42 @@ def run_burst(
     checked: Annotated[
         bool, typer.Option("--checked", help="Leave SourceDestCheck on: one modify less each.")
     ] = False,
+    addressing: Annotated[
+        Addressing, typer.Option(help="Where IPv4 addresses come from.")
+    ] = Addressing.AUTO,
     seed: Annotated[int, typer.Option(help="The same seed, the same run.")] = 1,
     tenant: Annotated[
         float, typer.Option(min=0.0, max=0.95, help="Share of the buckets that others use up.")
     ] = 0.0,
 ) -> None:
     """Launch nodes at once, against EC2's token buckets."""
-    shape = Shape(interfaces, source_dest_check=checked)
+    shape = Shape(interfaces, source_dest_check=checked, addressing=addressing)
     seen = burst.run(nodes, shape, seed=seed, tenant_share=tenant)
     console.print(_table(seen))
     for fault in seen.broken[:20]:
         console.print(f"[red]\u2717[/] {fault}")
     if seen.broken or seen.abandoned or seen.expired or seen.completed_twice:
+        raise typer.Exit(1)
+
+
+@app.command("scale-in")
+def run_scale_in(
+    *,
+    nodes: Annotated[int, typer.Option(min=1, max=1000, help="How many nodes at once.")] = 100,
+    interfaces: Annotated[
+        int, typer.Option(min=1, max=MOST_INTERFACES, help="Interfaces per node.")
+    ] = 2,
+    seed: Annotated[int, typer.Option(help="The same seed, the same run.")] = 1,
+) -> None:
+    """Let all nodes of a group go at once; what their launch took is not counted."""
+    seen = scale_in.run(nodes, Shape(interfaces), seed=seed)
+    table = _headed(f"{seen.nodes} nodes with {seen.shape} leave, seed {seen.seed}")
+    for row in [*_of_scale_in(seen), *_calls(seen)]:
+        table.add_row(*row)
+    console.print(table)
+    for fault in seen.broken[:20]:
+        console.print(f"[red]\u2717[/] {fault}")
+    if seen.broken or seen.expired or seen.completed_twice:
         raise typer.Exit(1)
 
 
@@ -110,10 +135,15 @@ def _told(act: Act, schedule: Schedule, seed: int) -> bool:
     return True
 
 
-def _table(seen: burst.Burst) -> Table:
-    table = Table(title=f"{seen.nodes} nodes, {seen.shape}, seed {seen.seed}")
+def _headed(title: str) -> Table:
+    table = Table(title=title)
     for column in ("figure", "measured", "goal"):
         table.add_column(column)
+    return table
+
+
+def _table(seen: burst.Burst) -> Table:
+    table = _headed(f"{seen.nodes} nodes, {seen.shape}, seed {seen.seed}")
     for row in [*_figures(seen), *_calls(seen)]:
         table.add_row(*row)
     return table
@@ -131,7 +161,17 @@ def _figures(seen: burst.Burst) -> Sequence[tuple[str, str, str]]:
     ]
 
 
-def _calls(seen: burst.Burst) -> Sequence[tuple[str, str, str]]:
+def _of_scale_in(seen: scale_in.ScaleIn) -> Sequence[tuple[str, str, str]]:
+    most = f"\u2264 {scale_in.MOST_CALLS_PER_NODE}, and {seen.mended} that mended"
+    return [
+        ("last CONTINUE", f"{seen.last_continue_s:.1f} s", ""),
+        ("last instance terminated", f"{seen.gone_s:.1f} s", ""),
+        ("calls per node", f"{seen.calls_per_node:.2f}", most),
+        ("hooks left to their time-out", str(seen.expired), "0"),
+    ]
+
+
+def _calls(seen: burst.Burst | scale_in.ScaleIn) -> Sequence[tuple[str, str, str]]:
     return [
         (
             action,

@@ -6,12 +6,12 @@ import hashlib
 import math
 from collections import Counter
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import TYPE_CHECKING
 
 from bench import nodes
 from cli.demo.promises import IN_SERVICE, left_behind
 from localaws.throttling import ec2_bucket
+from tests.simulation.bound import CONTENDED, Bound, bound
 from tests.simulation.world import World, simulated
 
 if TYPE_CHECKING:
@@ -22,30 +22,25 @@ if TYPE_CHECKING:
     from tests.simulation.assumptions import Assumptions
 
 WITHIN_S = 4 * 3600.0
-CONTENDED = ("CreateNetworkInterface", "AttachNetworkInterface", "ModifyNetworkInterfaceAttribute")
-
-
-@dataclass(frozen=True)
-class Bound:
-    """The least time from the first opened hook to the last CONTINUE, whoever does it."""
-
-    action: str
-    """The action whose bucket lasts longest, or `path` when no bucket is short."""
-    seconds: float
 
 
 @dataclass(frozen=True)
 class Burst:
-    """What came of one burst. Times in seconds since the group was told to grow."""
+    """What came of one burst. Times in seconds since the first hook opened: what EC2 needs to boot is nobody's merit."""
 
     nodes: int
     shape: Shape
     seed: int
+    tenant_share: float
     bound: Bound
+    opened_s: tuple[float, ...]
+    """When each hook opened, in order."""
     continued_s: tuple[float, ...]
-    """When each node's hook was completed, in order."""
+    """When each CONTINUE that was accepted was sent, in order."""
     calls: Mapping[str, int]
-    throttled: Mapping[str, int]
+    """By action, refused ones included."""
+    throttled_s: tuple[tuple[float, str], ...]
+    """When a call was refused for the rate, and its action, in order."""
     abandoned: int
     expired: int
     """Hooks left to their time-out."""
@@ -66,6 +61,11 @@ class Burst:
         return self.last_continue_s / self.bound.seconds
 
     @property
+    def throttled(self) -> Mapping[str, int]:
+        """Return how many calls were refused for the rate, by action."""
+        return Counter(action for _, action in self.throttled_s)
+
+    @property
     def calls_per_node(self) -> float:
         """Return EC2's and Auto Scaling's calls, refused ones included."""
         return sum(self.calls.values()) / self.nodes
@@ -78,7 +78,7 @@ class Burst:
     @property
     def throttled_share(self) -> float:
         """Return which share of the calls was refused for its rate."""
-        return sum(self.throttled.values()) / sum(self.calls.values())
+        return len(self.throttled_s) / sum(self.calls.values())
 
 
 def run(
@@ -99,15 +99,16 @@ def run(
         tenant_share: of every contended bucket, what somebody else in the account uses up all along.
     """
     with simulated(nodes.document([shape]), seed=seed, assumptions=assumptions) as world:
-        refills = {action: ec2_bucket(action, {})[1] for action in CONTENDED}
-        for action, rate in refills.items():
-            world.account.buckets.drain(action, rate.refill_per_s * tenant_share)
+        for action in CONTENDED:
+            refill_per_s = ec2_bucket(action, {})[1].refill_per_s
+            world.account.buckets.drain(action, refill_per_s * tenant_share)
         world.deployed.desire(shape.group, count)
-        served = world.until(lambda: _in_service(world) >= count, WITHIN_S)
+        served = world.until(lambda: in_service(world) >= count, WITHIN_S)
         return _measured(world, count, shape, seed, tenant_share, served=served)
 
 
-def _in_service(world: World) -> int:
+def in_service(world: World) -> int:
+    """Return how many nodes are in service."""
     return sum(node.state == IN_SERVICE for node in world.deployed.observer.nodes())
 
 
@@ -115,6 +116,9 @@ def _measured(
     world: World, count: int, shape: Shape, seed: int, tenant_share: float, *, served: bool
 ) -> Burst:
     deployed, calls = world.deployed, world.calls()
+    opened_at = opened_at_s(world, deployed.launch_hook)
+    began_s = opened_at[0]
+    opened_s = tuple(at_s - began_s for at_s in opened_at)
     completions = [call for call in calls if call.action == "CompleteLifecycleAction"]
     answered = [call for call in completions if call.outcome == "ok"]
     continued = [c for c in answered if c.params["LifecycleActionResult"] == "CONTINUE"]
@@ -122,72 +126,36 @@ def _measured(
     nodes_seen, enis = deployed.observer.nodes(), deployed.enis()
     broken = [*deployed.broken_promises(), *left_behind(nodes_seen, enis)]
     if not served:
-        broken.append(f"{count - _in_service(world)} nodes are not in service")
+        broken.append(f"{count - in_service(world)} nodes are not in service")
     return Burst(
         nodes=count,
         shape=shape,
         seed=seed,
-        bound=bound(_opened_s(world), shape, world.assumptions, tenant_share),
-        continued_s=tuple(sorted(call.at_s - world.began_s for call in continued)),
+        tenant_share=tenant_share,
+        bound=bound(opened_s, shape, world.assumptions, tenant_share),
+        opened_s=opened_s,
+        continued_s=tuple(sorted(call.at_s - began_s for call in continued)),
         calls=Counter(call.action for call in calls),
-        throttled=Counter(call.action for call in calls if call.throttled),
+        throttled_s=tuple((call.at_s - began_s, call.action) for call in calls if call.throttled),
         abandoned=len(answered) - len(continued),
-        expired=len(_opened_s(world)) - len(answered),
+        expired=len(opened_s) - len(answered),
         completed_twice=sum(number > 1 for number in twice.values()),
         broken=tuple(broken),
-        trace=_digest(calls),
+        trace=digest(calls),
     )
 
 
-def _digest(calls: Sequence[Call]) -> str:
+def digest(calls: Sequence[Call]) -> str:
+    """Return what tells two runs apart: when, what, for whom and with what answer, of every call."""
     lines = (f"{call.at_s!r} {call.action} {call.params} {call.outcome}" for call in calls)
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 
-def _opened_s(world: World) -> list[float]:
-    """Return when each launch hook opened."""
-    hook = world.deployed.launch_hook
+def opened_at_s(world: World, hook: str) -> list[float]:
+    """Return when the hook opened each time, in seconds since the epoch."""
+    events = world.account.events
     return sorted(
-        datetime.fromisoformat(event["time"]).timestamp() - world.began_s
-        for event in world.account.events.emitted
+        at_s
+        for event, at_s in zip(events.emitted, events.emitted_at_s, strict=True)
         if event["detail"].get("LifecycleHookName") == hook
     )
-
-
-def bound(
-    opened_s: Sequence[float], shape: Shape, assumed: Assumptions, tenant_share: float = 0.0
-) -> Bound:
-    """Return the least time to the last CONTINUE.
-
-    Two things bound it. The last node's own path: its event, a look, create, attach, the attachment, a look that sees it,
-    the answer; with every duration at its median. And each contended bucket: of n calls, n minus what it holds when full
-    must wait for the refill, counted from the first moment at which anybody could call; the last of them is still followed
-    by the rest of its node's path.
-    """
-    call = assumed.calls_s
-    look, create, attach, modify, answer = (
-        call[name]
-        for name in (
-            "DescribeInstances",
-            "CreateNetworkInterface",
-            "AttachNetworkInterface",
-            "ModifyNetworkInterfaceAttribute",
-            "CompleteLifecycleAction",
-        )
-    )
-    seen = attach + assumed.attach_s + look + answer
-    path = Bound("path", opened_s[-1] + assumed.event_s + look + create + seen)
-    first_s = opened_s[0] + assumed.event_s + look
-    before_and_after = {
-        "CreateNetworkInterface": (0.0, create + seen),
-        "AttachNetworkInterface": (create, seen),
-        "ModifyNetworkInterfaceAttribute": (create + attach, modify + answer),
-    }
-    bounds = [path]
-    for action, (before_s, after_s) in before_and_after.items():
-        rate = ec2_bucket(action, {})[1]
-        each = 1 if action != "ModifyNetworkInterfaceAttribute" or shape.source_dest_check else 2
-        waiting = max(0.0, len(opened_s) * shape.interfaces * each - rate.size)
-        refill_s = waiting / (rate.refill_per_s * (1 - tenant_share))
-        bounds.append(Bound(action, first_s + before_s + refill_s + after_s))
-    return max(bounds, key=lambda item: item.seconds)

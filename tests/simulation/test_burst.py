@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 
-from bench.nodes import Shape
+from bench.nodes import Addressing, Shape
 from tests.simulation import burst
-from tests.simulation.assumptions import Assumptions
-from tests.simulation.burst import Burst, bound
+
+if TYPE_CHECKING:
+    from tests.simulation.burst import Burst
 
 pytestmark = [pytest.mark.simulation, pytest.mark.subprocesses("node")]
 
@@ -49,27 +52,19 @@ def test_the_same_seed_gives_the_same_run_and_another_seed_another() -> None:
     assert first.continued_s != other.continued_s
 
 
-def test_the_bound_of_few_nodes_is_the_last_ones_own_path() -> None:
-    assumed = Assumptions()
-    least = bound([1.0, 4.0], Shape(2), assumed)
-    assert least.action == "path"
-    # An event, a look, create, attach, the attachment, a look, the answer.
-    assert least.seconds == pytest.approx(4.0 + 0.5 + 0.2 + 0.35 + 0.45 + 2.0 + 0.2 + 0.15)
+def test_addresses_from_the_start_of_a_subnet_cost_no_node() -> None:
+    shape = Shape(2, source_dest_check=False, addressing=Addressing.FROM_START)
+    seen = burst.run(20, shape, seed=5)
+    assert seen.broken == ()
+    assert (seen.abandoned, seen.expired) == (0, 0)
 
 
-def test_the_bound_of_many_nodes_is_the_slowest_bucket() -> None:
-    least = bound([0.0] * 1000, Shape(2, source_dest_check=False), Assumptions())
-    assert least.action == "ModifyNetworkInterfaceAttribute"
-    refill_s = (4000 - 100) / 5
-    assert least.seconds == pytest.approx(0.5 + 0.2 + 0.35 + 0.45 + refill_s + 0.25 + 0.15)
-
-
-def test_where_each_interface_takes_one_modify_attaching_is_slower() -> None:
-    assert bound([0.0] * 1000, Shape(2), Assumptions()).action == "AttachNetworkInterface"
-
-
-def test_a_second_tenant_lengthens_the_bound() -> None:
-    alone, shared = (
-        bound([0.0] * 1000, Shape(2), Assumptions(), share).seconds for share in (0.0, 0.5)
+def test_a_burst_tells_when_each_hook_opened_and_was_answered_and_what_was_refused(
+    hundred: Burst,
+) -> None:
+    assert len(hundred.opened_s) == 100
+    assert hundred.opened_s[0] == 0.0
+    assert all(
+        opened < done for opened, done in zip(hundred.opened_s, hundred.continued_s, strict=True)
     )
-    assert shared > 1.9 * alone
+    assert sum(hundred.throttled.values()) == len(hundred.throttled_s)

@@ -206,6 +206,13 @@ class TestDisturbances:
         assert [body["detail"]["n"] for body in bus.bodies("work")] == [2]
         assert len(bus.account.events.emitted) == 2
 
+    def test_when_an_event_was_sent_is_kept_to_the_fraction_of_a_second(self, bus: Bus) -> None:
+        began_s = bus.account.clock.now()
+        bus.clock.advance(0.75)
+        bus.emit()
+        assert bus.account.events.emitted_at_s[-1] == began_s + 0.75
+        assert len(bus.account.events.emitted_at_s) == len(bus.account.events.emitted)
+
     def test_a_duplicated_event_arrives_again_later_with_the_same_id(self, bus: Bus) -> None:
         bus.rule({"Arn": bus.queue("work")})
         bus.account.events.duplicate(copies=2, delay_s=30)
