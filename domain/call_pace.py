@@ -36,7 +36,7 @@ SHARE = 0.5
 """Of a bucket, for each process: as many tokens in a burst and as much of the refill, before it has seen how many others
 there are. Two runs of the launch function at once, which is all that there are (LAUNCH_CONCURRENCY), use exactly all of
 it."""
-REST_S = 0.5
+REST_S = 0.25
 """How long nothing is sent after a refusal: the bucket is empty, and a few tokens in it keep two callers that send in
 step from refusing each other."""
 ONE_REFUSAL_S = 2.0
@@ -45,10 +45,12 @@ PATIENT_FOR = 10
 """So many answers in a row without a refusal, and the share is enlarged with each that follows."""
 ENLARGED = 1.003
 LESSENED = 0.8
-REGAINED = 1.03
+REGAINED = 1.1
 LARGEST = 2.5
 """Times the share: a process that is alone may have the whole refill, and what gathered while nobody called."""
 SMALLEST = 0.05
+ROUNDING = 1e-4
+"""Of a token: so little short of one is not short. Clocks tell microseconds, and a wait for less might never end."""
 
 
 @dataclass(frozen=True)
@@ -76,12 +78,15 @@ class CallPace:
     def _refill_per_s(self) -> float:
         return self.bucket.refill_per_s * SHARE * self.share
 
-    def call(self, now_s: float) -> tuple[CallPace, float]:
-        """Return the pace after one more call, and how many seconds to wait before it is sent."""
+    def wait_s(self, now_s: float, ahead: int) -> float:
+        """Return after how many seconds a call may be sent before which so many others are to be; 0 when it may now."""
+        short = ahead + 1 - self._counted(now_s).tokens
+        return short / self._refill_per_s if short > ROUNDING else 0.0
+
+    def sent(self, now_s: float) -> CallPace:
+        """Return the pace after a call, which took a token."""
         counted = self._counted(now_s)
-        after = replace(counted, tokens=counted.tokens - 1)
-        short = max(0.0, -after.tokens)
-        return after, max(0.0, counted.at_s - now_s) + short / self._refill_per_s
+        return replace(counted, tokens=counted.tokens - 1)
 
     def answered(self) -> CallPace:
         """Return the pace after an answer that was no refusal."""

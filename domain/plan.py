@@ -110,3 +110,8 @@ class NodePlan:
     def converged(self) -> bool:
         """Whether the node has exactly what it must have."""
         return not (self.work or self.waiting or self.failure)
+
+    @property
+    def is_final(self) -> bool:
+        """Whether nothing remains but to say so: the node has everything, or can never have it."""
+        return self.converged or self.failure is not None

@@ -126,9 +126,11 @@ class LaunchReconciler:
                 # One that is in hand already keeps what is known of it.
                 nodes = {**self._begun(more), **nodes}
                 working = [node for node in nodes.values() if node.outcome is None]
-            self._wait_until(min(node.due_at for node in working))
+            first = min(node.due_at for node in working)
+            self._wait_until(max(n.due_at for n in working if n.due_at <= first + SLACK))
             now = self._clock.now()
-            self._round([node for node in working if node.due_at <= now + SLACK])
+            due = [node for node in working if node.due_at <= now]
+            self._round(due, [node for node in working if node not in due and node.is_attaching])
         return _in_order(everything, {launch: node.ended() for launch, node in nodes.items()})
 
     def _begun(self, launches: Iterable[Launch]) -> dict[Launch, LaunchingNode]:
@@ -190,23 +192,55 @@ class LaunchReconciler:
         if seconds > 0:
             self._clock.wait(seconds)
 
-    def _round(self, nodes: Sequence[LaunchingNode]) -> None:
-        """Look at the nodes, plan each, do what is planned, and close the hooks of those that are done."""
-        for node in nodes:
+    def _round(self, due: Sequence[LaunchingNode], beside: Sequence[LaunchingNode]) -> None:
+        """Look at the nodes, plan each, do what is planned, and close the hooks of those that are done.
+
+        Args:
+            due: whose time to be looked at has come.
+            beside: whose attachments are on their way. The look shows them too, at no further cost; those that turn out to
+                be done need none of their own.
+        """
+        nodes = list(due)
+        for node in due:
             node.rounds += 1
         try:
-            self._observe(nodes)
+            self._observe(due, beside)
+            nodes += self._done(beside)
             plans = [self._plan(node) for node in nodes]
             plans = self._with_addresses(nodes, plans)
         except EniLifecycleError as error:
             for node in nodes:
                 self._stumble(node, error)
             return
-        failures = self._apply(nodes, plans)
+        self._learn(node for node, plan in zip(due, plans, strict=False) if plan.converged)
+        self._delete_surplus(nodes, plans)
+        self._end(nodes, plans)
+        failures = self._work(nodes, plans)
         self._settle(nodes, plans, failures)
         for node in nodes:
             if node.stumbled_in_round != node.rounds:
                 node.stumbles = 0
+
+    def _done(self, beside: Sequence[LaunchingNode]) -> list[LaunchingNode]:
+        done = [node for node in beside if self._plan(node).converged]
+        for node in done:
+            node.rounds += 1
+        return done
+
+    def _end(self, nodes: Sequence[LaunchingNode], plans: Sequence[NodePlan]) -> None:
+        """Close the hooks of the nodes that are done or given up.
+
+        Before the others are worked on: in a burst their calls wait for tokens, half a minute at a time.
+        """
+        closing: list[tuple[LaunchingNode, Callable[[], None]]] = []
+        for node, plan in zip(nodes, plans, strict=True):
+            if node.outcome is not None or not plan.is_final:
+                continue
+            if plan.failure is not None:
+                closing.append((node, partial(self._abandon, node, plan.failure)))
+            else:
+                closing.append((node, partial(self._continue, node)))
+        self._close(closing)
 
     def _settle(
         self,
@@ -214,17 +248,13 @@ class LaunchReconciler:
         plans: Sequence[NodePlan],
         failures: Mapping[Launch, EniLifecycleError],
     ) -> None:
-        """Close the hooks of the nodes that are done or given up, and say when to look at the others again."""
+        """Give up the nodes whose work can never succeed, and say when to look at the others again."""
         closing: list[tuple[LaunchingNode, Callable[[], None]]] = []
-        self._learn(node for node, plan in zip(nodes, plans, strict=True) if plan.converged)
         for node, plan in zip(nodes, plans, strict=True):
-            if node.outcome is not None:
+            if node.outcome is not None or plan.is_final:
                 continue
-            failure = plan.failure or failures.get(node.launch)
-            if failure is not None:
+            if (failure := failures.get(node.launch)) is not None:
                 closing.append((node, partial(self._abandon, node, failure)))
-            elif plan.converged:
-                closing.append((node, partial(self._continue, node)))
             elif node.stumbled_in_round != node.rounds:
                 node.due_at = self._next_look(node)
         self._close(closing)
@@ -239,14 +269,15 @@ class LaunchReconciler:
             elif unclosed is not None:
                 node.outcome = self._outcome(node, Result.FAILED, str(unclosed), unclosed)
 
-    def _observe(self, nodes: Sequence[LaunchingNode]) -> None:
+    def _observe(self, due: Sequence[LaunchingNode], beside: Sequence[LaunchingNode]) -> None:
         """Look at all nodes with two calls, or one when every instance is known to run and nothing went wrong.
 
         Raises:
             EniLifecycleError: a look failed.
         """
+        nodes = [*due, *beside]
         ids = {node.launch.instance_id for node in nodes}
-        unsettled = {node.launch.instance_id for node in nodes if not node.is_settled}
+        unsettled = {node.launch.instance_id for node in due if not node.is_settled}
         interfaces: list[NetworkInterface] = []
         instances: dict[InstanceId, Instance] = {}
         looks: list[Callable[[], None]] = [
@@ -262,6 +293,8 @@ class LaunchReconciler:
             self._note_observed(
                 node, interfaces, instances, now, fresh=node.launch.instance_id in unsettled
             )
+        for node in due:
+            node.looks += 1
 
     def _note_observed(
         self,
@@ -281,7 +314,6 @@ class LaunchReconciler:
             node.instance = instances.get(instance_id)
         if node.instance is not None:
             node.lost = self._spent.setdefault((instance_id, node.instance.launched_at), node.lost)
-        node.looks += 1
         if before != (node.instance, node.interfaces):
             node.progress_at = now
 
@@ -355,10 +387,10 @@ class LaunchReconciler:
             if eni.tags.get(tags.INSTANCE) == node.launch.instance_id and eni.eni_id not in known
         )
 
-    def _apply(
+    def _work(
         self, nodes: Sequence[LaunchingNode], plans: Sequence[NodePlan]
     ) -> dict[Launch, EniLifecycleError]:
-        """Carry the plans out and return, by launch, what can never work."""
+        """Do what is planned and return, by launch, what can never work."""
         failures: dict[Launch, EniLifecycleError] = {}
         owners = [node for node, plan in zip(nodes, plans, strict=True) for _ in plan.work]
         done = self._executor.carry_out([work for plan in plans for work in plan.work])
@@ -366,12 +398,14 @@ class LaunchReconciler:
             self._note_progress(node, progress)
             if progress.error is not None and not self._may_pass(node, progress):
                 failures.setdefault(node.launch, progress.error)
+        return failures
+
+    def _delete_surplus(self, nodes: Sequence[LaunchingNode], plans: Sequence[NodePlan]) -> None:
         for node, plan in zip(nodes, plans, strict=True):
             faults = self._executor.delete(plan.deletions)
             node.deleted += len(plan.deletions) - len(faults)
             for fault in faults:
                 self._stumble(node, fault)
-        return failures
 
     def _may_pass(self, node: LaunchingNode, progress: Progress) -> bool:
         """Return whether trying again can succeed.

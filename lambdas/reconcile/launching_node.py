@@ -79,6 +79,11 @@ class LaunchingNode:
             and self.instance.state is InstanceState.RUNNING
         )
 
+    @property
+    def is_attaching(self) -> bool:
+        """Whether nothing but its attachments is waited for."""
+        return self.is_settled and self.attach_answered_at is not None
+
     def is_hopeless(self, deadline: datetime) -> bool:
         """Return whether the next look would come too late, or has brought nothing for too long."""
         return self.due_at >= deadline or self.due_at - self.progress_at > PATIENCE

@@ -17,11 +17,11 @@ MODIFY = BUCKETS["ModifyNetworkInterfaceAttribute"]
 
 
 def waits(pace: CallPace, calls: int, now_s: float = 0.0) -> tuple[CallPace, list[float]]:
-    """Return the pace after so many calls that are asked for at once, and how long each waits."""
-    seen = []
+    """Return how long each of so many calls waits that are asked for at once, and the pace after those that need not."""
+    seen: list[float] = []
     for _ in range(calls):
-        pace, wait_s = pace.call(now_s)
-        seen.append(wait_s)
+        seen.append(pace.wait_s(now_s, sum(wait_s > 0 for wait_s in seen)))
+        pace = pace if seen[-1] else pace.sent(now_s)
     return pace, seen
 
 
@@ -67,19 +67,20 @@ def test_refusals_of_calls_that_were_under_way_together_are_one() -> None:
 def test_a_process_that_is_never_refused_comes_to_use_the_whole_refill() -> None:
     pace, now_s = full(MODIFY, 0.0), 0.0
     for _ in range(2_000):
-        pace, wait_s = pace.call(now_s)
-        now_s += wait_s
-        pace = pace.answered()
+        now_s += pace.wait_s(now_s, 0)
+        pace = pace.sent(now_s).answered()
     _, (first_s, second_s) = waits(pace, 2, now_s)
     assert second_s - first_s == pytest.approx(1 / (MODIFY.refill_per_s * SHARE * LARGEST))
 
 
 def test_after_a_refusal_it_asks_for_no_more_than_its_fair_share() -> None:
     pace = full(MODIFY, 0.0)
+    now_s = 0.0
     for _ in range(2_000):
-        pace = pace.call(0.0)[0].answered()
+        now_s += pace.wait_s(now_s, 0)
+        pace = pace.sent(now_s).answered()
     assert pace.share > 1
-    assert pace.refused(1.0).share == 1.0
+    assert pace.refused(now_s).share == 1.0
 
 
 def test_refusals_that_go_on_bring_it_below_its_fair_share_and_answers_back_to_it() -> None:
@@ -102,8 +103,12 @@ def test_no_wait_is_negative_and_no_share_out_of_bounds(steps: list[tuple[str, f
     for what, passed_s in steps:
         now_s += passed_s
         if what == "call":
-            pace, wait_s = pace.call(now_s)
-            assert wait_s >= 0
+            wait_s = pace.wait_s(now_s, 0)
+            # Clocks tell microseconds.
+            assert wait_s == 0 or wait_s > 2e-6
+            pace = pace.sent(now_s + wait_s)
+            now_s += wait_s
+            assert pace.tokens > -1e-3
         else:
             pace = pace.answered() if what == "answered" else pace.refused(now_s)
         assert SMALLEST <= pace.share <= LARGEST
@@ -121,32 +126,34 @@ def test_no_wait_is_negative_and_no_share_out_of_bounds(steps: list[tuple[str, f
 def test_the_bucket_is_used_up_and_few_calls_are_refused(
     processes: int, tenant: float, most_refused: float, most_ratio: float
 ) -> None:
-    calls, latency_s = 600, 0.25
+    calls, latency_s, looks_again_s = 600, 0.25, 1.0
     bucket = Bucket(ec2_bucket("ModifyNetworkInterfaceAttribute", {})[1], 0.0)
     bucket.drain(MODIFY.refill_per_s * tenant, 0.0)
     paces = [full(MODIFY, 0.0) for _ in range(processes)]
     left = [calls // processes] * processes
     due: list[tuple[float, int, str]] = []
+    free = [20] * processes
     for process in range(processes):
-        for _ in range(20):
-            heapq.heappush(due, (0.0, process, "ask"))
+        heapq.heappush(due, (0.0, process, "look"))
     refused, answered, now_s = 0, 0, 0.0
     while answered < calls:
         now_s, process, what = heapq.heappop(due)
-        if what == "ask" and left[process]:
-            left[process] -= 1
-            paces[process], wait_s = paces[process].call(now_s)
-            heapq.heappush(due, (now_s + wait_s, process, "send"))
-        elif what == "send":
-            taken = bucket.take(now_s)
-            heapq.heappush(due, (now_s + latency_s, process, "yes" if taken else "no"))
-        elif what in ("yes", "no"):
+        if what in ("yes", "no"):
             refused += what == "no"
             answered += what == "yes"
             left[process] += what == "no"
+            free[process] += 1
             pace = paces[process]
             paces[process] = pace.answered() if what == "yes" else pace.refused(now_s)
-            heapq.heappush(due, (now_s, process, "ask"))
+        while left[process] and free[process]:
+            if (wait_s := paces[process].wait_s(now_s, 0)) > 0:
+                heapq.heappush(due, (now_s + min(wait_s, looks_again_s), process, "look"))
+                break
+            paces[process] = paces[process].sent(now_s)
+            left[process] -= 1
+            free[process] -= 1
+            said = "yes" if bucket.take(now_s) else "no"
+            heapq.heappush(due, (now_s + latency_s, process, said))
     least_s = (calls - MODIFY.size) / (MODIFY.refill_per_s * (1 - tenant))
     assert refused / (calls + refused) <= most_refused
     assert now_s / least_s <= most_ratio

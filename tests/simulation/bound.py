@@ -69,8 +69,9 @@ def bound(
     one bucket at a time stands in the way and everything else is free: full at first, its tokens go to the calls in the
     order in which these could be sent, which no other order beats, and what it cannot hold is lost. What cannot be foreseen
     is drawn as the assumptions say, again and again, and the mean is taken: of the last node, so that the slowest of all
-    attachments counts and not the usual one. The longest of these means is the bound. Cold starts, describes and Lambda's
-    concurrency are for the implementation to decide on, so none of them is in it.
+    attachments counts and not the usual one. The longest of these means is the bound. Functions run on demand: nobody acts
+    before the first event has started one. Describes and Lambda's concurrency are for the implementation to decide on, so
+    none of them is in it.
 
     Args:
         opened_s: when each hook opened, since the first did.
@@ -82,7 +83,10 @@ def bound(
     rounds = min(MOST_ROUNDS, max(1, DRAWS // len(opened_s)))
     sums: dict[str, list[float]] = {}
     for _ in range(rounds):
-        nodes = [_drawn(at_s, shape, assumed, draw) for at_s in opened_s]
+        started_s = opened_s[0] + sum(
+            assumed.around(draw, each_s) for each_s in (assumed.event_s, assumed.cold_start_s)
+        )
+        nodes = [_drawn(at_s, started_s, shape, assumed, draw) for at_s in opened_s]
         done_s = {PATH: [node.done_s for node in nodes]}
         done_s |= {each: _limited(nodes, each, tenant_share) for each in (*CONTENDED, COMPLETE)}
         for action, unordered in done_s.items():
@@ -93,14 +97,16 @@ def bound(
     return Bound(slowest, curve_s[-1], curve_s)
 
 
-def _drawn(opened_s: float, shape: Shape, assumed: Assumptions, draw: random.Random) -> _Node:
+def _drawn(
+    opened_s: float, started_s: float, shape: Shape, assumed: Assumptions, draw: random.Random
+) -> _Node:
     def lasts(median_s: float) -> float:
         return assumed.around(draw, median_s)
 
     def call(action: str) -> float:
         return lasts(assumed.calls_s[action])
 
-    known_s = opened_s + lasts(assumed.event_s) + call("DescribeInstances")
+    known_s = max(started_s, opened_s + lasts(assumed.event_s)) + call("DescribeInstances")
     look_s = call("DescribeNetworkInterfaces")
     calls: dict[str, list[_Call]] = {action: [] for action in CONTENDED}
     attached_s = known_s

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,6 +15,8 @@ from lambdas.aws.ec2 import Ec2
 from lambdas.aws.session import Clients
 from localaws.account import Account
 from localaws.faults import Fault, FaultKind
+from localaws.fibers import FiberClock
+from tests.deployed.deployment import AccountTime, account_in_virtual_time
 from tests.fakes.clock import FakeClock
 
 if TYPE_CHECKING:
@@ -77,6 +80,42 @@ def test_a_refused_request_is_repeated_later_than_botocore_alone_would(case: Cas
         "RequestLimitExceeded"
     ]
     assert sum(case.clock.waits) > 0
+
+
+def test_a_refused_request_is_repeated_before_those_that_wait_for_their_first_turn() -> None:
+    clock = FiberClock()
+    ended: list[str] = []
+    with account_in_virtual_time(clock=clock) as account:
+        ec2 = Ec2(Clients(AccountTime(clock)).ec2)
+
+        def delete(name: str) -> None:
+            ec2.delete(UNKNOWN)
+            ended.append(name)
+
+        for _ in range(AT_ONCE):
+            ec2.delete(UNKNOWN)
+        account.faults.inject(Fault(DELETE, FaultKind.THROTTLE))
+        for name in ("refused", *"abcdefghijklmnop"):
+            clock.call_at(clock.now(), partial(delete, name))
+        clock.advance(60.0)
+    assert len(ended) == 17
+    assert ended.index("refused") <= 4
+
+
+def test_calls_that_wait_are_sent_in_order() -> None:
+    clock = FiberClock()
+    ended: list[int] = []
+    with account_in_virtual_time(clock=clock):
+        ec2 = Ec2(Clients(AccountTime(clock)).ec2)
+
+        def delete(number: int) -> None:
+            ec2.delete(UNKNOWN)
+            ended.append(number)
+
+        for number in range(AT_ONCE + 20):
+            clock.call_at(clock.now() + number / 1000, partial(delete, number))
+        clock.advance(60.0)
+    assert ended == list(range(AT_ONCE + 20))
 
 
 def test_what_would_wait_past_the_deadline_is_not_sent(case: Case) -> None:

@@ -39,8 +39,8 @@ from tests.fakes.world import RUN
 if TYPE_CHECKING:
     from lambdas.reconcile.launching_node import Launch
     from tests.fakes.builders import Builders
+from tests.fakes.ec2 import Pace
     from tests.fakes.calls import Killed
-    from tests.fakes.ec2 import Pace
     from tests.fakes.world import World
 
 CONTINUE, ABANDON = LifecycleResult.CONTINUE, LifecycleResult.ABANDON
@@ -872,6 +872,31 @@ def test_a_run_takes_more_launches_when_it_would_only_wait_and_serves_them_too(
     ]
     assert {outcome.result for outcome in outcomes} == {Result.CONTINUED}
     assert [world.faults_of(each.instance_id) for each in (first, second, third)] == [[], [], []]
+
+
+def one_ready_while_the_other_begins(make_world: type[World]) -> World:
+    """Return a world after a run in which one node's interfaces are attached by the time that the other one runs."""
+    world = make_world(pace=Pace(attach_s=0.8))
+    launches = [world.launching(world.launch(running_in_s=boot_s)) for boot_s in (0.0, 0.9)]
+    assert {each.result for each in world.run_launches(*launches)} == {Result.CONTINUED}
+    return world
+
+
+def test_a_look_shows_the_attachments_of_nodes_that_have_no_look_due(
+    make_world: type[World],
+) -> None:
+    world = one_ready_while_the_other_begins(make_world)
+    # Both at first, again when the second one runs, and the second one's own.
+    assert world.calls.counts["list_interfaces"] == 3
+
+
+def test_a_node_that_is_done_does_not_wait_for_the_work_of_another(
+    make_world: type[World],
+) -> None:
+    world = one_ready_while_the_other_begins(make_world)
+    creates = [place for place, call in enumerate(world.calls.log) if call == "create"]
+    assert len(creates) == 2 * len(world.specs)
+    assert world.calls.log.index("complete") < creates[len(world.specs)]
 
 
 def test_one_that_is_taken_twice_is_worked_once(make_world: type[World]) -> None:
