@@ -34,12 +34,12 @@ from domain.lifecycle import LifecycleResult
 from domain.model import GroupName, InstanceId, InstanceState, SubnetId
 from domain.outcome import Result
 from lambdas.reconcile.launch import MOST_NODES, WORTH_TAKING
+from tests.fakes.ec2 import Pace
 from tests.fakes.world import RUN
 
 if TYPE_CHECKING:
     from lambdas.reconcile.launching_node import Launch
     from tests.fakes.builders import Builders
-from tests.fakes.ec2 import Pace
     from tests.fakes.calls import Killed
     from tests.fakes.world import World
 
@@ -886,17 +886,17 @@ def test_a_look_shows_the_attachments_of_nodes_that_have_no_look_due(
     make_world: type[World],
 ) -> None:
     world = one_ready_while_the_other_begins(make_world)
-    # Both at first, again when the second one runs, and the second one's own.
-    assert world.calls.counts["list_interfaces"] == 3
+    # Both at first, twice until the second one runs, and once for what it then got.
+    assert world.calls.counts["list_interfaces"] == 4
 
 
 def test_a_node_that_is_done_does_not_wait_for_the_work_of_another(
     make_world: type[World],
 ) -> None:
     world = one_ready_while_the_other_begins(make_world)
-    creates = [place for place, call in enumerate(world.calls.log) if call == "create"]
-    assert len(creates) == 2 * len(world.specs)
-    assert world.calls.log.index("complete") < creates[len(world.specs)]
+    attaches = [place for place, call in enumerate(world.calls.log) if call == "attach"]
+    assert len(attaches) == 2 * len(world.specs)
+    assert world.calls.log.index("complete") < attaches[len(world.specs)]
 
 
 def test_one_that_is_taken_twice_is_worked_once(make_world: type[World]) -> None:
