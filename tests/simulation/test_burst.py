@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from bench.nodes import Addressing, Shape
 from tests.simulation import burst
+from tests.simulation.report import tables
+from tests.simulation.report.parts import UNCHECKED
 
 if TYPE_CHECKING:
     from tests.simulation.burst import Burst
+
+DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "benchmarks.md"
 
 pytestmark = [pytest.mark.simulation, pytest.mark.subprocesses("node")]
 
@@ -68,3 +73,10 @@ def test_a_burst_tells_when_each_hook_opened_and_was_answered_and_what_was_refus
         opened < done for opened, done in zip(hundred.opened_s, hundred.continued_s, strict=True)
     )
     assert sum(hundred.throttled.values()) == len(hundred.throttled_s)
+
+
+@pytest.mark.parametrize("nodes", [1, 10])
+def test_the_document_shows_what_this_code_does(nodes: int) -> None:
+    shown = tables.row(tables.burst_row(burst.run(nodes, UNCHECKED)))
+    text = DOCUMENT.read_text(encoding="utf-8")
+    assert shown in text, "docs/benchmarks.md is of other code: run make report"

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from tests.simulation.report.parts import BURSTS, CHECKED, FROM_START, UNCHECKED
-from tests.simulation.report.tables import SHORT
+from tests.simulation.report.tables import SHORT, number
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -34,8 +34,8 @@ COLOURS = {
 LOOKS = "looks (describes)"
 LOOKS_COLOUR = "#b3b3b3"
 WIDTH_IN = 8.0
-BINS = 60
-"""Into so many stretches of time a burst is divided where something is counted over time."""
+BIN_S = 10.0
+"""What happens at moments is counted in stretches of so many seconds."""
 STYLE: dict[RcKeyType, Any] = {
     # Glyphs as paths: no reader's fonts change where a label ends.
     "svg.fonttype": "path",
@@ -59,12 +59,9 @@ def in_service(seen: Sequence[Burst]) -> Figure:
     shown = [each for each in seen if each.shape == UNCHECKED and not each.tenant_share]
     figure, axes = _panels(len(shown), columns=2)
     for panel, burst in zip(axes, shown, strict=True):
-        count = range(1, burst.nodes + 1)
-        _steps(panel, burst.opened_s, "hook opened", GREY, 1.0)
-        panel.plot(
-            [0.0, *burst.bound.curve_s], [0, *count], color=ORANGE, linestyle="--", label="at best"
-        )
-        _steps(panel, burst.continued_s, "CONTINUE", BLUE, 1.6)
+        _steps(panel, burst.opened_s, "hook opened", GREY)
+        _steps(panel, burst.continued_s, "CONTINUE", BLUE)
+        _steps(panel, burst.bound.curve_s, "at best", ORANGE, style="--")
         panel.set_title(_nodes(burst))
         panel.set_xlim(left=0.0)
         panel.set_ylim(0.0, burst.nodes * 1.06)
@@ -108,20 +105,19 @@ def throttles(seen: Sequence[Burst]) -> Figure:
     shown = [each for each in seen if each.nodes == largest]
     figure, axes = _panels(len(shown), columns=2)
     for panel, burst in zip(axes, shown, strict=True):
-        width_s = burst.last_continue_s / BINS
-        edges_s = [width_s * place for place in range(BINS)]
-        below = [0] * BINS
+        bins = 1 + int(
+            max([burst.last_continue_s, *(at_s for at_s, _ in burst.throttled_s)]) / BIN_S
+        )
+        below = [0] * bins
         for action, colour in COLOURS.items():
             refused = Counter(
-                min(BINS - 1, int(at_s / width_s))
-                for at_s, name in burst.throttled_s
-                if name == action
+                int(at_s / BIN_S) for at_s, name in burst.throttled_s if name == action
             )
-            heights = [refused[place] for place in range(BINS)]
+            heights = [refused[place] for place in range(bins)]
             panel.bar(
-                edges_s,
+                [BIN_S * place for place in range(bins)],
                 heights,
-                width_s,
+                BIN_S,
                 bottom=below,
                 align="edge",
                 color=colour,
@@ -129,11 +125,11 @@ def throttles(seen: Sequence[Burst]) -> Figure:
             )
             below = [a + b for a, b in zip(below, heights, strict=True)]
         panel.set_title(
-            f"{_nodes(burst)}{_condition(burst)}: {burst.throttled_share:.1%} of {sum(burst.calls.values()):,} calls"
+            f"{_nodes(burst)}{_condition(burst)}: {burst.throttled_share:.1%} of {number(sum(burst.calls.values()))} calls"
         )
         panel.yaxis.set_major_locator(MaxNLocator(integer=True))
-        panel.set_xlim(0.0, burst.last_continue_s)
-    _label(axes, 2, "seconds since the first hook opened", f"refusals per 1/{BINS} of the time")
+        panel.set_xlim(0.0, bins * BIN_S)
+    _label(axes, 2, "seconds since the first hook opened", f"refusals in {BIN_S:.0f} s")
     _legend(figure, axes[0])
     return figure
 
@@ -169,7 +165,7 @@ def _is_in_a_table_of_sizes(burst: Burst) -> bool:
 
 
 def _nodes(burst: Burst) -> str:
-    return "1 node" if burst.nodes == 1 else f"{burst.nodes:,} nodes"
+    return "1 node" if burst.nodes == 1 else f"{number(burst.nodes)} nodes"
 
 
 def _condition(burst: Burst) -> str:
@@ -186,10 +182,9 @@ def _panels(count: int, *, columns: int, height_in: float = 2.1) -> tuple[Figure
     return figure, [figure.add_subplot(rows, columns, place + 1) for place in range(count)]
 
 
-def _steps(panel: Axes, at_s: Sequence[float], label: str, colour: str, width: float) -> None:
-    panel.step(
-        [0.0, *at_s], range(len(at_s) + 1), where="post", color=colour, linewidth=width, label=label
-    )
+def _steps(panel: Axes, at_s: Sequence[float], label: str, colour: str, style: str = "-") -> None:
+    counted = range(len(at_s) + 1)
+    panel.step([0.0, *at_s], counted, style, where="post", color=colour, label=label)
 
 
 def _label(axes: Sequence[Axes], columns: int, below: str, beside: str) -> None:

@@ -66,7 +66,7 @@ BURST_COLUMNS = (
 def burst_row(seen: Burst) -> Sequence[str]:
     """Return one burst's row."""
     return (
-        _number(seen.nodes),
+        number(seen.nodes),
         str(seen.shape.interfaces),
         _seconds(seen.last_continue_s),
         _seconds(seen.bound.seconds),
@@ -94,7 +94,7 @@ def scale_ins(seen: Sequence[ScaleIn]) -> str:
     )
     rows = [
         (
-            _number(each.nodes),
+            number(each.nodes),
             _seconds(each.last_continue_s),
             _seconds(each.gone_s),
             f"{each.calls_per_node:.2f}",
@@ -117,8 +117,8 @@ def faults(seen: Sequence[Faulted]) -> str:
         played[each.act, each.failures] += each.schedules
         broken[each.act, each.failures] += each.broken
     rows = [
-        (act, failures, _number(number), _number(len(broken[act, failures])))
-        for (act, failures), number in played.items()
+        (act, failures, number(schedules), number(len(broken[act, failures])))
+        for (act, failures), schedules in played.items()
     ]
     named = [
         f'- `make simulate ARGS="replay {act} {schedule}"`'
@@ -187,14 +187,14 @@ def _table(
 
 def _by_action(calls: Mapping[str, int]) -> str:
     often_first = sorted(calls.items(), key=lambda item: (-item[1], item[0]))
-    return ", ".join(f"{_number(number)} {_named(action)}" for action, number in often_first)
+    return ", ".join(f"{number(often)} {_named(action)}" for action, often in often_first)
 
 
 def _named(action: str) -> str:
     return SHORT.get(action, action)
 
 
-def _number(value: int) -> str:
+def number(value: int) -> str:
     """Return a whole number, thousands apart by a space that does not break."""
     return f"{value:,}".replace(",", "\u202f")
 
@@ -202,4 +202,4 @@ def _number(value: int) -> str:
 def _seconds(value: float) -> str:
     if math.isinf(value):
         return "never"
-    return f"{value:.1f} s" if value < 100 else f"{_number(round(value))} s"
+    return f"{value:.1f} s" if value < 100 else f"{number(round(value))} s"

@@ -29,7 +29,7 @@ def test_a_plot_comes_out_the_same_again_and_tells_no_day(name: str) -> None:
 
 def test_nodes_in_service_stand_beside_what_could_be_at_best_for_every_size() -> None:
     seen = labels(svg(OF_BURSTS["in-service.svg"], SEEN))
-    assert {"1 node", "10 nodes", "1,000 nodes"} <= seen
+    assert {"1 node", "10 nodes", "1\u202f000 nodes"} <= seen
     assert {"hook opened", "at best", "CONTINUE"} <= seen
     assert {"seconds since the first hook opened", "nodes"} <= seen
 
@@ -42,5 +42,5 @@ def test_calls_are_told_apart_by_action_and_held_against_the_goal() -> None:
 
 def test_refusals_are_shown_for_the_largest_bursts() -> None:
     seen = labels(svg(OF_BURSTS["throttles.svg"], SEEN))
-    assert "1,000 nodes: 1.1% of 9,002 calls" in seen
+    assert "1\u202f000 nodes: 1.1% of 9\u202f002 calls" in seen
     assert not any(label.startswith("100 nodes") for label in seen)
