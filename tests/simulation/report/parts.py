@@ -14,7 +14,9 @@ from tests.simulation.processes import Job
 from tests.simulation.report.results import Benched, Faulted, Part
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+
+    from tests.simulation.faults import Schedule
 
     Asked = tuple[int, Shape, float]
     """How many nodes, of which shape, and the other tenant's share of the buckets."""
@@ -29,8 +31,8 @@ TENANT_SHARE = 0.5
 FROM_START = Shape(2, source_dest_check=False, addressing=Addressing.FROM_START)
 SHARES = 16
 """Into so many jobs the pairs are divided, so that every process has some to the end."""
-SHARE_SIZE = 300.0
-"""About how long a share of the pairs takes, in interfaces of a burst."""
+SINGLES_SIZE, SHARE_SIZE = 200.0, 400.0
+"""About how long the single failures and a share of the pairs take, beside as many interfaces of a burst."""
 
 BURSTS: Mapping[str, tuple[Asked, ...]] = {
     "2 interfaces without source/dest check": tuple((n, UNCHECKED, 0.0) for n in SIZES),
@@ -78,29 +80,48 @@ def scale_ins() -> list[Job]:
 
 
 def failures() -> list[Job]:
-    """Return all single failures and all pairs, of a launch and of a termination, in shares."""
+    """Return all single failures, and all pairs in shares, of a launch and of a termination."""
     return [
-        Job(
-            f"{act}: {'pairs' if both else 'single failures'}, share {share + 1} of {SHARES}",
-            SHARE_SIZE if both else 1.0,
-            partial(faulted, act, both=both, share=share),
-        )
-        for act in Act
-        for both in (False, True)
-        for share in range(SHARES)
+        *(Job(f"{act}: every failure", SINGLES_SIZE, partial(single_failures, act)) for act in Act),
+        *(
+            Job(
+                f"{act}: pairs of failures, share {share + 1} of {SHARES}",
+                SHARE_SIZE,
+                partial(pairs_of_failures, act, share),
+            )
+            for act in Act
+            for share in range(SHARES)
+        ),
     ]
 
 
-def faulted(act: Act, *, both: bool, share: int, seed: int = 1) -> Faulted:
-    """Play every SHARES-th schedule, beginning with one of the first."""
+def single_failures(act: Act, *, seed: int = 1) -> Faulted:
+    """Let every call fail in every way."""
+    return _played(act, "single", faults.singles(faults.play(act, seed=seed).calls), seed)
+
+
+def pairs_of_failures(act: Act, share: int, *, seed: int = 1) -> Faulted:
+    """Let every SHARES-th failure, beginning with one of the first, be followed by every one of a later call.
+
+    What a failure changes is called after it, so each is followed up in its own run, and every pair is met once.
+    """
     calls = faults.play(act, seed=seed).calls
-    schedules = faults.pairs(calls) if both else faults.singles(calls)
+    schedules = (
+        (*first, *second)
+        for first in islice(faults.singles(calls), share, None, SHARES)
+        for second in faults.singles(faults.play(act, first, seed=seed).calls)
+        if second[0].call > first[0].call
+    )
+    return _played(act, "pairs", schedules, seed)
+
+
+def _played(act: Act, failures: str, schedules: Iterable[Schedule], seed: int) -> Faulted:
     played, broken = 0, []
-    for schedule in islice(schedules, share, None, SHARES):
+    for schedule in schedules:
         played += 1
         if faults.play(act, schedule, seed=seed).violations:
             broken.append(",".join(map(str, schedule)))
-    return Faulted(str(act), "pairs" if both else "single", played, tuple(broken))
+    return Faulted(str(act), failures, played, tuple(broken))
 
 
 def benched() -> Iterator[Benched]:

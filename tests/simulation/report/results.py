@@ -46,10 +46,15 @@ class Recovered:
 
     name: str
     disturbed: str
-    """What was done to it."""
+    """What was done to it, for a person."""
+    nodes: int
     seconds: float
     bound_s: float
     """The most that it may take."""
+    bound: str
+    """What the bound is made of."""
+    violations: tuple[str, ...]
+    """What is not right in the end, or happened though it must not."""
 
 
 @dataclass(frozen=True)
@@ -121,6 +126,10 @@ def _faulted(raw: Mapping[str, Any]) -> Faulted:
     return Faulted(**{**raw, "broken": tuple(raw["broken"])})
 
 
+def _recovered(raw: Mapping[str, Any]) -> Recovered:
+    return Recovered(**{**raw, "violations": tuple(raw["violations"])})
+
+
 def _benched(raw: Mapping[str, Any]) -> Benched:
     return Benched(**{**raw, "figures": tuple(Figure(**figure) for figure in raw["figures"])})
 
@@ -129,6 +138,6 @@ _READ: Mapping[Part, Callable[[Mapping[str, Any]], Any]] = {
     Part.BURSTS: _burst,
     Part.SCALE_IN: _scale_in,
     Part.FAULTS: _faulted,
-    Part.RECOVERY: lambda raw: Recovered(**raw),
+    Part.RECOVERY: _recovered,
     Part.BENCH: _benched,
 }

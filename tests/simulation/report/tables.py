@@ -130,13 +130,20 @@ def faults(seen: Sequence[Faulted]) -> str:
 
 
 def recoveries(seen: Sequence[Recovered]) -> str:
-    """Return how long a disturbed fleet took."""
+    """Return how long a disturbed fleet took, against what the settings promise."""
     rows = [
-        (each.name, each.disturbed, _seconds(each.seconds), f"\u2264 {_seconds(each.bound_s)}")
+        (
+            each.disturbed,
+            number(each.nodes),
+            _seconds(each.seconds),
+            f"\u2264 {_seconds(each.bound_s)}",
+            each.bound,
+            str(len(each.violations)),
+        )
         for each in seen
     ]
-    columns = ("fleet", "what was done to it", "right again after", "bound")
-    return _table(columns, rows, left=columns[:2])
+    columns = ("what was done", "nodes", "right again after", "bound", "made of", "not as promised")
+    return _table(columns, rows, left=("what was done", "made of"))
 
 
 def benches(seen: Sequence[Benched]) -> str:
