@@ -39,6 +39,13 @@ def test_it_takes_hardly_longer_than_the_token_buckets_allow(hundred: Burst) -> 
     assert hundred.ratio <= 1.15
 
 
+def test_no_node_is_served_before_anybody_could_expect_to(hundred: Burst) -> None:
+    assert all(
+        at_s > least_s
+        for at_s, least_s in zip(hundred.continued_s, hundred.bound.curve_s, strict=True)
+    )
+
+
 def test_calls_are_few_and_hardly_any_is_refused(hundred: Burst) -> None:
     assert hundred.calls_per_node <= hundred.most_calls_per_node
     assert hundred.throttled_share <= 0.05

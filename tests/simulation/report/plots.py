@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import matplotlib as mpl
 from matplotlib.figure import Figure
+from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
 from tests.simulation.report.parts import BURSTS, CHECKED, FROM_START, UNCHECKED
@@ -33,7 +34,10 @@ COLOURS = {
 """Okabe and Ito's, which people tell apart who see red and green alike (jfly.uni-koeln.de/color)."""
 LOOKS = "looks (describes)"
 LOOKS_COLOUR = "#b3b3b3"
+GOAL = "goal"
 WIDTH_IN = 8.0
+ROUND = (1, 2, 5, 10)
+"""Steps between ticks, times a power of ten."""
 BIN_S = 10.0
 """What happens at moments is counted in stretches of so many seconds."""
 STYLE: dict[RcKeyType, Any] = {
@@ -65,7 +69,7 @@ def in_service(seen: Sequence[Burst]) -> Figure:
         panel.set_title(_nodes(burst))
         panel.set_xlim(left=0.0)
         panel.set_ylim(0.0, burst.nodes * 1.06)
-        panel.yaxis.set_major_locator(MaxNLocator(integer=True))
+        panel.yaxis.set_major_locator(MaxNLocator(5, integer=True, steps=ROUND))
     _label(axes, 2, "seconds since the first hook opened", "nodes")
     _legend(figure, axes[0])
     return figure
@@ -89,9 +93,7 @@ def calls(seen: Sequence[Burst]) -> Figure:
         panel.barh(names, widths, left=left, color=colour, label=label, height=0.7)
         left = [a + b for a, b in zip(left, widths, strict=True)]
     goals = [each.most_calls_per_node for each in shown]
-    panel.scatter(
-        goals, names, marker="|", s=220, linewidths=2, color=BLACK, label="goal", zorder=3
-    )
+    panel.scatter(goals, names, marker="|", s=220, linewidths=2, color=BLACK, label=GOAL, zorder=3)
     panel.invert_yaxis()
     panel.grid(visible=False, axis="y")
     panel.set_xlabel("calls per node, refused ones included")
@@ -108,29 +110,28 @@ def throttles(seen: Sequence[Burst]) -> Figure:
         bins = 1 + int(
             max([burst.last_continue_s, *(at_s for at_s, _ in burst.throttled_s)]) / BIN_S
         )
-        below = [0] * bins
+        below: Counter[int] = Counter()
         for action, colour in COLOURS.items():
             refused = Counter(
                 int(at_s / BIN_S) for at_s, name in burst.throttled_s if name == action
             )
-            heights = [refused[place] for place in range(bins)]
             panel.bar(
-                [BIN_S * place for place in range(bins)],
-                heights,
+                [BIN_S * place for place in refused],
+                list(refused.values()),
                 BIN_S,
-                bottom=below,
+                bottom=[below[place] for place in refused],
                 align="edge",
                 color=colour,
-                label=SHORT[action],
             )
-            below = [a + b for a, b in zip(below, heights, strict=True)]
+            below += refused
         panel.set_title(
             f"{_nodes(burst)}{_condition(burst)}: {burst.throttled_share:.1%} of {number(sum(burst.calls.values()))} calls"
         )
-        panel.yaxis.set_major_locator(MaxNLocator(integer=True))
+        panel.yaxis.set_major_locator(MaxNLocator(5, integer=True, steps=ROUND))
         panel.set_xlim(0.0, bins * BIN_S)
     _label(axes, 2, "seconds since the first hook opened", f"refusals in {BIN_S:.0f} s")
-    _legend(figure, axes[0])
+    handles = [Patch(color=colour, label=SHORT[action]) for action, colour in COLOURS.items()]
+    figure.legend(handles=handles, loc="outside upper center", ncols=len(handles))
     return figure
 
 
@@ -196,5 +197,9 @@ def _label(axes: Sequence[Axes], columns: int, below: str, beside: str) -> None:
 
 
 def _legend(figure: Figure, panel: Axes) -> None:
-    handles, labels = panel.get_legend_handles_labels()
+    """Name what a panel shows above all of them, the goal last."""
+    named = sorted(
+        zip(*panel.get_legend_handles_labels(), strict=True), key=lambda it: it[1] == GOAL
+    )
+    handles, labels = zip(*named, strict=True)
     figure.legend(handles, labels, loc="outside upper center", ncols=len(labels))
