@@ -74,9 +74,14 @@ bench: setup ## Measure calls per node, time to CONTINUE, cold start and the rec
 simulate: setup ## Bursts and failures in virtual time: make simulate ARGS="burst --nodes 1000"
 	@$(BIN)/python -m tests.simulation $(or $(ARGS),burst)
 
+.PHONY: report
+report: setup ## Simulate and measure everything that docs/benchmarks.md shows, and write it there
+	@$(BIN)/python -m tests.simulation.report $(ARGS)
+
 .PHONY: simulate-full
-simulate-full: setup ## A burst of 1 000 nodes, and every two failures of a launch and a termination
+simulate-full: setup ## A burst and a scale-in of 1 000 nodes, and every two failures of a launch and a termination
 	@$(BIN)/python -m tests.simulation burst --nodes 1000
+	@$(BIN)/python -m tests.simulation scale-in --nodes 1000
 	@$(BIN)/python -m tests.simulation faults --pairs
 
 .PHONY: schema

@@ -43,26 +43,27 @@ def at_most(name: str, measured: float, floor: float, unit: str, ratio: float) -
 
 def table(figures: Iterable[Figure]) -> Table:
     """Return the figures as a person reads them."""
-    shown = Table(box=None, pad_edge=False, header_style="bold")
-    shown.add_column("figure")
+    drawn = Table(box=None, pad_edge=False, header_style="bold")
+    drawn.add_column("figure")
     for column in ("measured", "floor", "ratio"):
-        shown.add_column(column, justify="right")
-    shown.add_column("goal")
-    shown.add_column("")
+        drawn.add_column(column, justify="right")
+    drawn.add_column("goal")
+    drawn.add_column("")
     for figure in figures:
         verdict = "[green]met[/]" if figure.is_met else "[bold red]MISSED[/]"
-        shown.add_row(
+        drawn.add_row(
             figure.name,
-            f"{_number(figure.measured)} {figure.unit}",
-            _number(figure.floor),
+            f"{shown(figure.measured)} {figure.unit}",
+            shown(figure.floor),
             f"{figure.ratio:.3f}",
             figure.goal,
             verdict if figure.goal else "",
         )
-    return shown
+    return drawn
 
 
-def _number(value: float) -> str:
+def shown(value: float) -> str:
+    """Return a number as a person reads it: three digits are enough."""
     if value == int(value):
         return f"{int(value)}"
     return f"{value:.2f}" if value < 100 else f"{value:.0f}"  # noqa: PLR2004 - three digits are enough

@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 
 from bench import __main__ as command
 from bench import bootstrap, latency
+from bench.benchmarks import TITLES, Benchmark
 from bench.figures import Figure
 
 if TYPE_CHECKING:
@@ -31,12 +32,12 @@ def test_the_exit_code_tells_whether_every_goal_is_met(
     result = CliRunner().invoke(app, ["--only", "latency", "--quick"])
     assert result.exit_code == code
     assert ("1 of the goals missed" in result.stdout) is bool(code)
-    assert command.TITLES[command.Benchmark.LATENCY] in result.stdout
+    assert TITLES[Benchmark.LATENCY] in result.stdout
 
 
-@pytest.mark.parametrize("benchmark", list(command.Benchmark))
-def test_every_benchmark_has_a_title(benchmark: command.Benchmark) -> None:
-    assert command.TITLES[benchmark]
+@pytest.mark.parametrize("benchmark", list(Benchmark))
+def test_every_benchmark_has_a_title(benchmark: Benchmark) -> None:
+    assert TITLES[benchmark]
 
 
 def test_a_benchmark_that_cannot_be_run_here_is_left_out_with_the_reason(

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import functools
-import os
 from typing import TYPE_CHECKING, Annotated
 
-import botocore.session
 import typer
 from rich.console import Console
 from rich.progress import track
@@ -15,6 +12,7 @@ from rich.table import Table
 from bench.nodes import Addressing, Shape
 from tests.simulation import burst, faults, scale_in
 from tests.simulation.faults import Act
+from tests.simulation.processes import prepare
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -183,7 +181,5 @@ def _calls(seen: burst.Burst | scale_in.ScaleIn) -> Sequence[tuple[str, str, str
 
 
 if __name__ == "__main__":
-    os.environ.setdefault("JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION", "20")
-    # Each session would read the models of its services anew.
-    botocore.session.create_loader = functools.cache(botocore.session.create_loader)
+    prepare()
     app()

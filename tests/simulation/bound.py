@@ -67,11 +67,12 @@ def bound(
     A node's path is its event, a look (the event does not tell the zone), for each of its interfaces side by side a create,
     an attach and the attachment, then a look that sees all of them, and the CONTINUE, which counts when it is sent. Then
     one bucket at a time stands in the way and everything else is free: full at first, its tokens go to the calls in the
-    order in which these could be sent, which no other order beats, and what it cannot hold is lost. What cannot be foreseen
-    is drawn as the assumptions say, again and again, and the mean is taken: of the last node, so that the slowest of all
-    attachments counts and not the usual one. The longest of these means is the bound. Functions run on demand: nobody acts
-    before the first event has started one. Describes and Lambda's concurrency are for the implementation to decide on, so
-    none of them is in it.
+    order in which these could be sent, which no other order beats, and what it cannot hold is lost. Where a node takes four
+    calls, the third can be done when twelve calls are, whosever they are. What cannot be foreseen is drawn as the
+    assumptions say, again and again, and the mean is taken: of the last node, so that the slowest of all attachments counts
+    and not the usual one. The longest of these means is the bound. Functions run on demand: nobody acts before
+    the first event has started one. Describes and Lambda's concurrency are for the implementation to decide on, so none of
+    them is in it.
 
     Args:
         opened_s: when each hook opened, since the first did.
@@ -87,11 +88,11 @@ def bound(
             assumed.around(draw, each_s) for each_s in (assumed.event_s, assumed.cold_start_s)
         )
         nodes = [_drawn(at_s, started_s, shape, assumed, draw) for at_s in opened_s]
-        done_s = {PATH: [node.done_s for node in nodes]}
+        done_s = {PATH: sorted(node.done_s for node in nodes)}
         done_s |= {each: _limited(nodes, each, tenant_share) for each in (*CONTENDED, COMPLETE)}
-        for action, unordered in done_s.items():
+        for action, ascending in done_s.items():
             before = sums.get(action, [0.0] * len(nodes))
-            sums[action] = [a + b for a, b in zip(before, sorted(unordered), strict=True)]
+            sums[action] = [a + b for a, b in zip(before, ascending, strict=True)]
     slowest = max(sums, key=lambda action: sums[action][-1])
     curve_s = tuple(max(each) / rounds for each in zip(*sums.values(), strict=True))
     return Bound(slowest, curve_s[-1], curve_s)
@@ -127,12 +128,11 @@ def _drawn(
 
 
 def _limited(nodes: Sequence[_Node], action: str, tenant_share: float) -> list[float]:
-    """Return when each node is done if only this action's calls have to wait for tokens."""
+    """Return when the first node, the second, ... could be done if only this action's calls had to wait for tokens."""
     rate = _rate(action, tenant_share)
-    done_s = [node.done_s for node in nodes]
-    calls = sorted((call, place) for place, node in enumerate(nodes) for call in node.calls[action])
+    ended_s = []
     now_s, tokens = 0.0, rate.size
-    for call, place in calls:
+    for call in sorted(call for node in nodes for call in node.calls[action]):
         refilled_s = max(0.0, call.ready_s - now_s)
         now_s = max(now_s, call.ready_s)
         tokens = min(rate.size, tokens + refilled_s * rate.refill_per_s)
@@ -140,8 +140,9 @@ def _limited(nodes: Sequence[_Node], action: str, tenant_share: float) -> list[f
             now_s += (1 - tokens) / rate.refill_per_s
             tokens = 1.0
         tokens -= 1
-        done_s[place] = max(done_s[place], now_s + call.rest_s)
-    return done_s
+        ended_s.append(now_s + call.rest_s)
+    each = len(ended_s) // len(nodes)
+    return sorted(ended_s)[each - 1 :: each]
 
 
 def _rate(action: str, tenant_share: float) -> Rate:

@@ -135,7 +135,7 @@ def _measured(
         bound=bound(opened_s, shape, world.assumptions, tenant_share),
         opened_s=opened_s,
         continued_s=tuple(sorted(call.at_s - began_s for call in continued)),
-        calls=Counter(call.action for call in calls),
+        calls=dict(Counter(call.action for call in calls)),
         throttled_s=tuple((call.at_s - began_s, call.action) for call in calls if call.throttled),
         abandoned=len(answered) - len(continued),
         expired=len(opened_s) - len(answered),

@@ -135,7 +135,7 @@ def _measured(world: World, count: int, shape: Shape, seed: int) -> ScaleIn:
         seed=seed,
         continued_s=tuple(sorted(call.at_s - opened_s[0] for call in answered)),
         gone_s=math.inf if left else _terminated_at_s(world)[-1] - opened_s[0],
-        calls=Counter(call.action for call in calls),
+        calls=dict(Counter(call.action for call in calls)),
         throttled_s=tuple(
             (call.at_s - opened_s[0], call.action) for call in calls if call.throttled
         ),

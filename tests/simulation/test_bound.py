@@ -61,3 +61,10 @@ def test_every_node_has_its_place_on_the_curve() -> None:
     assert len(least.curve_s) == 100
     assert list(least.curve_s) == sorted(least.curve_s)
     assert least.curve_s[-1] == least.seconds
+
+
+def test_nodes_that_are_served_one_by_one_are_not_ahead_of_the_curve() -> None:
+    least = bound([0.0] * 1000, UNCHECKED, STEADY)
+    # Whoever finishes one node after the other has sent 4 000 / 2 modifies for the first half of them.
+    half_s = KNOWN_S + 0.35 + (2000 - 100) / 5 + 0.25
+    assert least.curve_s[499] == pytest.approx(half_s)

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from bench.nodes import Addressing, Shape
 from tests.simulation import burst
+from tests.simulation.report import tables
+from tests.simulation.report.parts import UNCHECKED
 
 if TYPE_CHECKING:
     from tests.simulation.burst import Burst
+
+DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "benchmarks.md"
 
 pytestmark = [pytest.mark.simulation, pytest.mark.subprocesses("node")]
 
@@ -32,6 +37,13 @@ def test_every_node_is_served_and_nothing_is_left_over(hundred: Burst) -> None:
 def test_it_takes_hardly_longer_than_the_token_buckets_allow(hundred: Burst) -> None:
     assert hundred.bound.action == "ModifyNetworkInterfaceAttribute"
     assert hundred.ratio <= 1.15
+
+
+def test_no_node_is_served_before_anybody_could_expect_to(hundred: Burst) -> None:
+    assert all(
+        at_s > least_s
+        for at_s, least_s in zip(hundred.continued_s, hundred.bound.curve_s, strict=True)
+    )
 
 
 def test_calls_are_few_and_hardly_any_is_refused(hundred: Burst) -> None:
@@ -68,3 +80,10 @@ def test_a_burst_tells_when_each_hook_opened_and_was_answered_and_what_was_refus
         opened < done for opened, done in zip(hundred.opened_s, hundred.continued_s, strict=True)
     )
     assert sum(hundred.throttled.values()) == len(hundred.throttled_s)
+
+
+@pytest.mark.parametrize("nodes", [1, 10])
+def test_the_document_shows_what_this_code_does(nodes: int) -> None:
+    shown = tables.row(tables.burst_row(burst.run(nodes, UNCHECKED)))
+    text = DOCUMENT.read_text(encoding="utf-8")
+    assert shown in text, "docs/benchmarks.md is of other code: run make report"

@@ -1,0 +1,1 @@
+"""The report: what the simulation shows, as tables and plots in docs/benchmarks.md."""

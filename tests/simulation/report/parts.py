@@ -1,0 +1,140 @@
+"""What is simulated for each part of the report."""
+
+from __future__ import annotations
+
+from functools import partial
+from itertools import islice
+from typing import TYPE_CHECKING
+
+from bench import benchmarks
+from bench.nodes import Addressing, Shape
+from tests.simulation import burst, faults, scale_in
+from tests.simulation.faults import Act
+from tests.simulation.processes import Job
+from tests.simulation.report.results import Benched, Faulted, Part
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+
+    from tests.simulation.faults import Schedule
+
+    Asked = tuple[int, Shape, float]
+    """How many nodes, of which shape, and the other tenant's share of the buckets."""
+
+UNCHECKED, CHECKED = Shape(2, source_dest_check=False), Shape(2)
+SIZES = (1, 10, 100, 1000)
+LARGE = (100, 1000)
+WIDE = 100
+"""So many nodes have one to six interfaces."""
+MOST_INTERFACES = 6
+TENANT_SHARE = 0.5
+FROM_START = Shape(2, source_dest_check=False, addressing=Addressing.FROM_START)
+SHARES = 16
+"""Into so many jobs the pairs are divided, so that every process has some to the end."""
+SINGLES_SIZE, SHARE_SIZE = 200.0, 400.0
+"""About how long the single failures and a share of the pairs take, beside as many interfaces of a burst."""
+
+BURSTS: Mapping[str, tuple[Asked, ...]] = {
+    "2 interfaces without source/dest check": tuple((n, UNCHECKED, 0.0) for n in SIZES),
+    "2 interfaces with the check left on": tuple((n, CHECKED, 0.0) for n in SIZES),
+    f"{WIDE} nodes, 1 to {MOST_INTERFACES} interfaces without the check": tuple(
+        (WIDE, Shape(number, source_dest_check=False), 0.0)
+        for number in range(1, MOST_INTERFACES + 1)
+    ),
+    f"{WIDE} nodes, 1 to {MOST_INTERFACES} interfaces with the check left on": tuple(
+        (WIDE, Shape(number), 0.0) for number in range(1, MOST_INTERFACES + 1)
+    ),
+    "Addresses `from_start`, 2 interfaces without the check": tuple(
+        (n, FROM_START, 0.0) for n in LARGE
+    ),
+    "Another tenant uses half of every bucket, 2 interfaces without the check": tuple(
+        (n, UNCHECKED, TENANT_SHARE) for n in LARGE
+    ),
+}
+"""The tables of bursts by title."""
+
+
+def bursts() -> list[Job]:
+    """Return every burst of the tables, each once."""
+    asked = dict.fromkeys(one for table in BURSTS.values() for one in table)
+    return [
+        Job(
+            f"{count} nodes, {shape}" + (f", tenant {share:.0%}" if share else ""),
+            count * shape.interfaces,
+            partial(burst.run, count, shape, tenant_share=share),
+        )
+        for count, shape, share in asked
+    ]
+
+
+def scale_ins() -> list[Job]:
+    """Return the scale-ins; the launch before is simulated too."""
+    return [
+        Job(
+            f"{count} nodes leave",
+            count * CHECKED.interfaces,
+            partial(scale_in.run, count, CHECKED),
+        )
+        for count in SIZES
+    ]
+
+
+def failures() -> list[Job]:
+    """Return all single failures, and all pairs in shares, of a launch and of a termination."""
+    return [
+        *(Job(f"{act}: every failure", SINGLES_SIZE, partial(single_failures, act)) for act in Act),
+        *(
+            Job(
+                f"{act}: pairs of failures, share {share + 1} of {SHARES}",
+                SHARE_SIZE,
+                partial(pairs_of_failures, act, share),
+            )
+            for act in Act
+            for share in range(SHARES)
+        ),
+    ]
+
+
+def single_failures(act: Act, *, seed: int = 1) -> Faulted:
+    """Let every call fail in every way."""
+    return _played(act, "single", faults.singles(faults.play(act, seed=seed).calls), seed)
+
+
+def pairs_of_failures(act: Act, share: int, *, seed: int = 1) -> Faulted:
+    """Let every SHARES-th failure, beginning with one of the first, be followed by every one of a later call.
+
+    What a failure changes is called after it, so each is followed up in its own run, and every pair is met once.
+    """
+    calls = faults.play(act, seed=seed).calls
+    schedules = (
+        (*first, *second)
+        for first in islice(faults.singles(calls), share, None, SHARES)
+        for second in faults.singles(faults.play(act, first, seed=seed).calls)
+        if second[0].call > first[0].call
+    )
+    return _played(act, "pairs", schedules, seed)
+
+
+def _played(act: Act, failures: str, schedules: Iterable[Schedule], seed: int) -> Faulted:
+    played, broken = 0, []
+    for schedule in schedules:
+        played += 1
+        if faults.play(act, schedule, seed=seed).violations:
+            broken.append(",".join(map(str, schedule)))
+    return Faulted(str(act), failures, played, tuple(broken))
+
+
+def benched() -> Iterator[Benched]:
+    """Measure every benchmark: real time, so nothing else may be under way."""
+    for benchmark in benchmarks.Benchmark:
+        title, obstacle = benchmarks.TITLES[benchmark], benchmarks.why_not(benchmark)
+        figures = () if obstacle else tuple(benchmarks.figures_of(benchmark, quick=False))
+        yield Benched(title, figures, obstacle or "")
+
+
+SIMULATED: Mapping[Part, Callable[[], list[Job]]] = {
+    Part.BURSTS: bursts,
+    Part.SCALE_IN: scale_ins,
+    Part.FAULTS: failures,
+}
+"""The parts that are simulated, by the jobs that they take. What a job returns is what `results` reads and `tables` shows."""

@@ -1,0 +1,143 @@
+"""What the report is made of, kept as JSON so that it can be rendered again without being measured again."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+from bench.figures import Figure
+from bench.nodes import Addressing, Shape
+from tests.simulation.bound import Bound
+from tests.simulation.burst import Burst
+from tests.simulation.scale_in import ScaleIn
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
+
+
+class Part(StrEnum):
+    """The generated parts of the document, by the name in their markers."""
+
+    BURSTS = "bursts"
+    SCALE_IN = "scale-in"
+    FAULTS = "faults"
+    RECOVERY = "recovery"
+    BENCH = "bench"
+
+
+@dataclass(frozen=True)
+class Faulted:
+    """Schedules of failures that were played."""
+
+    act: str
+    failures: str
+    """What they are: `single`, `pairs`."""
+    schedules: int
+    broken: tuple[str, ...]
+    """Those after which something did not hold, as `replay` reads them."""
+
+
+@dataclass(frozen=True)
+class Recovered:
+    """How long a disturbed fleet took to be right again."""
+
+    name: str
+    disturbed: str
+    """What was done to it, for a person."""
+    nodes: int
+    seconds: float
+    bound_s: float
+    """The most that it may take."""
+    bound: str
+    """What the bound is made of."""
+    violations: tuple[str, ...]
+    """What is not right in the end, or happened though it must not."""
+
+
+@dataclass(frozen=True)
+class Benched:
+    """The figures of one benchmark."""
+
+    title: str
+    figures: tuple[Figure, ...]
+    left_out: str = ""
+    """Why there are none."""
+
+
+def write(folder: Path, part: Part, results: Sequence[Any]) -> None:
+    """Keep the results of one part."""
+    folder.mkdir(parents=True, exist_ok=True)
+    text = json.dumps([asdict(result) for result in results])
+    _file(folder, part).write_text(text, encoding="utf-8")
+
+
+def read(folder: Path, part: Part) -> list[Any] | None:
+    """Return the results of one part as they were written, or None where there are none."""
+    path = _file(folder, part)
+    if not path.exists():
+        return None
+    return [_READ[part](raw) for raw in json.loads(path.read_text(encoding="utf-8"))]
+
+
+def _file(folder: Path, part: Part) -> Path:
+    return folder / f"{part}.json"
+
+
+def _shape(raw: Mapping[str, Any]) -> Shape:
+    return Shape(**{**raw, "addressing": Addressing(raw["addressing"])})
+
+
+def _moments(raw: Sequence[Sequence[Any]]) -> tuple[tuple[float, str], ...]:
+    return tuple((at_s, action) for at_s, action in raw)
+
+
+def _burst(raw: Mapping[str, Any]) -> Burst:
+    known = raw["bound"]
+    least = Bound(known["action"], known["seconds"], tuple(known["curve_s"]))
+    return Burst(
+        **{
+            **raw,
+            "shape": _shape(raw["shape"]),
+            "bound": least,
+            "opened_s": tuple(raw["opened_s"]),
+            "continued_s": tuple(raw["continued_s"]),
+            "throttled_s": _moments(raw["throttled_s"]),
+            "broken": tuple(raw["broken"]),
+        }
+    )
+
+
+def _scale_in(raw: Mapping[str, Any]) -> ScaleIn:
+    return ScaleIn(
+        **{
+            **raw,
+            "shape": _shape(raw["shape"]),
+            "continued_s": tuple(raw["continued_s"]),
+            "throttled_s": _moments(raw["throttled_s"]),
+            "broken": tuple(raw["broken"]),
+        }
+    )
+
+
+def _faulted(raw: Mapping[str, Any]) -> Faulted:
+    return Faulted(**{**raw, "broken": tuple(raw["broken"])})
+
+
+def _recovered(raw: Mapping[str, Any]) -> Recovered:
+    return Recovered(**{**raw, "violations": tuple(raw["violations"])})
+
+
+def _benched(raw: Mapping[str, Any]) -> Benched:
+    return Benched(**{**raw, "figures": tuple(Figure(**figure) for figure in raw["figures"])})
+
+
+_READ: Mapping[Part, Callable[[Mapping[str, Any]], Any]] = {
+    Part.BURSTS: _burst,
+    Part.SCALE_IN: _scale_in,
+    Part.FAULTS: _faulted,
+    Part.RECOVERY: _recovered,
+    Part.BENCH: _benched,
+}

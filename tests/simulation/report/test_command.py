@@ -1,0 +1,78 @@
+"""`make report` as a person runs it, on results that are there already."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from bench.document import markers
+from tests.simulation.report import __main__ as command
+from tests.simulation.report.fixed import RESULTS
+from tests.simulation.report.plots import OF_BURSTS
+from tests.simulation.report.results import Part, write
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from typer.testing import Result
+
+
+@pytest.fixture
+def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A document with every marker, and the results of every part."""
+    places = {"REPOSITORY": ".", "DOCUMENT": "benchmarks.md", "PLOTS": "plots", "RESULTS": "report"}
+    for name, path in places.items():
+        monkeypatch.setattr(command, name, tmp_path / path)
+    parts = [f"{begin}\nold {part}\n{end}" for part in Part for begin, end in [markers(part)]]
+    (tmp_path / "benchmarks.md").write_text("\n\n".join(["Prose.", *parts]), encoding="utf-8")
+    for part in Part:
+        write(tmp_path / "report", part, RESULTS[part])
+    return tmp_path
+
+
+def report(repository: Path, *arguments: str) -> Result:
+    app = typer.Typer()
+    app.command()(command.main)
+    return CliRunner().invoke(app, ["--from", str(repository / "report"), *arguments])
+
+
+def test_every_part_is_written_from_what_is_stored(repository: Path) -> None:
+    assert report(repository).exit_code == 0
+    written = (repository / "benchmarks.md").read_text(encoding="utf-8")
+    assert written.startswith("Prose.")
+    assert "old " not in written
+    assert {path.name for path in (repository / "plots").iterdir()} == set(OF_BURSTS)
+
+
+def test_one_part_alone_leaves_the_others(repository: Path) -> None:
+    assert report(repository, "--only", "scale-in").exit_code == 0
+    written = (repository / "benchmarks.md").read_text(encoding="utf-8")
+    assert "old scale-in" not in written
+    assert "old bursts" in written
+    assert not (repository / "plots").exists()
+
+
+def test_a_part_without_results_stays_as_it_is_and_is_named(repository: Path) -> None:
+    (repository / "report" / "recovery.json").unlink()
+    result = report(repository)
+    assert result.exit_code == 0
+    assert "recovery: no results" in result.stdout
+    assert "old recovery" in (repository / "benchmarks.md").read_text(encoding="utf-8")
+
+
+def test_a_missing_marker_is_named_and_nothing_is_written(repository: Path) -> None:
+    document = repository / "benchmarks.md"
+    text = document.read_text(encoding="utf-8").replace("<!-- end: faults -->", "")
+    document.write_text(text, encoding="utf-8")
+    result = report(repository)
+    assert result.exit_code == 1
+    assert "benchmarks.md: <!-- end: faults --> must be there once" in result.stdout
+    assert document.read_text(encoding="utf-8") == text
+
+
+def test_the_document_has_a_place_for_every_part() -> None:
+    text = command.DOCUMENT.read_text(encoding="utf-8")
+    assert [part for part in Part if not all(text.count(each) == 1 for each in markers(part))] == []

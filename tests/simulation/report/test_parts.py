@@ -1,0 +1,53 @@
+"""What is simulated for the report."""
+
+from __future__ import annotations
+
+import pickle
+from typing import TYPE_CHECKING
+
+from localaws.faults import FaultKind
+from tests.simulation import faults
+from tests.simulation.faults import Act, Mishap, Played
+from tests.simulation.report.parts import (
+    BURSTS,
+    SHARES,
+    SIMULATED,
+    bursts,
+    pairs_of_failures,
+    single_failures,
+)
+
+if TYPE_CHECKING:
+    import pytest
+
+    from tests.simulation.faults import Schedule
+
+
+def test_every_row_of_the_tables_is_simulated_once() -> None:
+    rows = {row for table in BURSTS.values() for row in table}
+    assert len(bursts()) == len({job.name for job in bursts()}) == len(rows)
+
+
+def test_every_job_can_be_given_to_another_process() -> None:
+    jobs = [job for made in SIMULATED.values() for job in made()]
+    assert [pickle.loads(pickle.dumps(job)).name for job in jobs] == [job.name for job in jobs]  # noqa: S301 - our own
+
+
+def test_every_two_failures_at_two_calls_are_met_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    met: list[Schedule] = []
+
+    def play(_: Act, schedule: Schedule = (), *, seed: int) -> Played:
+        assert seed == 1
+        met.append(schedule)
+        # A failure is followed by one call more.
+        violations = ("lost",) if str(schedule[-1:]) == str((Mishap(4, FaultKind.ERROR),)) else ()
+        return Played(violations, 3 + len(schedule), len(schedule), ())
+
+    monkeypatch.setattr(faults, "play", play)
+    shares = [pairs_of_failures(Act.LAUNCH, share) for share in range(SHARES)]
+    pairs = [schedule for schedule in met if len(schedule) == 2]
+    # Three calls and the one more, of which any two can fail, each in every way.
+    assert len(pairs) == len(set(pairs)) == 6 * len(FaultKind) ** 2
+    assert sum(share.schedules for share in shares) == len(pairs)
+    assert sum(len(share.broken) for share in shares) == 3 * len(FaultKind)
+    assert single_failures(Act.LAUNCH).schedules == 3 * len(FaultKind)

@@ -1,0 +1,14 @@
+"""Jobs in processes of their own."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from tests.simulation.processes import Job, spread
+
+
+def test_results_come_in_the_order_of_the_jobs_whichever_ends_first() -> None:
+    jobs = [Job(f"2 to the {power}", power, partial(pow, 2, power)) for power in range(6)]
+    told: list[Job] = []
+    assert spread(jobs, 2, told.append) == [1, 2, 4, 8, 16, 32]
+    assert sorted(job.name for job in told) == sorted(job.name for job in jobs)
