@@ -66,5 +66,5 @@ def test_every_node_has_its_place_on_the_curve() -> None:
 def test_nodes_that_are_served_one_by_one_are_not_ahead_of_the_curve() -> None:
     least = bound([0.0] * 1000, UNCHECKED, STEADY)
     # Whoever finishes one node after the other has sent 4 000 / 2 modifies for the first half of them.
-    half_s = KNOWN_S + 0.35 + (2000 - 100) / 5 + 0.25
+    half_s = START_S + KNOWN_S + 0.35 + (2000 - 100) / 5 + 0.25
     assert least.curve_s[499] == pytest.approx(half_s)
