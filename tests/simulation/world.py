@@ -95,6 +95,9 @@ def simulated(
     with ExitStack() as stack:
         stack.enter_context(environment_of_our_own())
         account = stack.enter_context(account_in_virtual_time(assumed.settings(seed), clock))
+        # In a process's first world moto makes the default network when EC2 is first asked, in later ones at their beginning:
+        # by now it must be there, or the first world's ids are other ones.
+        account.client("ec2").describe_vpcs()
         # The ids of networks are the same in all worlds, and so is the stack that names them: it is synthesized once.
         _seed(stack, "networks")
         made = platform.build(account, copy.deepcopy(document))

@@ -88,12 +88,18 @@ RESULTS: Mapping[Part, Sequence[Any]] = {
     Part.BENCH: [
         Benched(
             "Calls",
+            "Python 3.11.7, 2 cores, 2026-11-28",
             (
                 Figure("1 interface", 7, 6, "calls", "floor + 1", 7),
                 at_most("time", 4.2, 3.5, "s", 1.15),
                 Figure("for information", 250, 200, "ms"),
             ),
         ),
-        Benched("In a guest", (), "qemu-system-x86_64 is not installed"),
+        Benched(
+            "In a guest",
+            "Python 3.11.7, 2 cores, 2026-11-28",
+            (),
+            "qemu-system-x86_64 is not installed",
+        ),
     ],
 }

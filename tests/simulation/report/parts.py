@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import platform
+from datetime import date
 from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING
@@ -126,10 +129,13 @@ def _played(act: Act, failures: str, schedules: Iterable[Schedule], seed: int) -
 
 def benched() -> Iterator[Benched]:
     """Measure every benchmark: real time, so nothing else may be under way."""
+    where = (
+        f"Python {platform.python_version()}, {os.cpu_count()} cores, {date.today().isoformat()}"  # noqa: DTZ011 - whoever measures reads their own calendar
+    )
     for benchmark in benchmarks.Benchmark:
         title, obstacle = benchmarks.TITLES[benchmark], benchmarks.why_not(benchmark)
         figures = () if obstacle else tuple(benchmarks.figures_of(benchmark, quick=False))
-        yield Benched(title, figures, obstacle or "")
+        yield Benched(title, where, figures, obstacle or "")
 
 
 SIMULATED: Mapping[Part, Callable[[], list[Job]]] = {

@@ -62,6 +62,8 @@ class Benched:
     """The figures of one benchmark."""
 
     title: str
+    where: str
+    """On which machine, and when."""
     figures: tuple[Figure, ...]
     left_out: str = ""
     """Why there are none."""

@@ -149,7 +149,7 @@ def recoveries(seen: Sequence[Recovered]) -> str:
 def benches(seen: Sequence[Benched]) -> str:
     """Return a table of figures for each benchmark, and why there is none."""
     return "\n\n".join(
-        f"**{each.title}**\n\n"
+        f"**{each.title}** ({each.where})\n\n"
         + (f"Left out: {each.left_out}." if each.left_out else _of_figures(each.figures))
         for each in seen
     )
