@@ -17,6 +17,11 @@ if TYPE_CHECKING:
 RESERVED_AT_START = 4
 """The network address, the VPC router, the DNS server and one for the future (VPC user guide, Subnet sizing)."""
 
+BURST = 4
+"""So many addresses chosen at once say that nodes come by the dozen, and that another run is choosing too."""
+SPREAD = 4
+"""From how many times as many a run in a burst chooses: it then meets at most a quarter of what another one chose."""
+
 
 def free_from_start(
     subnet: Subnet, taken: Collection[str], pod_ranges: Sequence[str]
@@ -65,18 +70,22 @@ def choose(
     pod_ranges: Sequence[str],
     *,
     conflicts: int = 0,
+    asked: int = 1,
     who: str = "",
 ) -> str:
-    """Return the first free address or, after conflicts, one from a window at the start that doubles with each.
+    """Return the first free address or, in a burst and after conflicts, one from a window at the start.
 
     Two runs that look at the same moment both see the same first free address and one of them loses. Were the loser
-    to take the next one, a hundred launches would meet again and again; the window spreads them.
+    to take the next one, a hundred launches would meet again and again; the window spreads them, and doubles with each
+    conflict. A run that asks for several at once is not alone for sure, so it spreads them before the first conflict:
+    what it leaves free in between is the lowest for the next.
 
     Args:
         subnet: where.
         taken: addresses known to be in use.
         pod_ranges: CIDRs never taken from.
         conflicts: how often this caller has lost an address already.
+        asked: how many addresses the run chooses in this subnet now.
         who: what tells this caller from the others, for its place in the window.
 
     Raises:
@@ -88,12 +97,10 @@ def choose(
             f"subnet {subnet.subnet_id} is IPv6-only, so there is no IPv4 address to choose; set ipv4: none",
             subnet=str(subnet.subnet_id),
         )
-    window = list(
-        islice(
-            free_from_start(subnet, taken, pod_ranges),
-            1 if not conflicts else 2 ** min(conflicts + 2, 10),
-        )
-    )
+    size = SPREAD * asked if asked >= BURST else 1
+    if conflicts:
+        size = max(size, 2 ** min(conflicts + 2, 10))
+    window = list(islice(free_from_start(subnet, taken, pod_ranges), size))
     if not window:
         raise SubnetExhausted(
             f"subnet {subnet.subnet_id} has no free address outside pod ranges and reservations",

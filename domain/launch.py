@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from domain import addressing, tags
 from domain.config import Ipv4Mode
@@ -308,16 +309,29 @@ def choose_addresses(
         taken: the addresses in use, by each subnet named by `subnets_to_list`.
         conflicts: by node and interface, how often a chosen address turned out to be taken.
     """
+    asked = Counter(
+        create.subnet_id
+        for plan in plans
+        for create in _particular(plan)
+        if create.spec.ipv4 is Ipv4Mode.FROM_START
+    )
     used = {subnet_id: set(addresses) for subnet_id, addresses in taken.items()}
-    return [_addressed(plan, subnets, used, conflicts) for plan in plans]
+    choice = _Choice(subnets, used, asked, conflicts)
+    return [_addressed(plan, choice) for plan in plans]
 
 
-def _addressed(
-    plan: NodePlan,
-    subnets: Mapping[SubnetId, Subnet],
-    used: Mapping[SubnetId, set[str]],
-    conflicts: Mapping[tuple[InstanceId, str], int],
-) -> NodePlan:
+class _Choice(NamedTuple):
+    """What addresses are chosen from."""
+
+    subnets: Mapping[SubnetId, Subnet]
+    used: Mapping[SubnetId, set[str]]
+    """Grows with each that is chosen."""
+    asked: Mapping[SubnetId, int]
+    """How many are chosen together."""
+    conflicts: Mapping[tuple[InstanceId, str], int]
+
+
+def _addressed(plan: NodePlan, choice: _Choice) -> NodePlan:
     work = []
     for item in plan.work:
         first = item.steps[0]
@@ -325,39 +339,33 @@ def _addressed(
             work.append(item)
             continue
         try:
-            create = _with_address(
-                first, subnets, used, conflicts.get((item.instance_id, item.interface), 0)
-            )
+            create = _with_address(first, choice)
         except EniLifecycleError as failure:
             return replace(plan, reason=str(failure), work=(), failure=failure)
         work.append(replace(item, steps=(create, *item.steps[1:])))
     return replace(plan, work=tuple(work))
 
 
-def _with_address(
-    create: Create,
-    subnets: Mapping[SubnetId, Subnet],
-    used: Mapping[SubnetId, set[str]],
-    conflicts: int,
-) -> Create:
+def _with_address(create: Create, choice: _Choice) -> Create:
     """Return the create with its address, which is in use from then on; with none on an IPv6-only subnet.
 
     Raises:
         SpecRejected: the subnet does not exist, or not with the addresses that the configuration says.
         SubnetExhausted: it has no free address.
     """
-    subnet = _known(subnets, create.subnet_id)
+    subnet = _known(choice.subnets, create.subnet_id)
     if create.spec.ipv4 is Ipv4Mode.NONE:
         addressing.check_ipv6_only(subnet)
         return create
     address = addressing.choose(
         subnet,
-        used[create.subnet_id],
+        choice.used[create.subnet_id],
         create.spec.pod_ranges,
-        conflicts=conflicts,
+        conflicts=choice.conflicts.get((create.instance_id, create.spec.name), 0),
+        asked=choice.asked[create.subnet_id],
         who=f"{create.instance_id}/{create.spec.name}",
     )
-    used[create.subnet_id].add(address)
+    choice.used[create.subnet_id].add(address)
     return replace(create, address=address)
 
 

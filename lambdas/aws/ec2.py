@@ -92,21 +92,19 @@ class Ec2:
             )
         ]
 
-    def list_subnet_interfaces(self, subnet_id: SubnetId, owner: str) -> SubnetUse:
-        """Return which addresses of a subnet are in use, and the owner's network interfaces in it.
+    def list_subnet_interfaces(
+        self, subnet_ids: Collection[SubnetId], owner: str
+    ) -> dict[SubnetId, SubnetUse]:
+        """Return for each subnet which of its addresses are in use, and the owner's network interfaces in it.
 
         Of a stranger's nothing is read but its addresses: a kind or a state of network interface that we do not know is
         no reason to fail.
         """
-        raws = self._raw_interfaces([{"Name": "subnet-id", "Values": [subnet_id]}])
-        return SubnetUse(
-            addresses=frozenset(address for raw in raws for address in _ipv4_addresses(raw)),
-            ours=tuple(
-                _network_interface(raw)
-                for raw in raws
-                if {"Key": tags.OWNER, "Value": owner} in raw.get("TagSet", [])
-            ),
-        )
+        found: dict[SubnetId, list[Mapping[str, Any]]] = {each: [] for each in subnet_ids}
+        for chunk in _chunks(sorted(subnet_ids)):
+            for raw in self._raw_interfaces([{"Name": "subnet-id", "Values": chunk}]):
+                found[raw["SubnetId"]].append(raw)
+        return {subnet_id: _subnet_use(raws, owner) for subnet_id, raws in found.items()}
 
     def _interfaces(self, filters: list[FilterTypeDef]) -> list[NetworkInterface]:
         return [_network_interface(raw) for raw in self._raw_interfaces(filters)]
@@ -309,6 +307,17 @@ def _ipv4_addresses(raw: Mapping[str, Any]) -> list[str]:
         raw.get("PrivateIpAddresses", []), key=lambda item: not item.get("Primary", False)
     )
     return [item["PrivateIpAddress"] for item in items if "PrivateIpAddress" in item]
+
+
+def _subnet_use(raws: Sequence[Mapping[str, Any]], owner: str) -> SubnetUse:
+    return SubnetUse(
+        addresses=frozenset(address for raw in raws for address in _ipv4_addresses(raw)),
+        ours=tuple(
+            _network_interface(raw)
+            for raw in raws
+            if {"Key": tags.OWNER, "Value": owner} in raw.get("TagSet", [])
+        ),
+    )
 
 
 def _network_interface(raw: Mapping[str, Any]) -> NetworkInterface:

@@ -130,10 +130,9 @@ class AdoptionReconciler:
         known = subnets_to_know(plans)
         if not known:
             return plans
-        taken = {
-            subnet_id: self._ec2.list_subnet_interfaces(subnet_id, self._config.owner).addresses
-            for subnet_id in sorted(subnets_to_list(plans))
-        }
+        listed = subnets_to_list(plans)
+        use = self._ec2.list_subnet_interfaces(listed, self._config.owner) if listed else {}
+        taken = {subnet_id: each.addresses for subnet_id, each in use.items()}
         return choose_addresses(plans, self._catalog.subnets(known), taken, {})
 
     def _note_lost(self, step: _Step, progress: Progress | None) -> None:

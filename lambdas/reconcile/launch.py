@@ -360,10 +360,8 @@ class LaunchReconciler:
         subnet_ids = sorted(decide.subnets_to_know(plans))
         if not subnet_ids:
             return plans
-        listed = {
-            subnet_id: self._ec2.list_subnet_interfaces(subnet_id, self._config.owner)
-            for subnet_id in sorted(decide.subnets_to_list(plans))
-        }
+        to_list = decide.subnets_to_list(plans)
+        listed = self._ec2.list_subnet_interfaces(to_list, self._config.owner) if to_list else {}
         everything = [eni for use in listed.values() for eni in use.ours]
         for place, node in enumerate(nodes):
             if missed := self._missed(node, everything):

@@ -42,7 +42,9 @@ class Ec2Port(Protocol):
     def list_interfaces(
         self, owner: str, instance_ids: Collection[InstanceId] | None = None
     ) -> Sequence[NetworkInterface]: ...
-    def list_subnet_interfaces(self, subnet_id: SubnetId, owner: str) -> SubnetUse: ...
+    def list_subnet_interfaces(
+        self, subnet_ids: Collection[SubnetId], owner: str
+    ) -> Mapping[SubnetId, SubnetUse]: ...
     def find_subnets(
         self,
         ids: Collection[SubnetId] = (),

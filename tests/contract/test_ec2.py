@@ -37,7 +37,7 @@ from domain.plan import Create
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from domain.model import NetworkInterface
+    from domain.model import NetworkInterface, SubnetUse
     from tests.contract.conftest import Leg
     from tests.fakes.builders import Builders
 
@@ -131,11 +131,17 @@ def test_a_chosen_address_is_taken(enis: Requests) -> None:
     assert eni.ipv4_addresses == ("10.0.0.9",)
 
 
+def use_of(leg: Leg, subnet: str, owner: str = "MultusEni-example") -> SubnetUse:
+    """Return who is in one subnet."""
+    subnet_id = leg.subnets[subnet]
+    return leg.ec2.list_subnet_interfaces([subnet_id], owner)[subnet_id]
+
+
 def test_a_new_network_interface_is_unknown_for_a_moment(leg: Leg, enis: Requests) -> None:
     node = leg.run_instance()
     eni_id = leg.ec2.create(enis.request())
     assert leg.ec2.list_interfaces("MultusEni-example") == []
-    unseen = leg.ec2.list_subnet_interfaces(leg.subnets["a"], "MultusEni-example")
+    unseen = use_of(leg, "a")
     assert (unseen.addresses, unseen.ours) == (frozenset(), ())
     with pytest.raises(NotYetVisible):
         leg.ec2.attach(eni_id, node, 1, 0)
@@ -413,11 +419,18 @@ def test_a_subnet_shows_whatever_holds_its_addresses_and_which_of_it_is_ours(
 ) -> None:
     eni_id = enis.create(address="10.0.0.9")
     leg.occupy("a", "10.0.0.77")
-    use = leg.ec2.list_subnet_interfaces(leg.subnets["a"], "MultusEni-example")
+    use = use_of(leg, "a")
     assert use.addresses == {"10.0.0.9", "10.0.0.77"}
     assert use.ours == (enis.show(eni_id),)
-    others = leg.ec2.list_subnet_interfaces(leg.subnets["a"], "MultusEni-another")
+    others = use_of(leg, "a", "MultusEni-another")
     assert (others.addresses, others.ours) == (use.addresses, ())
+
+
+def test_several_subnets_are_told_apart(leg: Leg, enis: Requests) -> None:
+    enis.create(address="10.0.0.9")
+    both = leg.ec2.list_subnet_interfaces(list(leg.subnets.values()), "MultusEni-example")
+    assert set(both) == set(leg.subnets.values())
+    assert [each for each in both if both[each].addresses] == [leg.subnets["a"]]
 
 
 def test_instances_that_are_unknown_are_left_out(leg: Leg) -> None:

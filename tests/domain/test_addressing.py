@@ -79,6 +79,16 @@ def test_losers_of_the_same_address_spread_out(build: Builders) -> None:
     assert len(losers) > 20
 
 
+@given(cases(), st.integers(1, 300), st.text(max_size=20))
+def test_in_a_burst_one_of_the_lowest_is_chosen(
+    case: tuple[Subnet, frozenset[str], tuple[str, ...]], asked: int, who: str
+) -> None:
+    assume(free := all_free(*case))
+    chosen = addressing.choose(*case, asked=asked, who=who)
+    among = free[: addressing.SPREAD * asked] if asked >= addressing.BURST else free[:1]
+    assert chosen in among
+
+
 def test_the_window_doubles_with_every_conflict_and_ends(build: Builders) -> None:
     subnet = build.subnet(cidr="10.0.0.0/16")
 

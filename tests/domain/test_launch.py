@@ -322,17 +322,40 @@ def test_nodes_worked_together_never_share_an_address(build: Builders) -> None:
         plan_launch(
             build.node([spec], instance=build.instance(instance_id=InstanceId(f"i-{number}")))
         )
-        for number in range(5)
+        for number in range(3)
     ]
-    subnet = build.subnet("n1", reservations=["10.0.0.10/32"])
+    subnet = build.subnet("n1", reservations=["10.0.0.9/32"])
     chosen = choose_addresses(
         plans, {subnet.subnet_id: subnet}, {subnet.subnet_id: {"10.0.0.4"}}, {}
     )
     creates = [step for plan in chosen for work in plan.work for step in work.steps]
     assert [step.address for step in creates if isinstance(step, Create)] == [
-        f"10.0.0.{host}" for host in (5, 8, 9, 11, 12)
+        f"10.0.0.{host}" for host in (5, 8, 10)
     ]
-    assert len({step.client_token for step in creates if isinstance(step, Create)}) == 5
+    assert len({step.client_token for step in creates if isinstance(step, Create)}) == 3
+
+
+def test_two_batches_that_choose_at_the_same_moment_seldom_choose_the_same(build: Builders) -> None:
+    subnet = build.subnet("n1", "10.0.0.0/20")
+
+    def chosen(first: int) -> set[str | None]:
+        plans = [
+            plan_launch(
+                build.node(
+                    [build.from_start("n1", 1)],
+                    instance=build.instance(instance_id=InstanceId(f"i-{number}")),
+                )
+            )
+            for number in range(first, first + 25)
+        ]
+        (known, taken) = {subnet.subnet_id: subnet}, {subnet.subnet_id: ()}
+        addressed = choose_addresses(plans, known, taken, {})
+        creates = [step for plan in addressed for work in plan.work for step in work.steps]
+        return {step.address for step in creates if isinstance(step, Create)}
+
+    one, other = chosen(0), chosen(100)
+    assert len(one) == len(other) == 25
+    assert len(one & other) < 10
 
 
 def test_an_exhausted_subnet_fails_the_node_that_comes_too_late_and_no_other(

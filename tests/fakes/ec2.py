@@ -273,14 +273,19 @@ class FakeEc2:
                 and (instance_ids is None or eni.tags.get(INSTANCE) in instance_ids)
             ]
 
-    def list_subnet_interfaces(self, subnet_id: SubnetId, owner: str) -> SubnetUse:
-        """Return the addresses in use in a subnet and the owner's network interfaces there."""
+    def list_subnet_interfaces(
+        self, subnet_ids: Collection[SubnetId], owner: str
+    ) -> dict[SubnetId, SubnetUse]:
+        """Return for each subnet the addresses in use and the owner's network interfaces there."""
         with self.calls.made("list_subnet_interfaces"):
-            found = [eni for eni in self._visible() if eni.subnet_id == subnet_id]
-            return SubnetUse(
-                frozenset(address for eni in found for address in eni.ipv4_addresses),
-                tuple(eni for eni in found if eni.tags.get(OWNER) == owner),
-            )
+            return {subnet_id: self._use(subnet_id, owner) for subnet_id in subnet_ids}
+
+    def _use(self, subnet_id: SubnetId, owner: str) -> SubnetUse:
+        found = [eni for eni in self._visible() if eni.subnet_id == subnet_id]
+        return SubnetUse(
+            frozenset(address for eni in found for address in eni.ipv4_addresses),
+            tuple(eni for eni in found if eni.tags.get(OWNER) == owner),
+        )
 
     def find_subnets(
         self,

@@ -109,7 +109,7 @@ def test_instances_are_asked_for_in_chunks_of_what_a_filter_takes(
 
 def test_every_look_asks_for_pages_and_filters(case: Case) -> None:
     case.ec2.list_interfaces("MultusEni-example", {InstanceId("i-1")})
-    case.ec2.list_subnet_interfaces(case.dual, "MultusEni-example")
+    case.ec2.list_subnet_interfaces([case.dual], "MultusEni-example")
     case.ec2.describe_group_instances({GroupName("multus-workers")})
     looks = case.asked("DescribeNetworkInterfaces") + case.asked("DescribeInstances")
     assert len(looks) == 3
@@ -125,8 +125,9 @@ def test_a_strangers_network_interface_of_an_unknown_kind_only_takes_its_address
         {"PrivateIpAddresses": [{"Primary": True}], "Attachment": {"Status": "mislaid"}},
     ]
     with Stubber(case.raw) as stub:
-        stub.add_response("describe_network_interfaces", {"NetworkInterfaces": strangers})
-        use = case.ec2.list_subnet_interfaces(case.dual, build.owner)
+        shown = [{"SubnetId": case.dual, **stranger} for stranger in strangers]
+        stub.add_response("describe_network_interfaces", {"NetworkInterfaces": shown})
+        use = case.ec2.list_subnet_interfaces([case.dual], build.owner)[case.dual]
     assert use.addresses == {"10.0.0.9"}
     assert use.ours == ()
 
