@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
 import botocore.session
@@ -19,12 +20,13 @@ from tests.simulation.faults import Act
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tests.simulation.faults import Schedule
+    from tests.simulation.faults import Played, Schedule
 
 MOST_RATIO = 1.10
 MOST_THROTTLED = 0.10
 MOST_INTERFACES = 7
 """As many as fit on the simulated instance type besides the primary one."""
+CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
 console = Console(highlight=False)
@@ -57,20 +59,25 @@ def run_burst(
 @app.command("faults")
 def run_faults(
     both: Annotated[
-        bool, typer.Option("--pairs", help="Every two failures, not every single one (an hour).")
+        bool, typer.Option("--pairs", help="Also every two failures (an hour of two cores).")
     ] = False,
     seed: Annotated[int, typer.Option(help="The same seed, the same runs.")] = 1,
+    jobs: Annotated[int, typer.Option(min=1, help="How many runs side by side.")] = CORES,
 ) -> None:
-    """Let every call of a launch and of a termination fail in every way, one by one or in pairs."""
-    played = broken = 0
+    """Let every call of a launch and of a termination fail in every way, one by one and in pairs."""
+    tally = _Tally(seed, jobs)
     for act in Act:
         calls = faults.play(act, seed=seed).calls
-        schedules = list(faults.pairs(calls) if both else faults.singles(calls))
-        for schedule in track(schedules, f"{act}: {calls} calls", console=console):
-            played += 1
-            broken += _told(act, schedule, seed)
-    console.print(f"{played} schedules, {broken} of them with something that does not hold")
-    if broken:
+        alone = tally.play(act, f"{act}, {calls} calls: each", list(faults.singles(calls)))
+        if both:
+            second = [
+                schedule for first, seen in alone for schedule in faults.followed(first, seen.calls)
+            ]
+            tally.play(act, f"{act}: every two", second)
+    console.print(
+        f"{tally.schedules} schedules with {tally.fired} failures that came to pass; in {tally.broken} something does not hold"
+    )
+    if tally.broken:
         raise typer.Exit(1)
 
 
@@ -97,17 +104,40 @@ def replay(
         raise typer.Exit(1)
 
 
-def _told(act: Act, schedule: Schedule, seed: int) -> bool:
-    """Play a schedule and tell of it if something does not hold; return whether that is so."""
-    seen = faults.play(act, schedule, seed=seed)
-    if not seen.violations:
-        return False
-    name = ",".join(map(str, schedule))
-    console.print(f"[red]\u2717[/] {act} {name}: {'; '.join(seen.violations)}")
-    for line in seen.trace:
-        console.print(line)
-    console.print(f'again: make simulate ARGS="replay {act} {name} --seed {seed}"')
-    return True
+@dataclass
+class _Tally:
+    """How many schedules were played, and what came of them; what does not hold is told at once."""
+
+    seed: int
+    jobs: int
+    schedules: int = 0
+    fired: int = 0
+    broken: int = 0
+
+    def play(
+        self, act: Act, title: str, schedules: Sequence[Schedule]
+    ) -> list[tuple[Schedule, Played]]:
+        """Play schedules and return what came of each, in order."""
+        played = faults.play_each(act, schedules, seed=self.seed, at_once=self.jobs)
+        told = []
+        # Its own refreshing would be a thread, and a process with threads is not copied safely.
+        for schedule, seen in track(
+            played, title, total=len(schedules), console=console, auto_refresh=False
+        ):
+            self.schedules += 1
+            self.fired += seen.fired
+            self.broken += bool(seen.violations)
+            if seen.violations:
+                self._tell(act, schedule, seen)
+            told.append((schedule, seen))
+        return told
+
+    def _tell(self, act: Act, schedule: Schedule, seen: Played) -> None:
+        name = ",".join(map(str, schedule))
+        console.print(f"[red]\u2717[/] {act} {name}: {'; '.join(seen.violations)}")
+        for line in seen.trace:
+            console.print(line)
+        console.print(f'again: make simulate ARGS="replay {act} {name} --seed {self.seed}"')
 
 
 def _table(seen: burst.Burst) -> Table:
