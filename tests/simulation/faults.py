@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-from collections import Counter
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
@@ -12,14 +11,14 @@ from typing import TYPE_CHECKING
 
 from bench import nodes
 from bench.nodes import Shape
-from cli.demo.promises import IN_SERVICE, left_behind
 from domain import naming
 from localaws.faults import ANY, Fault, FaultKind
 from tests.simulation.forks import each_in_a_copy
+from tests.simulation.invariants import settled, violations
 from tests.simulation.world import simulated
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator
 
     from tests.simulation.world import World
 
@@ -105,7 +104,7 @@ def before(act: Act, *, seed: int = 1) -> Iterator[World]:
     with simulated(nodes.document([SHAPE]), seed=seed) as world:
         if act is Act.TERMINATION:
             world.deployed.desire(SHAPE.group, 1)
-            world.until(lambda: _settled(world, 1), SETTLES_WITHIN_S)
+            world.until(lambda: settled(world, 1), SETTLES_WITHIN_S)
             world.clock.advance(60.0)
             world.account.calls.clear()
         yield world
@@ -158,45 +157,11 @@ def disturbed(
         disturb(world)
     wanted = 1 if act is Act.LAUNCH else 0
     world.deployed.desire(SHAPE.group, wanted)
-    settled = world.until(lambda: _settled(world, wanted), SETTLES_WITHIN_S)
+    in_time = world.until(lambda: settled(world, wanted), SETTLES_WITHIN_S)
     world.clock.advance(RECONCILE_S)
     calls = world.account.calls.of_principal(role)
     trace = [f"{c.at_s - world.began_s:9.2f} {c.action} {c.outcome}" for c in world.calls()]
     fired = sum(bool(fault.fired) for fault in injected)
-    violations = tuple(_violations(world, settled=settled))
-    return Played(violations, len(calls), fired, tuple(trace))
-
-
-def _settled(world: World, wanted: int) -> bool:
-    seen = world.deployed.observer.nodes()
-    return len(seen) == wanted and all(node.state == IN_SERVICE for node in seen)
-
-
-def _violations(world: World, *, settled: bool) -> Sequence[str]:
-    """Return what does not hold: promises, leaks, healthy nodes abandoned, hooks answered twice or never."""
-    deployed = world.deployed
-    seen, enis = deployed.observer.nodes(), deployed.enis()
-    found = [] if settled else [f"not settled: {[node.state for node in seen]}"]
-    found += deployed.broken_promises()
-    found += left_behind(seen, enis)
-    answers = [c for c in world.calls() if c.action == "CompleteLifecycleAction"]
-    found += [
-        f"{call.params['InstanceId']} was to be abandoned"
-        for call in answers
-        if call.params["LifecycleActionResult"] == "ABANDON"
-    ]
-    answered = Counter(
-        (call.params["InstanceId"], call.params["LifecycleHookName"])
-        for call in answers
-        if call.outcome == "ok"
-    )
-    found += [f"{node} answered {hook} {n} times" for (node, hook), n in answered.items() if n > 1]
-    timed_out = [
-        activity
-        for group in {node.group for node in seen} | {SHAPE.group}
-        for activity in world.account.client("autoscaling").describe_scaling_activities(
-            AutoScalingGroupName=group
-        )["Activities"]
-        if "Timeout" in activity.get("StatusMessage", "")
-    ]
-    return [*found, *(f"a hook was left to its time-out: {a['StatusMessage']}" for a in timed_out)]
+    states = [] if in_time else [node.state for node in world.deployed.observer.nodes()]
+    found = [*violations(world), *(f"not settled: {state}" for state in states)]
+    return Played(tuple(found), len(calls), fired, tuple(trace))

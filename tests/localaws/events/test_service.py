@@ -152,6 +152,16 @@ def test_an_encrypted_queue_needs_a_key_that_lets_eventbridge_in(
 
 
 class TestRetries:
+    def test_a_queue_whose_service_is_down_gets_the_event_when_it_is_back(self, bus: Bus) -> None:
+        bus.rule({"Arn": bus.queue("work")})
+        bus.account.queues.fail_for(60)
+        bus.emit()
+        bus.clock.advance(60)
+        assert bus.bodies("work") == []
+        bus.clock.advance(60)
+        assert len(bus.bodies("work")) == 1
+        assert bus.account.events.dropped == []
+
     def test_a_target_that_recovers_gets_the_event_late(self, bus: Bus) -> None:
         bus.rule({"Arn": bus.queue("work")})
         bus.account.events.refuse(refusals=2)
