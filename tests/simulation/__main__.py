@@ -14,7 +14,7 @@ from rich.progress import track
 from rich.table import Table
 
 from bench.nodes import Shape
-from tests.simulation import burst, faults
+from tests.simulation import burst, faults, mishaps, recovery
 from tests.simulation.faults import Act
 
 if TYPE_CHECKING:
@@ -81,6 +81,56 @@ def run_faults(
         raise typer.Exit(1)
 
 
+@app.command("mishaps")
+def run_mishaps(
+    named: Annotated[
+        str, typer.Argument(help="Only those with this in their names, as they are printed.")
+    ] = "",
+    seed: Annotated[int, typer.Option(help="The same seed, the same runs.")] = 1,
+    jobs: Annotated[int, typer.Option(min=1, help="How many runs side by side.")] = CORES,
+) -> None:
+    """Let events, queues, functions, instances and addresses fail twenty nodes, at every moment that may matter."""
+    chosen = [mishap for mishap in mishaps.every_mishap() if named in str(mishap)]
+    broken = 0
+    for seen in mishaps.endure_each(chosen, seed=seed, at_once=jobs):
+        console.print(f"{seen.mishap}: {seen.seconds:.0f} s, {seen.abandoned} abandoned")
+        broken += _tell_broken(seen.violations, f'mishaps "{seen.mishap}" --seed {seed}')
+    for act in Act if not named else ():
+        for step_s, played in mishaps.terminated_at_any_step(act, seed=seed, at_once=jobs):
+            console.print(f"{act}: the instance terminated at second {step_s:.2f}")
+            broken += _tell_broken(played.violations, f"mishaps --seed {seed}")
+    console.print(f"in {broken} of them something does not hold")
+    if broken:
+        raise typer.Exit(1)
+
+
+@app.command("recovery")
+def run_recovery(
+    nodes: Annotated[int, typer.Option(min=4, max=500, help="How many nodes.")] = recovery.NODES,
+    seed: Annotated[int, typer.Option(help="The same seed, the same runs.")] = 1,
+) -> None:
+    """Disturb the fleet as no event tells, and measure how long it takes to be right again."""
+    table = Table("disturbed", "right after", "bound", "which is", title=f"{nodes} nodes")
+    broken = 0
+    for disturb in recovery.EVERY.values():
+        seen = disturb(nodes, seed=seed)
+        table.add_row(seen.disturbed, f"{seen.seconds:.0f} s", f"{seen.bound_s:.0f} s", seen.bound)
+        broken += not seen.is_in_time
+        _tell_broken(seen.violations, f"recovery --nodes {nodes} --seed {seed}")
+    console.print(table)
+    if broken:
+        raise typer.Exit(1)
+
+
+def _tell_broken(violations: Sequence[str], again: str) -> bool:
+    """Print what does not hold and how to see it again; return whether there is something."""
+    for violation in violations:
+        console.print(f"[red]\u2717[/] {violation}")
+    if violations:
+        console.print(f"again: make simulate ARGS='{again}'")
+    return bool(violations)
+
+
 @app.command()
 def replay(
     act: Annotated[Act, typer.Argument(help="What is disturbed.")],
@@ -130,6 +180,8 @@ class _Tally:
             if seen.violations:
                 self._tell(act, schedule, seen)
             told.append((schedule, seen))
+            if not console.is_terminal and not len(told) % 500:
+                console.print(f"{title}: {len(told)} of {len(schedules)}")
         return told
 
     def _tell(self, act: Act, schedule: Schedule, seen: Played) -> None:

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 SHAPE = Shape(2, source_dest_check=False)
 SETTLES_WITHIN_S = 1200.0
 """Two heartbeat time-outs: what a retry can meet is met long before."""
+LOOK_EVERY_S = 30.0
+"""Looking at the group costs more than the simulated seconds between two looks."""
 RECONCILE_S = 300.0
 """The schedule's interval; one more run after everything has settled, then the books must balance."""
 
@@ -157,7 +159,7 @@ def disturbed(
         disturb(world)
     wanted = 1 if act is Act.LAUNCH else 0
     world.deployed.desire(SHAPE.group, wanted)
-    in_time = world.until(lambda: settled(world, wanted), SETTLES_WITHIN_S)
+    in_time = world.until(lambda: settled(world, wanted), SETTLES_WITHIN_S, LOOK_EVERY_S)
     world.clock.advance(RECONCILE_S)
     calls = world.account.calls.of_principal(role)
     trace = [f"{c.at_s - world.began_s:9.2f} {c.action} {c.outcome}" for c in world.calls()]

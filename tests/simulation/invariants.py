@@ -33,6 +33,12 @@ def settled(world: World, wanted: int) -> bool:
     return len(seen) == wanted and all(node.state == IN_SERVICE for node in seen)
 
 
+def wrong(world: World) -> list[str]:
+    """Return, for a person, what is not as promised now, and what is left of nodes that are gone."""
+    seen, enis = world.deployed.observer.nodes(), world.deployed.enis()
+    return [*world.deployed.broken_promises(), *left_behind(seen, enis)]
+
+
 def violations(world: World, excused: Callable[[str], bool] = nobody) -> list[str]:
     """Return, for a person, what does not hold.
 
@@ -40,8 +46,7 @@ def violations(world: World, excused: Callable[[str], bool] = nobody) -> list[st
         world: after everything has settled and the reconciler has run once more.
         excused: tells by its id whether the launch of an instance that ran had to be abandoned.
     """
-    seen, enis = world.deployed.observer.nodes(), world.deployed.enis()
-    found = [*world.deployed.broken_promises(), *left_behind(seen, enis)]
+    found = wrong(world)
     answers = [call for call in world.calls() if call.action == "CompleteLifecycleAction"]
     found += _healthy_but_abandoned(world, answers, excused)
     answered = Counter(
@@ -83,9 +88,9 @@ def _healthy_but_abandoned(
 
 
 def _timed_out(world: World) -> Iterator[str]:
+    told = world.account.client("autoscaling").get_paginator("describe_scaling_activities")
     for group in world.deployed.config.node_groups:
-        for activity in world.account.client("autoscaling").describe_scaling_activities(
-            AutoScalingGroupName=group.auto_scaling_group
-        )["Activities"]:
-            if "Timeout" in activity.get("StatusMessage", ""):
-                yield f"a hook was left to its time-out: {activity['StatusMessage']}"
+        for page in told.paginate(AutoScalingGroupName=group.auto_scaling_group):
+            for activity in page["Activities"]:
+                if "Timeout" in activity.get("StatusMessage", ""):
+                    yield f"a hook was left to its time-out: {activity['StatusMessage']}"

@@ -7,7 +7,7 @@ import itertools
 import random
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from bench import nodes
 from cli.demo.promises import IN_SERVICE
@@ -107,10 +107,10 @@ def each_nth(matches: Callable[[Event], bool], of: int, nth: int = 0) -> Callabl
     return lambda event: matches(event) and next(seen) % of == nth
 
 
-def _twice(delay_s: float, act: Act) -> Mishap:
+def _twice(apart_s: float, act: Act) -> Mishap:
     return Mishap(
-        f"every event twice, {delay_s:g} s apart",
-        lambda world: _ignore(world.account.events.duplicate(is_any, delay_s=delay_s, times=None)),
+        f"every event twice, {apart_s:g} s apart",
+        lambda world: _ignore(world.account.events.duplicate(is_any, apart_s=apart_s, times=None)),
         act,
     )
 
@@ -188,7 +188,7 @@ def _redeployed(after_s: float, act: Act) -> Mishap:
     )
 
 
-def with_tag(world: World) -> dict[str, object]:
+def with_tag(world: World) -> dict[str, Any]:
     """Return the configuration that is deployed, with one more tag on every interface."""
     document = copy.deepcopy(world.deployed.made.document)
     for group in document["node_groups"]:
@@ -332,7 +332,9 @@ def every_mishap() -> list[Mishap]:
 
 def endure_each(mishaps: Sequence[Mishap], *, seed: int = 1, at_once: int = 1) -> Iterator[Endured]:
     """Endure each mishap in a world of its own and yield what came of it, in order."""
-    return each_in_a_copy((partial(endure, mishap, seed=seed) for mishap in mishaps), at_once)
+    with simulated(nodes.document([SHAPE]), seed=seed) as world:
+        world.prepare(with_tag(world))
+    yield from each_in_a_copy((partial(endure, mishap, seed=seed) for mishap in mishaps), at_once)
 
 
 def moments(act: Act, *, seed: int = 1) -> list[float]:

@@ -65,6 +65,13 @@ class World:
         """Do something so many seconds from now."""
         self.clock.call_at(self.clock.now() + seconds, action)
 
+    def prepare(self, document: dict[str, Any]) -> None:
+        """Synthesize a configuration that is to be deployed later, in this process and all copies of it.
+
+        Copies share this process's way to the CDK's kernel, which takes one at a time.
+        """
+        _synthesized(yaml.safe_dump(document, sort_keys=False))
+
     def redeploy(self, document: dict[str, Any]) -> None:
         """Update the stack to a changed configuration, whose ids exist."""
         update(self.deployed, _synthesized(yaml.safe_dump(document, sort_keys=False)), self.host)
