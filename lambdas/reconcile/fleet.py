@@ -102,6 +102,7 @@ class FleetReconciler:
         self._terminate_queue = terminate_queue
         self._clock = clock
         self._waits = Waits()
+        self._leaving = Waits()
 
     def run(self, deadline: datetime) -> Report:
         """Look, mend, and report.
@@ -116,7 +117,7 @@ class FleetReconciler:
         fleet = self._observe()
         now = self._clock.now()
         outcomes, heartbeats = self._waiting_launches(fleet, began, deadline)
-        outcomes += self._waiting_terminations(fleet, deadline)
+        outcomes += self._waiting_terminations(fleet, began, deadline)
         repairs, nodes = self._repair(fleet, deadline)
         # The list is from before: whatever was done for these nodes since is not in it.
         worked = {outcome.instance_id for outcome in outcomes}
@@ -228,27 +229,45 @@ class FleetReconciler:
             outcomes += self._launches.run(lost[start : start + NODES_AT_ONCE], deadline)
         return outcomes
 
-    def _waiting_terminations(self, fleet: _Fleet, deadline: datetime) -> list[Outcome]:
+    def _waiting_terminations(
+        self, fleet: _Fleet, now: datetime, deadline: datetime
+    ) -> list[Outcome]:
         waiting = [
-            Termination(member.instance_id, member.group_name, None)
-            for member in fleet.members
-            if member.lifecycle_state in decide.TERMINATE_WAIT
+            member for member in fleet.members if member.lifecycle_state in decide.TERMINATE_WAIT
         ]
+        stuck = self._stuck(waiting, fleet, now)
         if not waiting:
             return []
         backlog, unasked = _backlog(self._terminate_queue, "terminate")
         # Working on a termination twice costs few calls, so it waits for nobody who may not come.
         if backlog and not unasked:
-            return []
+            waiting = [member for member in waiting if member.instance_id in stuck]
         if self._bounds.dry_run:
             return [
                 *unasked,
                 *(
-                    _reported(item.instance_id, "its terminate event was lost (dry run)")
-                    for item in waiting
+                    _reported(member.instance_id, "its terminate event was lost (dry run)")
+                    for member in waiting
                 ),
             ]
-        return [*unasked, *self._terminations.run(waiting, deadline)]
+        leaving = [Termination(member.instance_id, member.group_name, None) for member in waiting]
+        return [*unasked, *self._terminations.run(leaving, deadline)] if leaving else unasked
+
+    def _stuck(
+        self, waiting: Sequence[Member], fleet: _Fleet, now: datetime
+    ) -> frozenset[InstanceId]:
+        """Return the nodes that have waited in a terminate hook for so long that nobody else will come."""
+        seen = [
+            (member, fleet.instances[member.instance_id])
+            for member in waiting
+            if member.instance_id in fleet.instances
+        ]
+        waits = self._leaving.look(seen, now)
+        return frozenset(
+            member.instance_id
+            for (member, _), wait in zip(seen, waits, strict=True)
+            if decide.is_stuck(wait, self._bounds.heartbeat_timeout_s)
+        )
 
     def _repair(self, fleet: _Fleet, deadline: datetime) -> tuple[list[Outcome], int]:
         """Mend drift on every node in service; give adopted ones what they lack, as far as the time goes."""

@@ -108,7 +108,7 @@ def before(act: Act, *, seed: int = 1) -> Iterator[World]:
             world.deployed.desire(SHAPE.group, 1)
             world.until(lambda: settled(world, 1), SETTLES_WITHIN_S)
             world.clock.advance(60.0)
-            world.account.calls.clear()
+            world.forget()
         yield world
 
 

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from cli.demo.promises import IN_SERVICE, left_behind
+from domain import naming
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -55,7 +56,7 @@ def violations(world: World, excused: Callable[[str], bool] = nobody) -> list[st
         if call.outcome == "ok"
     )
     found += [f"{node} answered {hook} {n} times" for (node, hook), n in answered.items() if n > 1]
-    return [*found, *_timed_out(world)]
+    return [*found, *_unanswered(world, set(answered)), *_timed_out(world)]
 
 
 def abandoned(world: World) -> list[Call]:
@@ -85,6 +86,17 @@ def _healthy_but_abandoned(
             and not excused(instance_id)
         ):
             yield f"{instance_id} was to be abandoned"
+
+
+def _unanswered(world: World, answered: set[tuple[str, str]]) -> Iterator[str]:
+    """Yield the hooks that opened and were left to their time-out, whatever came of that."""
+    owner = world.deployed.config.owner
+    ours = {naming.launch_hook(owner), naming.terminate_hook(owner)}
+    for event in world.account.events.emitted:
+        detail = event["detail"]
+        hook = (detail.get("EC2InstanceId", ""), detail.get("LifecycleHookName", ""))
+        if hook[1] in ours and hook not in answered:
+            yield f"{hook[0]} was never answered {hook[1]}"
 
 
 def _timed_out(world: World) -> Iterator[str]:

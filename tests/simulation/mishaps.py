@@ -68,7 +68,7 @@ def endure(mishap: Mishap, *, seed: int = 1) -> Endured:
             world.deployed.desire(SHAPE.group, mishap.nodes)
             world.until(lambda: settled(world, mishap.nodes), TEN_MINUTES_S)
             world.clock.advance(interval_s)
-            world.account.calls.clear()
+            world.forget()
         wanted = mishap.nodes if mishap.act is Act.LAUNCH else 0
         began_s = world.clock.now()
         mishap.happens(world)
@@ -292,7 +292,7 @@ USUAL = (
     _lost(1, Act.LAUNCH),
     _lost(1, Act.TERMINATION),
     _shuffled(60.0, Act.LAUNCH),
-    _queue_outage(10.0, 300.0, Act.LAUNCH),
+    _queue_outage(10.0, 1200.0, Act.LAUNCH),
     _queue_outage(0.5, 300.0, Act.TERMINATION),
     _throttled(0.0, Act.LAUNCH),
     _redeployed(11.0, Act.LAUNCH),

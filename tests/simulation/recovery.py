@@ -124,7 +124,7 @@ def _served(world: World, count: int, shape: Shape = SHAPE) -> None:
     world.until(lambda: settled(world, before + count), HOUR_S)
     world.clock.advance(2 * _Pace.of(world).interval_s)
     assert wrong(world) == []
-    world.account.calls.clear()
+    world.forget()
 
 
 def _until_right(world: World, is_right: Callable[[], bool], bound_s: float) -> float:

@@ -77,6 +77,11 @@ class World:
         update(self.deployed, _synthesized(yaml.safe_dump(document, sort_keys=False)), self.host)
         self.deployed.made.document = document
 
+    def forget(self) -> None:
+        """Begin the history of calls and events anew."""
+        self.account.calls.clear()
+        self.account.events.emitted.clear()
+
     def calls(self) -> list[Call]:
         """Return what the functions asked of EC2 and Auto Scaling, in order."""
         roles = set(self.deployed.roles.values())

@@ -253,6 +253,19 @@ def test_a_termination_whose_event_was_lost_is_completed(world: World) -> None:
     assert world.enis() == []
 
 
+def test_a_termination_that_nobody_takes_from_the_queue_is_completed(world: World) -> None:
+    (node,) = world.launch_and_serve()
+    world.scale_in(node)
+    world.terminate_queue.backlog = True
+    assert world.run_fleet().outcomes == ()
+    world.clock.wait(199)
+    assert world.run_fleet().outcomes == ()
+    world.clock.wait(1)
+    assert [outcome.result for outcome in world.run_fleet().outcomes] == [Result.CONTINUED]
+    world.clock.wait(60)
+    assert world.enis() == []
+
+
 def test_a_termination_whose_queue_cannot_be_asked_is_completed(world: World) -> None:
     (node,) = world.launch_and_serve()
     world.scale_in(node)
