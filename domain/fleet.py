@@ -88,6 +88,15 @@ def needs_hold(wait: Wait, heartbeat_timeout_s: int) -> bool:
     return wait.at_most >= part and wait.at_least < limit and not just_restarted
 
 
+def is_stuck(wait: Wait, heartbeat_timeout_s: int) -> bool:
+    """Return whether a node in Terminating:Wait is released here although the terminate queue holds messages.
+
+    Its hook is not held, for an instance that waits costs money: what reads the queue is as good as dead when it has not come
+    to the node in a third of the time-out, and after the whole of it nobody would have looked at the node.
+    """
+    return wait.at_least.total_seconds() >= heartbeat_timeout_s / 3
+
+
 @dataclass(frozen=True)
 class Promise:
     """One interface of a node in service, as far as what is attached for it is to be mended."""

@@ -69,8 +69,8 @@ class _Fleet:
 class FleetReconciler:
     """Looks at everything this stack owns in a few pages and mends what is not as it should be.
 
-    A run may overlap another, or the queues' runs: every step it takes observes first and repeats harmlessly. A look that
-    fails ends the run before anything is deleted; the next run is a few minutes away.
+    A run may overlap another, or the queues' runs: every step it takes observes first and repeats harmlessly. A look at EC2
+    or Auto Scaling that fails ends the run before anything is deleted; the next run is a few minutes away.
     """
 
     def __init__(
@@ -102,6 +102,7 @@ class FleetReconciler:
         self._terminate_queue = terminate_queue
         self._clock = clock
         self._waits = Waits()
+        self._leaving = Waits()
 
     def run(self, deadline: datetime) -> Report:
         """Look, mend, and report.
@@ -116,7 +117,7 @@ class FleetReconciler:
         fleet = self._observe()
         now = self._clock.now()
         outcomes, heartbeats = self._waiting_launches(fleet, began, deadline)
-        outcomes += self._waiting_terminations(fleet, deadline)
+        outcomes += self._waiting_terminations(fleet, began, deadline)
         repairs, nodes = self._repair(fleet, deadline)
         # The list is from before: whatever was done for these nodes since is not in it.
         worked = {outcome.instance_id for outcome in outcomes}
@@ -158,7 +159,7 @@ class FleetReconciler:
         waits = self._waits.look(waiting, now)
         if not waiting:
             return [], 0
-        backlog = self._launch_queue.has_backlog()
+        backlog, unasked = _backlog(self._launch_queue, "launch")
         timeout_s = self._bounds.heartbeat_timeout_s
         by_instance = _by_instance(fleet.interfaces)
         lost: list[Launch] = []
@@ -178,7 +179,8 @@ class FleetReconciler:
             if decide.needs_hold(wait, timeout_s):
                 held.append(launch)
         heartbeats = 0 if self._bounds.dry_run else self._hold(held)
-        return [*self._answer(complete), *self._take_over(lost, deadline)], heartbeats
+        worked = [*self._answer(complete), *self._take_over(lost, deadline)]
+        return [*unasked, *worked], heartbeats
 
     def _hold(self, launches: Sequence[Launch]) -> int:
         """Restart timers, the longest wait first: in a large burst not all of them may have their turn in this run."""
@@ -227,20 +229,45 @@ class FleetReconciler:
             outcomes += self._launches.run(lost[start : start + NODES_AT_ONCE], deadline)
         return outcomes
 
-    def _waiting_terminations(self, fleet: _Fleet, deadline: datetime) -> list[Outcome]:
+    def _waiting_terminations(
+        self, fleet: _Fleet, now: datetime, deadline: datetime
+    ) -> list[Outcome]:
         waiting = [
-            Termination(member.instance_id, member.group_name, None)
-            for member in fleet.members
-            if member.lifecycle_state in decide.TERMINATE_WAIT
+            member for member in fleet.members if member.lifecycle_state in decide.TERMINATE_WAIT
         ]
-        if not waiting or self._terminate_queue.has_backlog():
+        stuck = self._stuck(waiting, fleet, now)
+        if not waiting:
             return []
+        backlog, unasked = _backlog(self._terminate_queue, "terminate")
+        # Working on a termination twice costs few calls, so it waits for nobody who may not come.
+        if backlog and not unasked:
+            waiting = [member for member in waiting if member.instance_id in stuck]
         if self._bounds.dry_run:
             return [
-                _reported(item.instance_id, "its terminate event was lost (dry run)")
-                for item in waiting
+                *unasked,
+                *(
+                    _reported(member.instance_id, "its terminate event was lost (dry run)")
+                    for member in waiting
+                ),
             ]
-        return self._terminations.run(waiting, deadline)
+        leaving = [Termination(member.instance_id, member.group_name, None) for member in waiting]
+        return [*unasked, *self._terminations.run(leaving, deadline)] if leaving else unasked
+
+    def _stuck(
+        self, waiting: Sequence[Member], fleet: _Fleet, now: datetime
+    ) -> frozenset[InstanceId]:
+        """Return the nodes that have waited in a terminate hook for so long that nobody else will come."""
+        seen = [
+            (member, fleet.instances[member.instance_id])
+            for member in waiting
+            if member.instance_id in fleet.instances
+        ]
+        waits = self._leaving.look(seen, now)
+        return frozenset(
+            member.instance_id
+            for (member, _), wait in zip(seen, waits, strict=True)
+            if decide.is_stuck(wait, self._bounds.heartbeat_timeout_s)
+        )
 
     def _repair(self, fleet: _Fleet, deadline: datetime) -> tuple[list[Outcome], int]:
         """Mend drift on every node in service; give adopted ones what they lack, as far as the time goes."""
@@ -323,6 +350,19 @@ class FleetReconciler:
                 promise = decide.Promise(spec, None)
             promises.append(promise)
         return promises, first
+
+
+def _backlog(queue: QueuePort, transition: str) -> tuple[bool, list[Outcome]]:
+    """Return whether a queue holds any message, and what there is to report about it.
+
+    One that cannot be asked counts as holding some. Whoever waits is held meanwhile, and after a whole time-out worked on: a
+    node whose hook nobody restarts while SQS is down would be given up, though it lacks nothing.
+    """
+    try:
+        return queue.has_backlog(), []
+    except EniLifecycleError as error:
+        reason = f"the {transition} queue cannot be asked whether it is empty: {error}"
+        return True, [Outcome(Result.REPORTED, reason, transition=transition, error=error)]
 
 
 def _by_instance(

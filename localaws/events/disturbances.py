@@ -24,13 +24,15 @@ class Disturbance:
     Attributes:
         times: to how many events it still happens; None: to every one.
         copies: how often each arrives; 0 loses it.
-        delay_s: how much later than usual it arrives; each copy later than the one before by as much again.
+        apart_s: how much later than the copy before each further one arrives.
+        delay_s: how much later than usual the first arrives.
         refusals: how many deliveries to a target fail before one succeeds.
     """
 
     matches: Predicate
     times: int | None = 1
     copies: int = 1
+    apart_s: float = 0.0
     delay_s: float = 0.0
     refusals: int = 0
 
@@ -54,7 +56,7 @@ def arrivals(event: Event, disturbances: list[Disturbance]) -> tuple[list[float]
             continue
         refusals += disturbance.refusals
         delays_s = [
-            delay_s + disturbance.delay_s * (copy + 1)
+            delay_s + disturbance.delay_s + disturbance.apart_s * copy
             for delay_s in delays_s
             for copy in range(disturbance.copies)
         ]

@@ -79,11 +79,11 @@ class Events:
         matches: Predicate = everything,
         *,
         copies: int = 2,
-        delay_s: float = 0.0,
+        apart_s: float = 0.0,
         times: int | None = 1,
     ) -> Disturbance:
-        """Let the next matching events arrive several times, so many seconds after one another."""
-        return self._disturb(Disturbance(matches, times, copies=copies, delay_s=delay_s))
+        """Let the next matching events arrive several times, so many seconds after one another, the first in time."""
+        return self._disturb(Disturbance(matches, times, copies=copies, apart_s=apart_s))
 
     def delay(
         self, matches: Predicate = everything, *, seconds: float, times: int | None = 1

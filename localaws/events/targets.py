@@ -49,6 +49,10 @@ class Targets:
     def _to_queue(
         self, sender_arn: str, arn: str, payload: str, attributes: Mapping[str, str] | None
     ) -> None:
+        if self._account.queues.is_down:
+            raise DeliveryFailed(
+                "SERVICE_UNAVAILABLE", "Amazon SQS does not answer", retryable=True
+            )
         queue = queue_at(arn)
         if queue is None:
             raise DeliveryFailed("RESOURCE_NOT_FOUND", f"The queue {arn} does not exist")

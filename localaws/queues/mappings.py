@@ -162,7 +162,8 @@ class Mappings:
     def _plan(self, poller: _Poller, queue: Queue) -> None:
         """Set the timer of the next read to when the next message can be received."""
         next_s = self._next_message_s(queue)
-        if not poller.mapping.enabled or poller.running >= poller.concurrency:
+        busy = poller.running >= poller.concurrency
+        if not poller.mapping.enabled or busy or self._account.queues.is_down:
             next_s = None
         if poller.timer is not None:
             if next_s is not None and poller.timer.when_s <= next_s:
@@ -189,6 +190,7 @@ class Mappings:
                 queue is None
                 or not poller.mapping.enabled
                 or poller.mapping.uuid not in self._pollers
+                or self._account.queues.is_down
             ):
                 return
             if self._still_gathering(poller, queue):
@@ -256,6 +258,8 @@ class Mappings:
     def _delete(
         self, poller: _Poller, queue: Queue, batch: list[Message], failed: set[str]
     ) -> None:
+        if self._account.queues.is_down:
+            return  # What was done comes back when its visibility ends, and is done once more.
         role_arn = self._role_of(poller)
         backend = sqs_backends[queue.account_id][queue.region]
         for message in batch:

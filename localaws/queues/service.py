@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any, cast
 
 from moto.awslambda.models import LambdaBackend
 from moto.sqs import models as sqs_models
 
+from localaws.faults import ANY, Fault, FaultKind
 from localaws.patching import Patch
 from localaws.queues.mappings import Mappings
 
@@ -27,7 +29,39 @@ class Queues:
 
     def __init__(self, account: Account) -> None:
         self._account = account
+        self._down_until_s = -math.inf
         self.mappings = Mappings(account)
+
+    def fail_for(self, seconds: float) -> None:
+        """Let SQS answer nobody from now on for so long; whatever is on its queues stays there and grows older.
+
+        Callers get ServiceUnavailable (SQS API Reference, "Common Error Types": status 503, a temporary failure of the
+        server), EventBridge tries its deliveries again, and Lambda's pollers neither receive nor delete.
+        """
+        clock = self._account.clock
+        self._down_until_s = max(self._down_until_s, clock.now() + seconds)
+        refusal = Fault(
+            ANY,
+            FaultKind.ERROR,
+            times=None,
+            service="sqs",
+            code="ServiceUnavailable",
+            when=lambda _: self.is_down,
+        )
+        self._account.faults.inject(refusal)
+        clock.call_at(self._down_until_s, self._look_at_all)
+
+    @property
+    def is_down(self) -> bool:
+        """Return whether SQS answers nobody now."""
+        return self._account.clock.now() < self._down_until_s
+
+    def _look_at_all(self) -> None:
+        with self._account.lock:
+            for regions in sqs_models.sqs_backends.values():
+                for backend in regions.values():
+                    for queue in backend.queues.values():
+                        self.mappings.look_at(queue)
 
     def patches(self) -> Iterable[Patch]:
         """Yield what stands in the place of moto's SQS and of Lambda's event source mappings."""

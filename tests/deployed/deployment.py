@@ -231,6 +231,24 @@ def install(account: Account, made: platform.Platform, assembly: Assembly, host:
     return deployed
 
 
+def update(deployed: Deployed, assembly: Assembly, host: Host) -> None:
+    """Update the stack to another synthesis, as a second `cdk deploy` does, and connect its functions anew.
+
+    An invocation that runs ends with the code it began with.
+    """
+    owner = assembly.config.owner
+    _publish(deployed.account, assembly.folder, owner)
+    cloudformation = deployed.account.client("cloudformation")
+    cloudformation.update_stack(
+        StackName=owner,
+        TemplateBody=(assembly.folder / f"{owner}.template.json").read_text(),
+        Capabilities=["CAPABILITY_NAMED_IAM"],
+    )
+    _check_status(cloudformation, owner, "UPDATE_COMPLETE")
+    deployed.config = assembly.config
+    _connect(deployed, assembly, host)
+
+
 def _publish(account: Account, folder: Path, owner: str) -> None:
     manifest = json.loads((folder / f"{owner}.assets.json").read_text())
     for entry in manifest["files"].values():
@@ -249,12 +267,16 @@ def _create(account: Account, owner: str, template: str) -> None:
     cloudformation.create_stack(
         StackName=owner, TemplateBody=template, Capabilities=["CAPABILITY_NAMED_IAM"]
     )
+    _check_status(cloudformation, owner, "CREATE_COMPLETE")
+
+
+def _check_status(cloudformation: Any, owner: str, status: str) -> None:  # noqa: ANN401 - a boto3 client of the embedded account
     (stack,) = cloudformation.describe_stacks(StackName=owner)["Stacks"]
     events = cloudformation.describe_stack_events(StackName=owner)["StackEvents"]
     reasons = [
         event.get("ResourceStatusReason") for event in events if "FAILED" in event["ResourceStatus"]
     ]
-    assert stack["StackStatus"] == "CREATE_COMPLETE", reasons
+    assert stack["StackStatus"] == status, reasons
 
 
 def _connect(deployed: Deployed, assembly: Assembly, host: Host) -> None:

@@ -16,6 +16,7 @@ from domain.fleet import (
     Wait,
     find_orphans,
     is_lost,
+    is_stuck,
     missing,
     needs_hold,
     plan_adoption,
@@ -102,6 +103,20 @@ def test_behind_other_messages_a_short_hook_leaves_its_event_the_usual_time() ->
 )
 def test_a_hook_is_held_that_may_run_out_before_the_next_look(wait: Wait, held: bool) -> None:
     assert needs_hold(wait, 600) is held
+
+
+@pytest.mark.parametrize(
+    ("wait", "stuck"),
+    [
+        pytest.param(waited(0, DAYS_S), False, id="seen for the first time"),
+        pytest.param(waited(199, DAYS_S), False, id="not for a third yet"),
+        pytest.param(waited(200, DAYS_S), True, id="for a third of the time-out"),
+    ],
+)
+def test_a_termination_is_stuck_that_was_seen_waiting_for_a_third_of_the_time_out(
+    wait: Wait, stuck: bool
+) -> None:
+    assert is_stuck(wait, 600) is stuck
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -10,19 +12,20 @@ from rich.progress import track
 from rich.table import Table
 
 from bench.nodes import Addressing, Shape
-from tests.simulation import burst, faults, scale_in
+from tests.simulation import burst, faults, mishaps, recovery, scale_in
 from tests.simulation.faults import Act
 from tests.simulation.processes import prepare
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tests.simulation.faults import Schedule
+    from tests.simulation.faults import Played, Schedule
 
 MOST_RATIO = 1.10
 MOST_THROTTLED = 0.10
 MOST_INTERFACES = 7
 """As many as fit on the simulated instance type besides the primary one."""
+CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
 console = Console(highlight=False)
@@ -80,21 +83,76 @@ def run_scale_in(
 @app.command("faults")
 def run_faults(
     both: Annotated[
-        bool, typer.Option("--pairs", help="Every two failures, not every single one (an hour).")
+        bool, typer.Option("--pairs", help="Also every two failures (an hour of two cores).")
     ] = False,
     seed: Annotated[int, typer.Option(help="The same seed, the same runs.")] = 1,
+    jobs: Annotated[int, typer.Option(min=1, help="How many runs side by side.")] = CORES,
 ) -> None:
-    """Let every call of a launch and of a termination fail in every way, one by one or in pairs."""
-    played = broken = 0
+    """Let every call of a launch and of a termination fail in every way, one by one and in pairs."""
+    tally = _Tally(seed, jobs)
     for act in Act:
         calls = faults.play(act, seed=seed).calls
-        schedules = list(faults.pairs(calls) if both else faults.singles(calls))
-        for schedule in track(schedules, f"{act}: {calls} calls", console=console):
-            played += 1
-            broken += _told(act, schedule, seed)
-    console.print(f"{played} schedules, {broken} of them with something that does not hold")
+        alone = tally.play(act, f"{act}, {calls} calls: each", list(faults.singles(calls)))
+        if both:
+            second = [
+                schedule for first, seen in alone for schedule in faults.followed(first, seen.calls)
+            ]
+            tally.play(act, f"{act}: every two", second)
+    console.print(
+        f"{tally.schedules} schedules with {tally.fired} failures that came to pass; in {tally.broken} something does not hold"
+    )
+    if tally.broken:
+        raise typer.Exit(1)
+
+
+@app.command("mishaps")
+def run_mishaps(
+    named: Annotated[
+        str, typer.Argument(help="Only those with this in their names, as they are printed.")
+    ] = "",
+    seed: Annotated[int, typer.Option(help="The same seed, the same runs.")] = 1,
+    jobs: Annotated[int, typer.Option(min=1, help="How many runs side by side.")] = CORES,
+) -> None:
+    """Let events, queues, functions, instances and addresses fail twenty nodes, at every moment that may matter."""
+    chosen = [mishap for mishap in mishaps.every_mishap() if named in str(mishap)]
+    broken = 0
+    for seen in mishaps.endure_each(chosen, seed=seed, at_once=jobs):
+        console.print(f"{seen.mishap}: {seen.seconds:.0f} s, {seen.abandoned} abandoned")
+        broken += _tell_broken(seen.violations, f'mishaps "{seen.mishap}" --seed {seed}')
+    for act in Act if not named else ():
+        for step_s, played in mishaps.terminated_at_any_step(act, seed=seed, at_once=jobs):
+            console.print(f"{act}: the instance terminated at second {step_s:.2f}")
+            broken += _tell_broken(played.violations, f"mishaps --seed {seed}")
+    console.print(f"in {broken} of them something does not hold")
     if broken:
         raise typer.Exit(1)
+
+
+@app.command("recovery")
+def run_recovery(
+    nodes: Annotated[int, typer.Option(min=4, max=500, help="How many nodes.")] = recovery.NODES,
+    seed: Annotated[int, typer.Option(help="The same seed, the same runs.")] = 1,
+) -> None:
+    """Disturb the fleet as no event tells, and measure how long it takes to be right again."""
+    table = Table("disturbed", "right after", "bound", "which is", title=f"{nodes} nodes")
+    broken = 0
+    for disturb in recovery.EVERY.values():
+        seen = disturb(nodes, seed=seed)
+        table.add_row(seen.disturbed, f"{seen.seconds:.0f} s", f"{seen.bound_s:.0f} s", seen.bound)
+        broken += not seen.is_in_time
+        _tell_broken(seen.violations, f"recovery --nodes {nodes} --seed {seed}")
+    console.print(table)
+    if broken:
+        raise typer.Exit(1)
+
+
+def _tell_broken(violations: Sequence[str], again: str) -> bool:
+    """Print what does not hold and how to see it again; return whether there is something."""
+    for violation in violations:
+        console.print(f"[red]\u2717[/] {violation}")
+    if violations:
+        console.print(f"again: make simulate ARGS='{again}'")
+    return bool(violations)
 
 
 @app.command()
@@ -120,17 +178,42 @@ def replay(
         raise typer.Exit(1)
 
 
-def _told(act: Act, schedule: Schedule, seed: int) -> bool:
-    """Play a schedule and tell of it if something does not hold; return whether that is so."""
-    seen = faults.play(act, schedule, seed=seed)
-    if not seen.violations:
-        return False
-    name = ",".join(map(str, schedule))
-    console.print(f"[red]\u2717[/] {act} {name}: {'; '.join(seen.violations)}")
-    for line in seen.trace:
-        console.print(line)
-    console.print(f'again: make simulate ARGS="replay {act} {name} --seed {seed}"')
-    return True
+@dataclass
+class _Tally:
+    """How many schedules were played, and what came of them; what does not hold is told at once."""
+
+    seed: int
+    jobs: int
+    schedules: int = 0
+    fired: int = 0
+    broken: int = 0
+
+    def play(
+        self, act: Act, title: str, schedules: Sequence[Schedule]
+    ) -> list[tuple[Schedule, Played]]:
+        """Play schedules and return what came of each, in order."""
+        played = faults.play_each(act, schedules, seed=self.seed, at_once=self.jobs)
+        told = []
+        # Its own refreshing would be a thread, and a process with threads is not copied safely.
+        for schedule, seen in track(
+            played, title, total=len(schedules), console=console, auto_refresh=False
+        ):
+            self.schedules += 1
+            self.fired += seen.fired
+            self.broken += bool(seen.violations)
+            if seen.violations:
+                self._tell(act, schedule, seen)
+            told.append((schedule, seen))
+            if not console.is_terminal and not len(told) % 500:
+                console.print(f"{title}: {len(told)} of {len(schedules)}")
+        return told
+
+    def _tell(self, act: Act, schedule: Schedule, seen: Played) -> None:
+        name = ",".join(map(str, schedule))
+        console.print(f"[red]\u2717[/] {act} {name}: {'; '.join(seen.violations)}")
+        for line in seen.trace:
+            console.print(line)
+        console.print(f'again: make simulate ARGS="replay {act} {name} --seed {self.seed}"')
 
 
 def _headed(title: str) -> Table:

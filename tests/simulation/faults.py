@@ -3,26 +3,30 @@
 from __future__ import annotations
 
 import itertools
-from collections import Counter
+from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
 from typing import TYPE_CHECKING
 
 from bench import nodes
 from bench.nodes import Shape
-from cli.demo.promises import IN_SERVICE, left_behind
 from domain import naming
 from localaws.faults import ANY, Fault, FaultKind
+from tests.simulation.forks import each_in_a_copy
+from tests.simulation.invariants import settled, violations
 from tests.simulation.world import simulated
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator
 
     from tests.simulation.world import World
 
 SHAPE = Shape(2, source_dest_check=False)
 SETTLES_WITHIN_S = 1200.0
 """Two heartbeat time-outs: what a retry can meet is met long before."""
+LOOK_EVERY_S = 30.0
+"""Looking at the group costs more than the simulated seconds between two looks."""
 RECONCILE_S = 300.0
 """The schedule's interval; one more run after everything has settled, then the books must balance."""
 
@@ -79,11 +83,33 @@ def singles(calls: int) -> Iterator[Schedule]:
         yield (Mishap(call, kind),)
 
 
-def pairs(calls: int) -> Iterator[Schedule]:
-    """Yield every two failures at two of so many calls."""
-    for first, second in itertools.combinations(range(1, calls + 1), 2):
-        for one, other in itertools.product(FaultKind, FaultKind):
-            yield (Mishap(first, one), Mishap(second, other))
+def followed(first: Schedule, calls: int) -> Iterator[Schedule]:
+    """Yield a schedule with every failure of every later call besides.
+
+    Args:
+        first: what fails first.
+        calls: how many calls there are in the run in which it does. What a failure changes is called after it, so two
+            failures at two calls are met, each pair once, by following up every single one in its own run.
+    """
+    for call, kind in itertools.product(range(first[-1].call + 1, calls + 1), FaultKind):
+        yield (*first, Mishap(call, kind))
+
+
+@contextmanager
+def before(act: Act, *, seed: int = 1) -> Iterator[World]:
+    """Yield the world as it is just before its node is launched, or terminated.
+
+    Args:
+        act: what is to be disturbed; a termination is that of a node launched without disturbance.
+        seed: of every draw.
+    """
+    with simulated(nodes.document([SHAPE]), seed=seed) as world:
+        if act is Act.TERMINATION:
+            world.deployed.desire(SHAPE.group, 1)
+            world.until(lambda: settled(world, 1), SETTLES_WITHIN_S)
+            world.clock.advance(60.0)
+            world.forget()
+        yield world
 
 
 def play(
@@ -96,69 +122,48 @@ def play(
     """Let one node be launched, or terminated, with these failures, and look whether everything holds.
 
     Args:
-        act: what is disturbed; a termination is that of a node launched without disturbance.
+        act: what is disturbed.
         schedule: which calls fail, and how.
         seed: of every draw.
         disturb: anything else to be done to the world just before.
     """
-    with simulated(nodes.document([SHAPE]), seed=seed) as world:
-        role = world.deployed.roles[
-            naming.LAUNCH_HANDLER if act is Act.LAUNCH else naming.TERMINATE_HANDLER
-        ]
-        if act is Act.TERMINATION:
-            world.deployed.desire(SHAPE.group, 1)
-            world.until(lambda: _settled(world, 1), SETTLES_WITHIN_S)
-            world.clock.advance(60.0)
-            world.account.calls.clear()
-        injected = [
-            world.account.faults.inject(
-                Fault(ANY, mishap.kind, on_call=mishap.call, principal=role)
-            )
-            for mishap in schedule
-        ]
-        if disturb is not None:
-            disturb(world)
-        wanted = 1 if act is Act.LAUNCH else 0
-        world.deployed.desire(SHAPE.group, wanted)
-        settled = world.until(lambda: _settled(world, wanted), SETTLES_WITHIN_S)
-        world.clock.advance(RECONCILE_S)
-        calls = world.account.calls.of_principal(role)
-        trace = [f"{c.at_s - world.began_s:9.2f} {c.action} {c.outcome}" for c in world.calls()]
-        fired = sum(bool(fault.fired) for fault in injected)
-        violations = tuple(_violations(world, settled=settled))
-        return Played(violations, len(calls), fired, tuple(trace))
+    with before(act, seed=seed) as world:
+        return disturbed(world, act, schedule, disturb)
 
 
-def _settled(world: World, wanted: int) -> bool:
-    seen = world.deployed.observer.nodes()
-    return len(seen) == wanted and all(node.state == IN_SERVICE for node in seen)
+def play_each(
+    act: Act, schedules: Iterable[Schedule], *, seed: int = 1, at_once: int = 1
+) -> Iterator[tuple[Schedule, Played]]:
+    """Do the same with each of many schedules, from one world; yield them in order with what came of each."""
+    with before(act, seed=seed) as world:
+        first, second = itertools.tee(schedules)
+        work = (partial(disturbed, world, act, schedule) for schedule in first)
+        yield from zip(second, each_in_a_copy(work, at_once), strict=True)
 
 
-def _violations(world: World, *, settled: bool) -> Sequence[str]:
-    """Return what does not hold: promises, leaks, healthy nodes abandoned, hooks answered twice or never."""
-    deployed = world.deployed
-    seen, enis = deployed.observer.nodes(), deployed.enis()
-    found = [] if settled else [f"not settled: {[node.state for node in seen]}"]
-    found += deployed.broken_promises()
-    found += left_behind(seen, enis)
-    answers = [c for c in world.calls() if c.action == "CompleteLifecycleAction"]
-    found += [
-        f"{call.params['InstanceId']} was to be abandoned"
-        for call in answers
-        if call.params["LifecycleActionResult"] == "ABANDON"
+def disturbed(
+    world: World,
+    act: Act,
+    schedule: Schedule = (),
+    disturb: Callable[[World], None] | None = None,
+) -> Played:
+    """Let the node be launched, or terminated, in a world that is about to; see `play`."""
+    role = world.deployed.roles[
+        naming.LAUNCH_HANDLER if act is Act.LAUNCH else naming.TERMINATE_HANDLER
     ]
-    answered = Counter(
-        (call.params["InstanceId"], call.params["LifecycleHookName"])
-        for call in answers
-        if call.outcome == "ok"
-    )
-    found += [f"{node} answered {hook} {n} times" for (node, hook), n in answered.items() if n > 1]
-    timed_out = [
-        activity
-        for group in {node.group for node in seen} | {SHAPE.group}
-        for activity in world.account.client("autoscaling").describe_scaling_activities(
-            AutoScalingGroupName=group
-        )["Activities"]
-        if "Timeout" in activity.get("StatusMessage", "")
+    injected = [
+        world.account.faults.inject(Fault(ANY, mishap.kind, on_call=mishap.call, principal=role))
+        for mishap in schedule
     ]
-    return [*found, *(f"a hook was left to its time-out: {a['StatusMessage']}" for a in timed_out)]
+    if disturb is not None:
+        disturb(world)
+    wanted = 1 if act is Act.LAUNCH else 0
+    world.deployed.desire(SHAPE.group, wanted)
+    in_time = world.until(lambda: settled(world, wanted), SETTLES_WITHIN_S, LOOK_EVERY_S)
+    world.clock.advance(RECONCILE_S)
+    calls = world.account.calls.of_principal(role)
+    trace = [f"{c.at_s - world.began_s:9.2f} {c.action} {c.outcome}" for c in world.calls()]
+    fired = sum(bool(fault.fired) for fault in injected)
+    states = [] if in_time else [node.state for node in world.deployed.observer.nodes()]
+    found = [*violations(world), *(f"not settled: {state}" for state in states)]
+    return Played(tuple(found), len(calls), fired, tuple(trace))

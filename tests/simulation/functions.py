@@ -125,6 +125,7 @@ class FunctionFibers:
         self._function = function
         self._cold_start_s = cold_start_s
         self._idle: list[_Environment] = []
+        self._deployments = 1
         self.cold_starts = 0
         self.invocations = 0
         self.timeouts = 0
@@ -136,6 +137,7 @@ class FunctionFibers:
             CallerCrashed: the function's process died.
         """
         self.invocations += 1
+        deployment = self._deployments
         environment = self._environment()
         invocation, over = _Invocation(), self._clock.signal()
         answers: list[dict[str, Any] | BaseException] = []
@@ -162,13 +164,15 @@ class FunctionFibers:
         if isinstance(answer, CallerCrashed):
             raise answer
         environment.idle_since_s = self._clock.now()
-        self._idle.append(environment)
+        if deployment == self._deployments:
+            self._idle.append(environment)
         if isinstance(answer, BaseException):
             raise answer
         return answer
 
     def forget(self) -> None:
-        """Drop every idle environment, as a redeployment does."""
+        """Use no environment again that is there now, as after a redeployment: what runs in one ends there."""
+        self._deployments += 1
         self._idle.clear()
 
     def _environment(self) -> _Environment:

@@ -101,6 +101,16 @@ def test_an_environment_that_is_idle_for_long_is_gone() -> None:
     assert case.started == 2
 
 
+def test_after_a_redeployment_what_runs_ends_and_what_comes_starts_anew() -> None:
+    case = Case(lambda time, _: time.wait(5.0))
+    case.invoke(0.0)
+    case.clock.call_at(3.0, case.function.forget)
+    case.invoke(10.0)
+    case.clock.advance(60.0)
+    assert [at_s for at_s, _ in case.ended] == [COLD_START_S + 5.0, 10.0 + COLD_START_S + 5.0]
+    assert case.started == 2
+
+
 def test_a_function_that_overruns_its_time_does_nothing_more_and_its_environment_goes() -> None:
     done: list[float] = []
 

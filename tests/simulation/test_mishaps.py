@@ -1,113 +1,85 @@
-"""What happens to events, functions and instances while a node launches: it is served all the same, or nothing is left."""
+"""What happens to events, functions, queues and instances while nodes come and go: they are served, and nothing is left."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from functools import partial
 
 import pytest
 
+from bench import nodes
 from domain import naming
 from localaws.faults import ANY, Fault, FaultKind
-from tests.simulation.faults import SHAPE, Act, play
-
-if TYPE_CHECKING:
-    from localaws.events.envelope import Event
-    from tests.simulation.world import World
+from tests.simulation.faults import SHAPE, Act, before, disturbed
+from tests.simulation.forks import each_in_a_copy
+from tests.simulation.invariants import settled
+from tests.simulation.mishaps import (
+    USUAL,
+    Mishap,
+    endure,
+    fill,
+    is_launch,
+    serving_in,
+    terminated_at_any_step,
+)
+from tests.simulation.world import World, simulated
 
 pytestmark = [pytest.mark.simulation, pytest.mark.subprocesses("node")]
 
-TEN_MINUTES_S = 600.0
 
-
-def is_launch(event: Event) -> bool:
-    return str(event["detail-type"]) == "EC2 Instance-launch Lifecycle Action"
-
-
-def is_ours(event: Event) -> bool:
-    return "LifecycleHookName" in event["detail"]
-
-
-@pytest.mark.parametrize("delay_s", [0.0, 1.5, 4.0, 120.0])
-def test_an_event_that_comes_twice_is_answered_once(delay_s: float) -> None:
-    def disturb(world: World) -> None:
-        world.account.events.duplicate(is_launch, delay_s=delay_s)
-
-    assert play(Act.LAUNCH, disturb=disturb).violations == ()
+@pytest.mark.parametrize("mishap", USUAL, ids=str)
+def test_a_group_that_is_scaled_endures_it(mishap: Mishap) -> None:
+    assert endure(mishap).violations == ()
 
 
 @pytest.mark.parametrize("act", Act)
-def test_a_lost_event_is_made_good_by_the_schedule(act: Act) -> None:
-    def disturb(world: World) -> None:
-        world.account.events.lose(is_ours)
+def test_an_instance_that_is_terminated_at_any_step_leaves_nothing(act: Act) -> None:
+    played = dict(terminated_at_any_step(act))
+    assert len(played) > 4
+    assert {step_s: seen.violations for step_s, seen in played.items() if seen.violations} == {}
 
-    assert play(act, disturb=disturb).violations == ()
+
+def test_an_event_that_comes_before_during_or_after_its_duplicate_is_answered_once() -> None:
+    with before(Act.LAUNCH) as world:
+
+        def twice(apart_s: float) -> tuple[str, ...]:
+            world.account.events.duplicate(is_launch, apart_s=apart_s)
+            return disturbed(world, Act.LAUNCH).violations
+
+        work = [partial(twice, apart_s) for apart_s in (0.0, 1.5, 4.0, 120.0)]
+        assert list(each_in_a_copy(work)) == [()] * len(work)
 
 
 def test_a_late_event_finds_its_node_served() -> None:
-    def disturb(world: World) -> None:
-        world.account.events.delay(is_launch, seconds=450.0)
-
-    assert play(Act.LAUNCH, disturb=disturb).violations == ()
-
-
-def test_a_function_that_cannot_run_for_ten_minutes_costs_no_node() -> None:
-    def disturb(world: World) -> None:
-        client = world.account.client("lambda")
-        name = world.deployed.functions[naming.LAUNCH_HANDLER]
-        client.put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=0)
-        world.clock.call_at(
-            world.clock.now() + TEN_MINUTES_S,
-            lambda: client.delete_function_concurrency(FunctionName=name),
-        )
-
-    assert play(Act.LAUNCH, disturb=disturb).violations == ()
-
-
-def test_a_queue_that_refuses_every_call_for_a_while_costs_no_node() -> None:
-    def disturb(world: World) -> None:
-        world.account.events.refuse(is_ours, refusals=3, times=None)
-
-    assert play(Act.LAUNCH, disturb=disturb).violations == ()
-
-
-@pytest.mark.parametrize("after_s", [10.0, 11.0, 12.0, 13.0, 14.0])
-def test_an_instance_that_is_terminated_at_any_step_leaves_nothing(after_s: float) -> None:
-    def disturb(world: World) -> None:
-        world.clock.call_at(world.clock.now() + after_s, lambda: terminate(world))
-
-    played = play(Act.LAUNCH, disturb=disturb)
-    assert [line for line in played.violations if "was to be abandoned" not in line] == []
-
-
-def terminate(world: World) -> None:
-    """Terminate whatever the group has, behind its back."""
-    for node in world.deployed.observer.nodes():
-        world.account.client("ec2").terminate_instances(InstanceIds=[node.instance_id])
+    with before(Act.LAUNCH) as world:
+        late_s = 1.5 * world.settings.reconcile_interval_minutes * 60
+        world.account.events.delay(is_launch, seconds=late_s)
+        assert disturbed(world, Act.LAUNCH).violations == ()
 
 
 def test_a_new_deployment_in_mid_launch_costs_no_node() -> None:
-    def disturb(world: World) -> None:
+    with before(Act.LAUNCH) as world:
         function = world.functions[naming.LAUNCH_HANDLER]
         role = world.deployed.roles[naming.LAUNCH_HANDLER]
         # The environment at work dies between two calls, and a new one begins with the next message.
         world.account.faults.inject(Fault(ANY, FaultKind.CRASH_AFTER, on_call=5, principal=role))
-        world.clock.call_at(world.clock.now() + 11.0, function.forget)
+        world.after(11.0, function.forget)
+        assert disturbed(world, Act.LAUNCH).violations == ()
 
-    assert play(Act.LAUNCH, disturb=disturb).violations == ()
+
+def test_a_zone_without_addresses_is_no_concern_of_the_other_zone_s_nodes() -> None:
+    full, other = nodes.ZONES
+    with simulated(nodes.document([SHAPE]), seed=1) as world:
+        undisturbed_s = _served_in(world, other)
+    with simulated(nodes.document([SHAPE]), seed=1) as world:
+        fill(world, full)
+        # Other draws, and batches with nodes in them that are given up.
+        assert _served_in(world, other) <= 1.25 * undisturbed_s
+        assert serving_in(world, full) == 0
+        assert not settled(world, 20)
 
 
-def test_a_subnet_without_addresses_abandons_with_the_reason_and_leaves_nothing() -> None:
-    def disturb(world: World) -> None:
-        world.account.faults.inject(
-            Fault(
-                "CreateNetworkInterface",
-                FaultKind.ERROR,
-                code="InsufficientFreeAddressesInSubnet",
-                times=2,
-            )
-        )
-
-    played = play(Act.LAUNCH, disturb=disturb)
-    assert len([line for line in played.violations if "was to be abandoned" in line]) == 1
-    assert len(played.violations) == 1
-    assert SHAPE.interfaces == 2
+def _served_in(world: World, zone: str) -> float:
+    """Launch twenty nodes and return how long it takes until the zone's half serves."""
+    world.deployed.desire(SHAPE.group, 20)
+    assert world.until(lambda: serving_in(world, zone) == 10, 120.0, step_s=0.5)
+    return world.elapsed_s

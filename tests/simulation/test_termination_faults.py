@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from localaws.faults import FaultKind
-from tests.simulation.faults import Act, play, singles
+from tests.simulation.faults import Act, play, play_each, singles
 
 pytestmark = [pytest.mark.simulation, pytest.mark.subprocesses("node")]
 
@@ -13,7 +13,7 @@ pytestmark = [pytest.mark.simulation, pytest.mark.subprocesses("node")]
 def test_any_one_call_may_fail() -> None:
     undisturbed = play(Act.TERMINATION)
     assert undisturbed.violations == ()
-    played = {schedule: play(Act.TERMINATION, schedule) for schedule in singles(undisturbed.calls)}
+    played = dict(play_each(Act.TERMINATION, singles(undisturbed.calls)))
     assert len(played) == undisturbed.calls * len(FaultKind)
     assert {item: seen.violations for item, seen in played.items() if seen.violations} == {}
     assert all(seen.fired for seen in played.values())

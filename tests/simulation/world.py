@@ -16,10 +16,12 @@ from unittest.mock import patch
 import yaml
 from moto.moto_api._internal import mock_random
 
+import authoring
 from cli.demo import platform
 from cli.rehearsal import environment_of_our_own
 from localaws.fibers import FiberClock
-from tests.deployed.deployment import account_in_virtual_time, install, synthesize
+from stacks.settings import settings_of
+from tests.deployed.deployment import account_in_virtual_time, install, synthesize, update
 from tests.simulation.assumptions import Assumptions
 from tests.simulation.functions import FunctionFibers
 
@@ -28,7 +30,8 @@ if TYPE_CHECKING:
 
     from localaws.account import Account
     from localaws.calls import Call
-    from tests.deployed.deployment import Assembly, Deployed, DeployedFunction
+    from stacks.settings import StackSettings
+    from tests.deployed.deployment import Assembly, Deployed, DeployedFunction, Host
 
 COUNTED = frozenset({"ec2", "autoscaling"})
 """The services whose calls are scarce: EC2's and Auto Scaling's buckets are shared by the whole account."""
@@ -42,6 +45,8 @@ class World:
     clock: FiberClock
     deployed: Deployed
     assumptions: Assumptions
+    host: Host
+    """Decides how a deployed function runs here."""
     functions: dict[str, FunctionFibers] = field(default_factory=dict)
     """By handler."""
     began_s: float = 0.0
@@ -50,6 +55,32 @@ class World:
     def elapsed_s(self) -> float:
         """Return the virtual time since the world began."""
         return self.clock.now() - self.began_s
+
+    @property
+    def settings(self) -> StackSettings:
+        """Return the pace that the deployed configuration sets."""
+        return settings_of(authoring.parse(yaml.safe_dump(self.deployed.made.document)))
+
+    def after(self, seconds: float, action: Callable[[], None]) -> None:
+        """Do something so many seconds from now."""
+        self.clock.call_at(self.clock.now() + seconds, action)
+
+    def prepare(self, document: dict[str, Any]) -> None:
+        """Synthesize a configuration that is to be deployed later, in this process and all copies of it.
+
+        Copies share this process's way to the CDK's kernel, which takes one at a time.
+        """
+        _synthesized(yaml.safe_dump(document, sort_keys=False))
+
+    def redeploy(self, document: dict[str, Any]) -> None:
+        """Update the stack to a changed configuration, whose ids exist."""
+        update(self.deployed, _synthesized(yaml.safe_dump(document, sort_keys=False)), self.host)
+        self.deployed.made.document = document
+
+    def forget(self) -> None:
+        """Begin the history of calls and events anew."""
+        self.account.calls.clear()
+        self.account.events.emitted.clear()
 
     def calls(self) -> list[Call]:
         """Return what the functions asked of EC2 and Auto Scaling, in order."""
@@ -104,7 +135,7 @@ def simulated(
         assembly = _synthesized(yaml.safe_dump(made.document, sort_keys=False))
         deployed = install(account, made, assembly, host)
         _seed(stack, str(seed))
-        world = World(account, clock, deployed, assumed, functions, clock.now())
+        world = World(account, clock, deployed, assumed, host, functions, clock.now())
         account.calls.clear()
         yield world
 

@@ -79,6 +79,32 @@ def test_a_hook_restarted_a_moment_ago_is_not_restarted_again(world: World) -> N
     assert world.action(node).heartbeats == 2
 
 
+@pytest.mark.parametrize("error", [Throttled("503"), AccessDenied("no")], ids=["down", "denied"])
+def test_a_queue_that_cannot_be_asked_costs_no_node_its_hook(
+    world: World, error: EniLifecycleError
+) -> None:
+    node = world.launch()
+    world.calls.fail("has_backlog", error, times=1_000)
+    world.clock.wait(301)
+    report = world.run_fleet()
+    assert report.heartbeats == 1
+    assert [(outcome.result, outcome.error) for outcome in report.outcomes] == [
+        (Result.REPORTED, error)
+    ]
+    assert world.action(node).is_open
+    assert world.calls.counts["create"] == 0
+
+
+def test_a_node_is_served_whose_queue_cannot_be_asked_for_a_whole_time_out(world: World) -> None:
+    node = world.launch()
+    world.calls.fail("has_backlog", Throttled("503"), times=1_000)
+    for _ in range(4):
+        world.clock.wait(300)
+        world.run_fleet()
+    assert world.action(node).results == [LifecycleResult.CONTINUE]
+    assert world.faults_of(node) == []
+
+
 def in_the_pool(world: World, count: int = 1) -> list[InstanceId]:
     """Let nodes run in a warm pool for two days."""
     nodes = [world.launch(hooked=False) for _ in range(count)]
@@ -223,6 +249,29 @@ def test_a_termination_whose_event_was_lost_is_completed(world: World) -> None:
     world.scale_in(node)
     report = world.run_fleet()
     assert [outcome.result for outcome in report.outcomes] == [Result.CONTINUED]
+    world.clock.wait(60)
+    assert world.enis() == []
+
+
+def test_a_termination_that_nobody_takes_from_the_queue_is_completed(world: World) -> None:
+    (node,) = world.launch_and_serve()
+    world.scale_in(node)
+    world.terminate_queue.backlog = True
+    assert world.run_fleet().outcomes == ()
+    world.clock.wait(199)
+    assert world.run_fleet().outcomes == ()
+    world.clock.wait(1)
+    assert [outcome.result for outcome in world.run_fleet().outcomes] == [Result.CONTINUED]
+    world.clock.wait(60)
+    assert world.enis() == []
+
+
+def test_a_termination_whose_queue_cannot_be_asked_is_completed(world: World) -> None:
+    (node,) = world.launch_and_serve()
+    world.scale_in(node)
+    world.calls.fail("has_backlog", Throttled("503"))
+    reported, completed = world.run_fleet().outcomes
+    assert (reported.result, completed.result) == (Result.REPORTED, Result.CONTINUED)
     world.clock.wait(60)
     assert world.enis() == []
 

@@ -152,6 +152,16 @@ def test_an_encrypted_queue_needs_a_key_that_lets_eventbridge_in(
 
 
 class TestRetries:
+    def test_a_queue_whose_service_is_down_gets_the_event_when_it_is_back(self, bus: Bus) -> None:
+        bus.rule({"Arn": bus.queue("work")})
+        bus.account.queues.fail_for(60)
+        bus.emit()
+        bus.clock.advance(60)
+        assert bus.bodies("work") == []
+        bus.clock.advance(60)
+        assert len(bus.bodies("work")) == 1
+        assert bus.account.events.dropped == []
+
     def test_a_target_that_recovers_gets_the_event_late(self, bus: Bus) -> None:
         bus.rule({"Arn": bus.queue("work")})
         bus.account.events.refuse(refusals=2)
@@ -215,10 +225,13 @@ class TestDisturbances:
 
     def test_a_duplicated_event_arrives_again_later_with_the_same_id(self, bus: Bus) -> None:
         bus.rule({"Arn": bus.queue("work")})
-        bus.account.events.duplicate(copies=2, delay_s=30)
+        bus.account.events.duplicate(copies=2, apart_s=20)
         event = bus.emit()
-        bus.clock.advance(60)
-        assert [body["id"] for body in bus.bodies("work")] == [event["id"]] * 2
+        assert [body["id"] for body in bus.bodies("work")] == [event["id"]]
+        bus.clock.advance(19)
+        assert bus.bodies("work") == []
+        bus.clock.advance(1)
+        assert [body["id"] for body in bus.bodies("work")] == [event["id"]]
         assert len(bus.account.events.delivered) == 2
 
     def test_a_delayed_event_arrives_behind_a_later_one(self, bus: Bus) -> None:

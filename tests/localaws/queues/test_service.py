@@ -5,7 +5,10 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+import boto3
 import pytest
+from botocore.config import Config
+from botocore.exceptions import ClientError
 
 if TYPE_CHECKING:
     from tests.localaws.queues.conftest import Line
@@ -77,3 +80,36 @@ def test_an_empty_policy_takes_the_queue_s_policy_away(line: Line) -> None:
         line.sqs.set_queue_attributes(QueueUrl=line.url, Attributes={"Policy": value})
     shown = line.sqs.get_queue_attributes(QueueUrl=line.url, AttributeNames=["All"])["Attributes"]
     assert "Policy" not in shown
+
+
+def test_callers_of_a_service_that_is_down_are_told_so(line: Line) -> None:
+    line.send("a")
+    line.account.queues.fail_for(120)
+    sqs = boto3.client("sqs", config=Config(retries={"total_max_attempts": 1}))
+    with pytest.raises(ClientError) as refused:
+        sqs.receive_message(QueueUrl=line.url)
+    assert refused.value.response["Error"]["Code"] == "ServiceUnavailable"
+    assert refused.value.response["ResponseMetadata"]["HTTPStatusCode"] == 503
+    line.clock.advance(120)
+    assert len(sqs.receive_message(QueueUrl=line.url)["Messages"]) == 1
+
+
+def test_what_a_function_did_while_the_service_went_down_is_done_once_more(line: Line) -> None:
+    line.map()
+    line.answer = lambda _: line.account.queues.fail_for(120) if len(line.seen) == 1 else None
+    line.send("a")
+    line.clock.advance(119)
+    assert len(line.seen) == 1
+    line.clock.advance(1)
+    assert line.bodies() == [["a"], ["a"]]
+    assert line.waiting() == (0, 0)
+
+
+def test_a_service_that_is_down_is_not_read(line: Line) -> None:
+    line.map()
+    line.send("a", DelaySeconds=10)
+    line.account.queues.fail_for(30)
+    line.clock.advance(29)
+    assert line.seen == []
+    line.clock.advance(1)
+    assert [moment for moment, _ in line.seen] == [30]

@@ -109,20 +109,20 @@ def pairs_of_failures(act: Act, share: int, *, seed: int = 1) -> Faulted:
     What a failure changes is called after it, so each is followed up in its own run, and every pair is met once.
     """
     calls = faults.play(act, seed=seed).calls
-    schedules = (
-        (*first, *second)
-        for first in islice(faults.singles(calls), share, None, SHARES)
-        for second in faults.singles(faults.play(act, first, seed=seed).calls)
-        if second[0].call > first[0].call
-    )
+    firsts = islice(faults.singles(calls), share, None, SHARES)
+    schedules = [
+        pair
+        for first, seen in faults.play_each(act, firsts, seed=seed)
+        for pair in faults.followed(first, seen.calls)
+    ]
     return _played(act, "pairs", schedules, seed)
 
 
 def _played(act: Act, failures: str, schedules: Iterable[Schedule], seed: int) -> Faulted:
     played, broken = 0, []
-    for schedule in schedules:
+    for schedule, seen in faults.play_each(act, schedules, seed=seed):
         played += 1
-        if faults.play(act, schedule, seed=seed).violations:
+        if seen.violations:
             broken.append(",".join(map(str, schedule)))
     return Faulted(str(act), failures, played, tuple(broken))
 

@@ -1,0 +1,108 @@
+"""What must hold after whatever happened: promises, no leak, no healthy node abandoned, each hook answered once."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from cli.demo.promises import IN_SERVICE, left_behind
+from domain import naming
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from localaws.calls import Call
+    from tests.simulation.world import World
+
+GONE = frozenset({"shutting-down", "terminated"})
+
+
+def nobody(_instance_id: str) -> bool:
+    """Excuse no abandoned launch."""
+    return False
+
+
+def in_service(world: World) -> int:
+    """Return how many nodes serve."""
+    return sum(node.state == IN_SERVICE for node in world.deployed.observer.nodes())
+
+
+def settled(world: World, wanted: int) -> bool:
+    """Return whether there are so many nodes, and all of them serve."""
+    seen = world.deployed.observer.nodes()
+    return len(seen) == wanted and all(node.state == IN_SERVICE for node in seen)
+
+
+def wrong(world: World) -> list[str]:
+    """Return, for a person, what is not as promised now, and what is left of nodes that are gone."""
+    seen, enis = world.deployed.observer.nodes(), world.deployed.enis()
+    return [*world.deployed.broken_promises(), *left_behind(seen, enis)]
+
+
+def violations(world: World, excused: Callable[[str], bool] = nobody) -> list[str]:
+    """Return, for a person, what does not hold.
+
+    Args:
+        world: after everything has settled and the reconciler has run once more.
+        excused: tells by its id whether the launch of an instance that ran had to be abandoned.
+    """
+    found = wrong(world)
+    answers = [call for call in world.calls() if call.action == "CompleteLifecycleAction"]
+    found += _healthy_but_abandoned(world, answers, excused)
+    answered = Counter(
+        (call.params["InstanceId"], call.params["LifecycleHookName"])
+        for call in answers
+        if call.outcome == "ok"
+    )
+    found += [f"{node} answered {hook} {n} times" for (node, hook), n in answered.items() if n > 1]
+    return [*found, *_unanswered(world, set(answered)), *_timed_out(world)]
+
+
+def abandoned(world: World) -> list[Call]:
+    """Return the calls that asked for a launch to be abandoned."""
+    return [
+        call
+        for call in world.calls()
+        if call.action == "CompleteLifecycleAction"
+        and call.params["LifecycleActionResult"] == "ABANDON"
+    ]
+
+
+def _healthy_but_abandoned(
+    world: World, answers: list[Call], excused: Callable[[str], bool]
+) -> Iterator[str]:
+    gone_s: dict[str, float] = {}
+    for event in world.account.events.emitted:
+        if event["detail"].get("state") in GONE:
+            at_s = datetime.fromisoformat(event["time"]).timestamp()
+            gone_s.setdefault(event["detail"]["instance-id"], at_s)
+    for call in answers:
+        instance_id = call.params["InstanceId"]
+        healthy = call.at_s < gone_s.get(instance_id, call.at_s + 1)
+        if (
+            call.params["LifecycleActionResult"] == "ABANDON"
+            and healthy
+            and not excused(instance_id)
+        ):
+            yield f"{instance_id} was to be abandoned"
+
+
+def _unanswered(world: World, answered: set[tuple[str, str]]) -> Iterator[str]:
+    """Yield the hooks that opened and were left to their time-out, whatever came of that."""
+    owner = world.deployed.config.owner
+    ours = {naming.launch_hook(owner), naming.terminate_hook(owner)}
+    for event in world.account.events.emitted:
+        detail = event["detail"]
+        hook = (detail.get("EC2InstanceId", ""), detail.get("LifecycleHookName", ""))
+        if hook[1] in ours and hook not in answered:
+            yield f"{hook[0]} was never answered {hook[1]}"
+
+
+def _timed_out(world: World) -> Iterator[str]:
+    told = world.account.client("autoscaling").get_paginator("describe_scaling_activities")
+    for group in world.deployed.config.node_groups:
+        for page in told.paginate(AutoScalingGroupName=group.auto_scaling_group):
+            for activity in page["Activities"]:
+                if "Timeout" in activity.get("StatusMessage", ""):
+                    yield f"a hook was left to its time-out: {activity['StatusMessage']}"
