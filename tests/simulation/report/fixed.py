@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 from bench.figures import Figure, at_most
 from tests.simulation.bound import Bound
 from tests.simulation.burst import Burst
+from tests.simulation.recovery import Recovered
 from tests.simulation.report.parts import CHECKED, FROM_START, UNCHECKED
-from tests.simulation.report.results import Benched, Faulted, Part, Recovered
+from tests.simulation.report.results import Benched, Faulted, Part
 from tests.simulation.scale_in import ScaleIn
 
 if TYPE_CHECKING:

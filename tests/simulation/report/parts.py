@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from bench import benchmarks
 from bench.nodes import Addressing, Shape
-from tests.simulation import burst, faults, scale_in
+from tests.simulation import burst, faults, recovery, scale_in
 from tests.simulation.faults import Act
 from tests.simulation.processes import Job
 from tests.simulation.report.results import Benched, Faulted, Part
@@ -98,6 +98,14 @@ def failures() -> list[Job]:
     ]
 
 
+def recoveries() -> list[Job]:
+    """Return every disturbance that no event tells of."""
+    return [
+        Job(f"recovery: {name}", float(recovery.NODES), disturb)
+        for name, disturb in recovery.EVERY.items()
+    ]
+
+
 def single_failures(act: Act, *, seed: int = 1) -> Faulted:
     """Let every call fail in every way."""
     return _played(act, "single", faults.singles(faults.play(act, seed=seed).calls), seed)
@@ -142,5 +150,6 @@ SIMULATED: Mapping[Part, Callable[[], list[Job]]] = {
     Part.BURSTS: bursts,
     Part.SCALE_IN: scale_ins,
     Part.FAULTS: failures,
+    Part.RECOVERY: recoveries,
 }
 """The parts that are simulated, by the jobs that they take. What a job returns is what `results` reads and `tables` shows."""

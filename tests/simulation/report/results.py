@@ -11,6 +11,7 @@ from bench.figures import Figure
 from bench.nodes import Addressing, Shape
 from tests.simulation.bound import Bound
 from tests.simulation.burst import Burst
+from tests.simulation.recovery import Recovered
 from tests.simulation.scale_in import ScaleIn
 
 if TYPE_CHECKING:
@@ -38,23 +39,6 @@ class Faulted:
     schedules: int
     broken: tuple[str, ...]
     """Those after which something did not hold, as `replay` reads them."""
-
-
-@dataclass(frozen=True)
-class Recovered:
-    """How long a disturbed fleet took to be right again."""
-
-    name: str
-    disturbed: str
-    """What was done to it, for a person."""
-    nodes: int
-    seconds: float
-    bound_s: float
-    """The most that it may take."""
-    bound: str
-    """What the bound is made of."""
-    violations: tuple[str, ...]
-    """What is not right in the end, or happened though it must not."""
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 
     from bench.figures import Figure
     from tests.simulation.burst import Burst
-    from tests.simulation.report.results import Benched, Faulted, Recovered
+    from tests.simulation.recovery import Recovered
+    from tests.simulation.report.results import Benched, Faulted
     from tests.simulation.scale_in import ScaleIn
 
 MOST_NAMED = 20
