@@ -18,6 +18,8 @@ from tests.simulation.report.parts import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
     import pytest
 
     from tests.simulation.faults import Schedule
@@ -43,7 +45,13 @@ def test_every_two_failures_at_two_calls_are_met_once(monkeypatch: pytest.Monkey
         violations = ("lost",) if str(schedule[-1:]) == str((Mishap(4, FaultKind.ERROR),)) else ()
         return Played(violations, 3 + len(schedule), len(schedule), ())
 
+    def play_each(
+        act: Act, schedules: Iterable[Schedule], *, seed: int
+    ) -> Iterator[tuple[Schedule, Played]]:
+        return ((schedule, play(act, schedule, seed=seed)) for schedule in schedules)
+
     monkeypatch.setattr(faults, "play", play)
+    monkeypatch.setattr(faults, "play_each", play_each)
     shares = [pairs_of_failures(Act.LAUNCH, share) for share in range(SHARES)]
     pairs = [schedule for schedule in met if len(schedule) == 2]
     # Three calls and the one more, of which any two can fail, each in every way.
