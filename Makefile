@@ -75,8 +75,9 @@ simulate: setup ## Bursts and failures in virtual time: make simulate ARGS="burs
 	@$(BIN)/python -m tests.simulation $(or $(ARGS),burst)
 
 .PHONY: simulate-full
-simulate-full: setup ## A burst of 1 000 nodes, and every two failures of a launch and a termination
+simulate-full: setup ## A burst of 1 000 nodes, random walks, and every two failures of a launch and a termination
 	@$(BIN)/python -m tests.simulation burst --nodes 1000
+	@$(BIN)/python -m tests.simulation walk
 	@$(BIN)/python -m tests.simulation faults --pairs
 
 .PHONY: schema

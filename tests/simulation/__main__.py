@@ -120,13 +120,11 @@ def run_walks(
         raise typer.BadParameter(str(error)) from error
     if given:
         walked = walks.play(seed, given)
-        for line in walked.trace:
-            console.print(line, soft_wrap=True)
-        console.print(_walk_in_words(walked))
+        _print_plainly(*walked.trace, _walk_in_words(walked))
         raise typer.Exit(1 if walked.violations else 0)
     for number in range(seed, seed + walks_):
         walked = walks.play(number, walks.drawn(number, hours))
-        console.print(_walk_in_words(walked))
+        _print_plainly(_walk_in_words(walked))
         if walked.violations:
             _tell_walk(walks.shortened(walked, plays))
             raise typer.Exit(1)
@@ -136,18 +134,24 @@ def _walk_in_words(walked: Walked) -> str:
     return (
         f"seed {walked.seed}: {len(walked.steps)} steps in {walked.hours:.1f} h, {walked.launched} nodes launched, "
         f"{walked.gone} gone, {walked.calls} calls, {walked.fired} made to fail; settled within {walked.settled_s:.0f} s; "
-        f"{len(walked.excused)} hooks not answered or abandoned with reason, {len(walked.violations)} violations"
+        f"{len(walked.excused)} hooks abandoned or left to their time-out for a good reason, {len(walked.violations)} violations"
     )
 
 
 def _tell_walk(walked: Walked) -> None:
     """Tell of a walk that failed: the end of its trace, what does not hold, and how to see it again."""
-    for line in walked.trace[-TRACE_LINES:]:
-        console.print(line, soft_wrap=True)
-    for violation in walked.violations:
-        console.print(f"[red]\u2717[/] {violation}", soft_wrap=True)
-    console.print(f"{len(walked.steps)} steps are enough; again:")
-    console.print(walked.command, soft_wrap=True)
+    _print_plainly(
+        *walked.trace[-TRACE_LINES:],
+        *(f"\u2717 {violation}" for violation in walked.violations),
+        f"{len(walked.steps)} steps are enough: {', '.join(map(str, walked.steps))}; again:",
+        walked.command,
+    )
+
+
+def _print_plainly(*lines: str) -> None:
+    """Print lines as they are, however long: a command is there to be copied, and `:-1:` is an argument in it."""
+    for line in lines:
+        console.print(line, soft_wrap=True, markup=False, emoji=False)
 
 
 def _told(act: Act, schedule: Schedule, seed: int) -> bool:

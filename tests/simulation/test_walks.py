@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from hypothesis.stateful import run_state_machine_as_test as run_machine
 
+from lambdas.reconcile.executor import Executor
+from lambdas.reconcile.launch import LaunchReconciler
 from tests.simulation.walks import (
     EVERYTHING,
     FLEET,
@@ -22,6 +24,7 @@ from tests.simulation.walks import (
     drawn,
     play,
     replayed,
+    shortened,
     walking,
 )
 
@@ -112,8 +115,51 @@ def test_the_promises_hold_for_hours(seed: int) -> None:
 
 
 def test_the_same_seed_and_steps_give_the_same_walk() -> None:
-    steps = replayed("scale:chosen:2,fail:launch:crash-after:4,wait:60,reclaim:chosen:0,wait:10")
+    steps = replayed(
+        "scale:chosen:2,fail:launch:any:crash-after:4:1,wait:60,reclaim:chosen:0:10,wait:10"
+    )
     assert play(5, steps) == play(5, steps)
+
+
+LEAKING = "fail:launch:attach:crash-before:1:1,scale:checked:1,reclaim:checked:0:13,wait:60"
+"""A node that is gone before the network interface made for it is attached."""
+
+
+def test_a_product_that_deletes_nothing_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert play(1, replayed(LEAKING)).violations == ()
+    monkeypatch.setattr(Executor, "delete", lambda _self, _eni_ids: [])
+    left = play(1, replayed(LEAKING)).violations
+    assert [line for line in left if "is left of" in line]
+
+
+def test_a_walk_that_fails_is_told_with_the_steps_that_it_takes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(Executor, "delete", lambda _self, _eni_ids: [])
+    failed = play(1, replayed(f"redeploy,lose:change,{LEAKING},repeat:launch:0,wait:10"))
+    shorter = shortened(failed, plays=6)
+    assert shorter.violations
+    assert len(shorter.steps) < len(failed.steps)
+    assert replayed(shorter.command.split()[-1].rstrip('"')) == shorter.steps
+
+
+def test_a_hook_that_nobody_could_answer_is_excused_and_one_that_somebody_could_is_not(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    steps = "lose:launch,scale:checked:1,wait:10,throttle:reconcile:10,wait:600,wait:60"
+    hindered = play(1, replayed(steps))
+    assert hindered.violations == ()
+    assert ["launch was left to its time-out" in line for line in hindered.excused] == [True]
+    monkeypatch.setattr(LaunchReconciler, "run", lambda *_: [])
+    monkeypatch.setattr(LaunchReconciler, "hold", lambda *_: [])
+    neglected = play(1, replayed("lose:launch,scale:checked:1,wait:600,wait:60"))
+    assert [line for line in neglected.violations if "the reconciler ran at" in line]
+
+
+def test_nodes_of_a_zone_without_addresses_may_be_abandoned() -> None:
+    walked = play(1, replayed("exhaust:0:3,scale:checked:1,scale:chosen:1,wait:60"))
+    assert walked.violations == ()
+    assert len([line for line in walked.excused if "had no addresses" in line]) >= 2
 
 
 def test_steps_read_as_they_are_printed() -> None:

@@ -22,6 +22,7 @@ from domain import naming, tags
 from localaws.autoscaling.lifecycle import GONE
 from localaws.faults import ANY, Fault, FaultKind
 from localaws.throttling import ec2_bucket
+from tests.simulation.assumptions import Assumptions
 from tests.simulation.burst import CONTENDED
 from tests.simulation.watch import Exhausted, Watch, WatchedClock
 from tests.simulation.world import simulated
@@ -45,6 +46,17 @@ HANDLERS = {
     "terminate": naming.TERMINATE_HANDLER,
     "reconcile": naming.RECONCILE_HANDLER,
 }
+ACTIONS = {
+    "any": ANY,
+    "create": "CreateNetworkInterface",
+    "attach": "AttachNetworkInterface",
+    "modify": "ModifyNetworkInterfaceAttribute",
+    "delete": "DeleteNetworkInterface",
+    "complete": "CompleteLifecycleAction",
+}
+"""The calls that fail. One that fails five times in a row is more than botocore tries."""
+ASSUMPTIONS = Assumptions(late_share=0.25, late_s=2.0)
+"""As in bursts, but many network interfaces are seen late: it is then that a step taken twice may do harm."""
 EVENTS = {
     "launch": "EC2 Instance-launch Lifecycle Action",
     "terminate": "EC2 Instance-terminate Lifecycle Action",
@@ -63,19 +75,20 @@ REPLACED_WITHIN_S = 150.0
 """What an instance refresh may take per node: one leaves, then the next one comes."""
 ORPHANS_WITHIN_S = 900.0 + 2 * RECONCILE_S
 """From the least age of an orphan, 15 minutes, to the second run after."""
-PAUSES = 0.6
+PAUSES = 0.45
 """After how many of the steps some time passes."""
-_PLACES = ("0", "1", "2", "3")
+_PLACES = ("0", "1", "-1")
+"""Of a node in its group, from the oldest, or from the newest."""
 
 FLEET: Mapping[str, tuple[Sequence[str], ...]] = {
     "scale": (tuple(GROUPS), ("0", "1", "2", "3", "5", "8")),
     "refresh": (tuple(GROUPS),),
-    "reclaim": (tuple(GROUPS), _PLACES),
+    "reclaim": (tuple(GROUPS), _PLACES, ("0", "10", "11", "12", "13")),
     "rebalance": (tuple(GROUPS), _PLACES),
 }
 """What happens to the groups, with the choices for each argument."""
 MISHAPS: Mapping[str, tuple[Sequence[str], ...]] = {
-    "fail": (tuple(HANDLERS), tuple(FaultKind), ("1", "2", "3", "4", "6", "9")),
+    "fail": (tuple(HANDLERS), tuple(ACTIONS), tuple(FaultKind), ("1", "2", "4"), ("1", "5")),
     "lose": (tuple(EVENTS),),
     "repeat": (tuple(EVENTS), ("0", "2", "120")),
     "delay": (tuple(EVENTS), ("20", "450")),
@@ -86,6 +99,7 @@ MISHAPS: Mapping[str, tuple[Sequence[str], ...]] = {
 OUTAGES: Mapping[str, tuple[Sequence[str], ...]] = {
     "throttle": (tuple(HANDLERS), ("2", "10")),
     "outage": (("1", "4"),),
+    "silence": (("3", "10"),),
     "tenant": (("50", "90", "300"), ("5", "15")),
     "exhaust": (("0", "1"), ("3", "10")),
 }
@@ -218,7 +232,7 @@ def shortened(walked: Walked, plays: int) -> Walked:
 def walking(seed: int) -> Iterator[Walk]:
     """Yield a walk that has not begun, in a world of its own."""
     clock = WatchedClock()
-    with simulated(document(), seed=seed, clock=clock) as world:
+    with simulated(document(), seed=seed, assumptions=ASSUMPTIONS, clock=clock) as world:
         walk = Walk(world, seed)
         clock.look = walk.watch.look
         yield walk
@@ -240,6 +254,7 @@ class Walk:
         """How each of these is ended."""
         self._reserved: dict[str, list[str]] = {}
         """By zone, what keeps its addresses back."""
+        world.account.events.lose(self._is_lost, times=None)
         for refusals in range(1, MOST_REFUSALS + 1):
             world.account.events.refuse(
                 partial(self._is_refused, refusals), refusals=refusals, times=None
@@ -300,10 +315,13 @@ class Walk:
         except ClientError as error:
             self.watch.tell(f"not refreshed: {error.response['Error']['Code']}")
 
-    def _reclaim(self, group: str, place: str) -> None:
-        """Let EC2 take a spot instance back: the group learns of it afterwards."""
+    def _reclaim(self, group: str, place: str, after_s: str) -> None:
+        """Let EC2 take a spot instance back, soon: the group learns of it afterwards."""
         if (seat := self._seat(group, place)) is not None:
-            self._ec2.terminate_instances(InstanceIds=[seat.member.instance_id])
+            self._world.clock.call_at(
+                self._world.clock.now() + float(after_s),
+                lambda: self._ec2.terminate_instances(InstanceIds=[seat.member.instance_id]),
+            )
 
     def _rebalance(self, group: str, place: str) -> None:
         """Let the group replace an instance that is at risk of being taken back, through its terminate hook."""
@@ -314,9 +332,14 @@ class Walk:
 
     # What goes wrong.
 
-    def _fail(self, function: str, kind: str, nth: str) -> None:
-        role = self._world.deployed.roles[HANDLERS[function]]
-        fault = Fault(ANY, FaultKind(kind), on_call=int(nth), principal=role)
+    def _fail(self, function: str, action: str, kind: str, nth: str, times: str) -> None:
+        fault = Fault(
+            ACTIONS[action],
+            FaultKind(kind),
+            on_call=int(nth),
+            times=int(times),
+            principal=self._world.deployed.roles[HANDLERS[function]],
+        )
         self.watch.injected.append(self._world.account.faults.inject(fault))
 
     def _lose(self, kind: str) -> None:
@@ -357,6 +380,14 @@ class Walk:
         )
         self._enable(False)
         self._disturb("outage", "", seconds, lambda: self._enable(True))
+
+    def _silence(self, minutes: str) -> None:
+        """Let no event arrive that happens from now on for so long."""
+        seconds = float(minutes) * MINUTE_S
+        self._until("silence", seconds, lambda: self.watch.tell("events are sent again"))
+
+    def _is_lost(self, _event: Event) -> bool:
+        return self._world.clock.now() < self._until_s.get("silence", 0.0)
 
     def _is_refused(self, refusals: int, _event: Event) -> bool:
         """Return whether so many deliveries fail until the queues' outage is over, with pauses of 1, 2, 4 … seconds."""

@@ -37,11 +37,15 @@ if TYPE_CHECKING:
 
 TOOK_EFFECT = frozenset({"ok", "lost-answer", "crash-after"})
 """How a call ends that did what it says, whether or not the caller came to know."""
+QUEUES = ("LaunchesQueue", "TerminationsQueue")
+"""By the part of its name that the stack gives it."""
 NO_ADDRESS = "InsufficientFreeAddressesInSubnet"
 HEARTBEAT_S = 600.0
 """The stack's default, which the walks leave as it is."""
 HELD_FROM_S = HEARTBEAT_S / 3 + 10.0
 """From this age of a hook on every run of the reconciler restarts its timer (domain.pacing), give or take its look."""
+TAKEN_OVER_S = 70.0
+"""From this age on the reconciler takes a launch over whose event is lost (domain.fleet), likewise."""
 HELD_UNTIL_S = 4 * HEARTBEAT_S
 """Beyond this age none does: what cannot be served for so long is left to the hook's default."""
 RETRIED_WITHIN_S = 300.0
@@ -129,8 +133,8 @@ class Watch:
     _fired: Counter[int] = field(default_factory=Counter)
     _calls: int = 0
     _deliveries: int = 0
-    _terminations_at_s: list[float] = field(default_factory=list)
-    """When the queue of terminations was seen to hold anything."""
+    _busy_s: dict[str, list[float]] = field(default_factory=lambda: {each: [] for each in QUEUES})
+    """By queue, when it was seen to hold anything."""
 
     def __post_init__(self) -> None:
         deployed = self.world.deployed
@@ -170,8 +174,10 @@ class Watch:
         self._calls += len(calls)
         self._note_fired()
         self._note_deliveries(now_s)
-        if any("Terminations" in name for name in self.messages()):
-            self._terminations_at_s.append(now_s)
+        for name in self.messages():
+            for queue in QUEUES:
+                if f"-{queue}" in name:
+                    self._busy_s[queue].append(now_s)
         for call in calls:
             self._note_call(call)
         self._note_hooks(now_s, calls)
@@ -301,7 +307,8 @@ class Watch:
     def _faults_of(
         self, node: str, group: str, own: Sequence[Interface], now_s: float
     ) -> Iterator[str]:
-        names = sorted(eni.tags.get(tags.INTERFACE, "?") for eni in own)
+        carried = self._region.backend.tags
+        names = sorted(carried.get(eni.id, {}).get(tags.INTERFACE, "?") for eni in own)
         if names != self._promised[group]:
             yield f"has {', '.join(names) or 'nothing'} for {', '.join(self._promised[group])}"
         for eni in own:
@@ -354,24 +361,35 @@ class Watch:
 
     def _chances_of_launch(self, hook: Hook) -> list[str]:
         chances = self._chance_of_message(hook, naming.LAUNCH_HANDLER)
+        chances += self._chances_of_take_over(hook, "LaunchesQueue", hook.opened_s + TAKEN_OVER_S)
         # A timer restarted by the run before is not restarted within a third of it.
         first_s = max(hook.opened_s + HELD_FROM_S, hook.due_s - HEARTBEAT_S + HELD_FROM_S)
         if hook.due_s - hook.opened_s < HELD_UNTIL_S:
             chances += [
-                f"the reconciler ran at {run.began_s - self.world.began_s:.0f} s"
+                self._ran(run)
                 for run in self._undisturbed_runs(first_s)
                 if run.began_s < hook.due_s - 30.0
             ]
         return chances
 
     def _chances_of_end(self, hook: Hook) -> list[str]:
-        busy = self._terminations_at_s
-        return self._chance_of_message(hook, naming.TERMINATE_HANDLER) + [
-            f"the reconciler ran at {run.began_s - self.world.began_s:.0f} s"
-            for run in self._undisturbed_runs(hook.opened_s + 1.0)
-            if run.ended_s <= hook.due_s
-            and bisect_left(busy, run.began_s) == bisect_right(busy, run.ended_s)
+        return [
+            *self._chance_of_message(hook, naming.TERMINATE_HANDLER),
+            *self._chances_of_take_over(hook, "TerminationsQueue", hook.opened_s + 1.0),
         ]
+
+    def _chances_of_take_over(self, hook: Hook, queue: str, since_s: float) -> list[str]:
+        """Return the reconciler's runs that had to take a hook for one whose event is lost, for the queue was empty."""
+        busy_s = self._busy_s[queue]
+        return [
+            f"{self._ran(run)} and nothing was queued"
+            for run in self._undisturbed_runs(since_s)
+            if run.ended_s <= hook.due_s
+            and bisect_left(busy_s, run.began_s) == bisect_right(busy_s, run.ended_s)
+        ]
+
+    def _ran(self, run: Run) -> str:
+        return f"the reconciler ran at {run.began_s - self.world.began_s:.0f} s"
 
     def _chance_of_message(self, hook: Hook, handler: str) -> list[str]:
         if hook.delivered_s is None:
