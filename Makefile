@@ -79,11 +79,12 @@ report: setup ## Simulate and measure everything that docs/benchmarks.md shows, 
 	@$(BIN)/python -m tests.simulation.report $(ARGS)
 
 .PHONY: simulate-full
-simulate-full: setup ## Bursts and scale-in of 1 000 nodes, every mishap and recovery, every two failures of a node's way
+simulate-full: setup ## Bursts and scale-in of 1 000 nodes, mishaps, recoveries, walks, every two failures of a node's way
 	@$(BIN)/python -m tests.simulation burst --nodes 1000
 	@$(BIN)/python -m tests.simulation scale-in --nodes 1000
 	@$(BIN)/python -m tests.simulation mishaps
 	@$(BIN)/python -m tests.simulation recovery
+	@$(BIN)/python -m tests.simulation walk
 	@$(BIN)/python -m tests.simulation faults --pairs
 
 .PHONY: schema

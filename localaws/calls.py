@@ -76,6 +76,11 @@ class CallLog:
         with self._lock:
             return tuple(sorted(self._calls, key=lambda call: call.number))
 
+    def ended_after(self, count: int) -> tuple[Call, ...]:
+        """Return the calls that ended after so many others had, in the order in which they ended."""
+        with self._lock:
+            return tuple(self._calls[count:])
+
     def where(self, wanted: Callable[[Call], bool]) -> tuple[Call, ...]:
         """Return the calls that `wanted` says yes to."""
         return tuple(call for call in self.all() if wanted(call))

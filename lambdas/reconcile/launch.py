@@ -422,6 +422,7 @@ class LaunchReconciler:
         now, interface = self._clock.now(), progress.work.interface
         if progress.done:
             node.progress_at, node.looks = now, 0
+            node.note_done(progress.done)
         if any(isinstance(step, Create) for step in progress.done):
             node.created_at.setdefault(interface, now)
             node.created |= {progress.eni_id} if progress.eni_id else set()
@@ -466,6 +467,9 @@ class LaunchReconciler:
         since_s = (now - (node.attach_answered_at or node.progress_at)).total_seconds()
         if node.attach_answered_at is None:
             return now + timedelta(seconds=min(0.5 * 2.0 ** min(node.looks, 3), 4.0))
+        if node.looks == 0 and node.corrections:
+            # A modify may take effect late, or not at all: then the same work is found again and again.
+            return now + timedelta(seconds=min(0.25 * 2.0 ** min(node.corrections, 5), 8.0))
         return now + timedelta(seconds=self._pace.wait_s(since_s, node.looks))
 
     def _learn(self, nodes: Iterable[LaunchingNode]) -> None:

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING
 
 from domain.errors import InvariantBroken
 from domain.model import InstanceState
+from domain.plan import Attach, Create
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from datetime import datetime
 
     from domain.errors import EniLifecycleError
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
         NetworkInterface,
     )
     from domain.outcome import Outcome
+    from domain.plan import Step
 
 PATIENCE = timedelta(seconds=40)
 """How long a run stays with a node that makes no progress; then its message waits in the queue instead of in here."""
@@ -53,6 +56,9 @@ class LaunchingNode:
     """How often it was looked at, or a look was tried."""
     looks: int = 0
     """How often it was looked at since the last thing was done."""
+    corrections: int = 0
+    """How many rounds in a row did nothing but modify what was attached before."""
+    corrected_in_round: int = 0
     stumbles: int = 0
     """How many rounds in a row something did not work."""
     stumbled_in_round: int = 0
@@ -83,6 +89,14 @@ class LaunchingNode:
     def is_attaching(self) -> bool:
         """Whether nothing but its attachments is waited for."""
         return self.is_settled and self.attach_answered_at is not None
+
+    def note_done(self, steps: Iterable[Step]) -> None:
+        """Note what was done for one interface, for how soon to look again."""
+        if any(isinstance(step, (Create, Attach)) for step in steps):
+            self.corrections = 0
+        elif self.corrected_in_round != self.rounds:
+            self.corrections += 1
+            self.corrected_in_round = self.rounds
 
     def is_hopeless(self, deadline: datetime) -> bool:
         """Return whether the next look would come too late, or has brought nothing for too long."""

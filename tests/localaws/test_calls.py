@@ -43,6 +43,11 @@ def test_clearing_forgets_calls_but_not_the_count(log: CallLog) -> None:
     assert log.next_number() == before + 1
 
 
+def test_who_has_seen_some_calls_is_shown_those_that_ended_since(log: CallLog) -> None:
+    assert [call.number for call in log.ended_after(1)] == [1, 3]
+    assert log.ended_after(3) == ()
+
+
 @pytest.mark.parametrize(
     ("outcome", "throttled"),
     [

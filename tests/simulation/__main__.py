@@ -12,7 +12,7 @@ from rich.progress import track
 from rich.table import Table
 
 from bench.nodes import Addressing, Shape
-from tests.simulation import burst, faults, mishaps, recovery, scale_in
+from tests.simulation import burst, faults, mishaps, recovery, scale_in, walks
 from tests.simulation.faults import Act
 from tests.simulation.processes import prepare
 
@@ -20,12 +20,16 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from tests.simulation.faults import Played, Schedule
+    from tests.simulation.walks import Walked
 
 MOST_RATIO = 1.10
 MOST_THROTTLED = 0.10
 MOST_INTERFACES = 7
 """As many as fit on the simulated instance type besides the primary one."""
 CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+TRACE_LINES = 80
+"""Of a walk that failed; its replay shows all of it."""
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
 console = Console(highlight=False)
@@ -176,6 +180,59 @@ def replay(
     console.print(f"{seen.fired} of {len(read)} failures came to pass")
     if seen.violations:
         raise typer.Exit(1)
+
+
+@app.command("walk")
+def run_walks(
+    hours: Annotated[float, typer.Option(min=0.1, help="Virtual hours per walk.")] = 6.0,
+    seed: Annotated[int, typer.Option(help="Of the first walk; each takes the next one.")] = 1,
+    walks_: Annotated[int, typer.Option("--walks", min=1, help="How many walks.")] = 5,
+    steps: Annotated[
+        str, typer.Option(help="Take these steps instead, as a walk that failed prints them.")
+    ] = "",
+    plays: Annotated[
+        int, typer.Option(help="How often a walk that failed is tried with fewer steps.")
+    ] = 40,
+) -> None:
+    """Let groups grow, shrink and be replaced for hours while everything fails that may fail."""
+    try:
+        given = walks.replayed(steps)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from error
+    if given:
+        walked = walks.play(seed, given)
+        _print_plainly(*walked.trace, _walk_in_words(walked))
+        raise typer.Exit(1 if walked.violations else 0)
+    for number in range(seed, seed + walks_):
+        walked = walks.play(number, walks.drawn(number, hours))
+        _print_plainly(_walk_in_words(walked))
+        if walked.violations:
+            _tell_walk(walks.shortened(walked, plays))
+            raise typer.Exit(1)
+
+
+def _walk_in_words(walked: Walked) -> str:
+    return (
+        f"seed {walked.seed}: {len(walked.steps)} steps in {walked.hours:.1f} h, {walked.launched} nodes launched, "
+        f"{walked.gone} gone, {walked.calls} calls, {walked.fired} made to fail; settled within {walked.settled_s:.0f} s; "
+        f"{len(walked.excused)} hooks abandoned or left to their time-out for a good reason, {len(walked.violations)} violations"
+    )
+
+
+def _tell_walk(walked: Walked) -> None:
+    """Tell of a walk that failed: the end of its trace, what does not hold, and how to see it again."""
+    _print_plainly(
+        *walked.trace[-TRACE_LINES:],
+        *(f"\u2717 {violation}" for violation in walked.violations),
+        f"{len(walked.steps)} steps are enough: {', '.join(map(str, walked.steps))}; again:",
+        walked.command,
+    )
+
+
+def _print_plainly(*lines: str) -> None:
+    """Print lines as they are, however long: a command is there to be copied, and `:-1:` is an argument in it."""
+    for line in lines:
+        console.print(line, soft_wrap=True, markup=False, emoji=False)
 
 
 @dataclass

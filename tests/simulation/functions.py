@@ -113,6 +113,16 @@ class _Environment:
 
     runtime: Runtime
     idle_since_s: float
+    deployment: int
+    """Counts the redeployments before it was started: a new deployment's invocations never meet it."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """One invocation that has ended, whatever came of it."""
+
+    began_s: float
+    ended_s: float
 
 
 class FunctionFibers:
@@ -125,7 +135,8 @@ class FunctionFibers:
         self._function = function
         self._cold_start_s = cold_start_s
         self._idle: list[_Environment] = []
-        self._deployments = 1
+        self._deployment = 0
+        self.runs: list[Run] = []
         self.cold_starts = 0
         self.invocations = 0
         self.timeouts = 0
@@ -137,7 +148,13 @@ class FunctionFibers:
             CallerCrashed: the function's process died.
         """
         self.invocations += 1
-        deployment = self._deployments
+        began_s = self._clock.now()
+        try:
+            return self._invoke(event, context)
+        finally:
+            self.runs.append(Run(began_s, self._clock.now()))
+
+    def _invoke(self, event: object, context: LambdaContext) -> dict[str, Any]:
         environment = self._environment()
         invocation, over = _Invocation(), self._clock.signal()
         answers: list[dict[str, Any] | BaseException] = []
@@ -164,15 +181,15 @@ class FunctionFibers:
         if isinstance(answer, CallerCrashed):
             raise answer
         environment.idle_since_s = self._clock.now()
-        if deployment == self._deployments:
+        if environment.deployment == self._deployment:
             self._idle.append(environment)
         if isinstance(answer, BaseException):
             raise answer
         return answer
 
     def forget(self) -> None:
-        """Use no environment again that is there now, as after a redeployment: what runs in one ends there."""
-        self._deployments += 1
+        """Use no environment again that is there now, as after a redeployment; what runs in one goes on to its end."""
+        self._deployment += 1
         self._idle.clear()
 
     def _environment(self) -> _Environment:
@@ -181,6 +198,7 @@ class FunctionFibers:
         if self._idle:
             return self._idle.pop()
         self.cold_starts += 1
+        deployment = self._deployment
         self._clock.wait(self._cold_start_s())
         runtime = self._function.start(FunctionTime(self._clock), FiberWorkers(self._clock))
         clients = runtime.clients
@@ -191,4 +209,4 @@ class FunctionFibers:
             clients._session.events,
         ):
             events.register_first("before-send", check_alive)
-        return _Environment(runtime, self._clock.now())
+        return _Environment(runtime, self._clock.now(), deployment)

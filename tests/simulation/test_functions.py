@@ -10,7 +10,13 @@ import pytest
 from localaws.faults import CallerCrashed
 from localaws.fibers import FiberClock
 from tests.deployed.deployment import DeployedFunction
-from tests.simulation.functions import FiberWorkers, FunctionFibers, FunctionTime, check_alive
+from tests.simulation.functions import (
+    FiberWorkers,
+    FunctionFibers,
+    FunctionTime,
+    Run,
+    check_alive,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -101,14 +107,22 @@ def test_an_environment_that_is_idle_for_long_is_gone() -> None:
     assert case.started == 2
 
 
-def test_after_a_redeployment_what_runs_ends_and_what_comes_starts_anew() -> None:
+def test_an_environment_at_work_during_a_redeployment_is_not_used_again() -> None:
     case = Case(lambda time, _: time.wait(5.0))
     case.invoke(0.0)
-    case.clock.call_at(3.0, case.function.forget)
-    case.invoke(10.0)
+    case.clock.call_at(4.0, case.function.forget)
+    case.invoke(20.0)
     case.clock.advance(60.0)
-    assert [at_s for at_s, _ in case.ended] == [COLD_START_S + 5.0, 10.0 + COLD_START_S + 5.0]
     assert case.started == 2
+    assert len(case.ended) == 2
+
+
+def test_each_invocation_is_on_record_with_its_cold_start() -> None:
+    case = Case(lambda time, _: time.wait(5.0))
+    case.invoke(1.0)
+    case.invoke(20.0)
+    case.clock.advance(60.0)
+    assert case.function.runs == [Run(1.0, 6.0 + COLD_START_S), Run(20.0, 25.0)]
 
 
 def test_a_function_that_overruns_its_time_does_nothing_more_and_its_environment_goes() -> None:

@@ -103,7 +103,11 @@ class World:
 
 @contextmanager
 def simulated(
-    document: dict[str, Any], *, seed: int, assumptions: Assumptions | None = None
+    document: dict[str, Any],
+    *,
+    seed: int,
+    assumptions: Assumptions | None = None,
+    clock: FiberClock | None = None,
 ) -> Iterator[World]:
     """Deploy a configuration's stack and yield it at work.
 
@@ -111,9 +115,10 @@ def simulated(
         document: a valid configuration, as YAML reads it; its ids are replaced.
         seed: where every draw comes from: durations, ids, jitter of retries.
         assumptions: how long things take.
+        clock: the world's time; one of its own unless somebody wants to look on.
     """
     assumed = assumptions or Assumptions()
-    clock = FiberClock()
+    clock = clock or FiberClock()
     cold_starts = assumed.cold_starts(seed)
     functions: dict[str, FunctionFibers] = {}
 

@@ -311,6 +311,19 @@ def test_throttled_looks_come_ever_more_rarely(world: World) -> None:
     assert world.calls.counts["list_interfaces"] < 12
 
 
+def test_a_modify_without_effect_is_repeated_ever_more_rarely(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def accept(*_: object) -> None:
+        with world.calls.made("set_delete_on_termination"):
+            pass
+
+    monkeypatch.setattr(world.ec2, "set_delete_on_termination", accept)
+    (outcome,) = world.run_launches(world.launching(world.launch()))
+    assert outcome.result is Result.RETRY
+    assert 3 <= world.calls.counts["set_delete_on_termination"] / len(world.specs) < 20
+
+
 def test_a_run_out_of_time_keeps_what_there_is(world: World) -> None:
     world.ec2.pace = dataclasses.replace(world.ec2.pace, attach_s=30.0)
     launch = world.launching(world.launch())
