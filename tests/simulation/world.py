@@ -126,6 +126,8 @@ def simulated(
     with ExitStack() as stack:
         stack.enter_context(environment_of_our_own())
         account = stack.enter_context(account_in_virtual_time(assumed.settings(seed), clock))
+        # Moto makes the backend when it is first asked for, once per process, and draws ids for what is in it.
+        account.client("ec2").describe_vpcs()
         # The ids of networks are the same in all worlds, and so is the stack that names them: it is synthesized once.
         _seed(stack, "networks")
         made = platform.build(account, copy.deepcopy(document))
