@@ -118,11 +118,11 @@ def run_mishaps(
     jobs: Annotated[int, typer.Option(min=1, help="How many runs side by side.")] = CORES,
 ) -> None:
     """Let events, queues, functions, instances and addresses fail twenty nodes, at every moment that may matter."""
-    chosen = [mishap for mishap in mishaps.every_mishap() if named in str(mishap)]
+    chosen = [each for each in mishaps.every_incident() if named in str(each)]
     broken = 0
     for seen in mishaps.endure_each(chosen, seed=seed, at_once=jobs):
-        console.print(f"{seen.mishap}: {seen.seconds:.0f} s, {seen.abandoned} abandoned")
-        broken += _tell_broken(seen.violations, f'mishaps "{seen.mishap}" --seed {seed}')
+        console.print(f"{seen.incident}: {seen.seconds:.0f} s, {seen.abandoned} abandoned")
+        broken += _tell_broken(seen.violations, f'mishaps "{seen.incident}" --seed {seed}')
     for act in Act if not named else ():
         for step_s, played in mishaps.terminated_at_any_step(act, seed=seed, at_once=jobs):
             console.print(f"{act}: the instance terminated at second {step_s:.2f}")

@@ -30,11 +30,11 @@ LAUNCH_EVENT = "EC2 Instance-launch Lifecycle Action"
 
 
 @dataclass(frozen=True)
-class Mishap:
+class Incident:
     """Something that happens to a group while it is scaled."""
 
     name: str
-    happens: Callable[[World], None]
+    happens: Callable[[World], object]
     """Done to the world just before the group is told to grow or to shrink."""
     act: Act = Act.LAUNCH
     excused: Callable[[World, str], bool] | None = None
@@ -50,9 +50,9 @@ class Mishap:
 
 @dataclass(frozen=True)
 class Endured:
-    """What came of a mishap."""
+    """What came of an incident."""
 
-    mishap: str
+    incident: str
     seconds: float
     """From the order to grow or shrink until it was carried out."""
     abandoned: int
@@ -60,27 +60,27 @@ class Endured:
     violations: tuple[str, ...]
 
 
-def endure(mishap: Mishap, *, seed: int = 1) -> Endured:
+def endure(incident: Incident, *, seed: int = 1) -> Endured:
     """Let a group grow from nothing, or shrink to nothing, while this happens; look once the reconciler has run again."""
     with simulated(nodes.document([SHAPE]), seed=seed) as world:
         interval_s = world.settings.reconcile_interval_minutes * 60.0
-        if mishap.act is Act.TERMINATION:
-            world.deployed.desire(SHAPE.group, mishap.nodes)
-            world.until(lambda: settled(world, mishap.nodes), TEN_MINUTES_S)
+        if incident.act is Act.TERMINATION:
+            world.deployed.desire(SHAPE.group, incident.nodes)
+            world.until(lambda: settled(world, incident.nodes), TEN_MINUTES_S)
             world.clock.advance(interval_s)
             world.forget()
-        wanted = mishap.nodes if mishap.act is Act.LAUNCH else 0
+        wanted = incident.nodes if incident.act is Act.LAUNCH else 0
         began_s = world.clock.now()
-        mishap.happens(world)
+        incident.happens(world)
         world.deployed.desire(SHAPE.group, wanted)
-        world.clock.advance(mishap.happens_by_s)
+        world.clock.advance(incident.happens_by_s)
         in_time = world.until(lambda: settled(world, wanted), 6 * TEN_MINUTES_S)
         took_s = world.clock.now() - began_s
         world.clock.advance(interval_s + world.settings.heartbeat_timeout_s)
-        excused = partial(mishap.excused, world) if mishap.excused else nobody
+        excused = partial(incident.excused, world) if incident.excused else nobody
         states = [] if in_time else [node.state for node in world.deployed.observer.nodes()]
         found = [*violations(world, excused), *(f"not settled: {state}" for state in states)]
-        return Endured(str(mishap), took_s, len(abandoned(world)), tuple(found))
+        return Endured(str(incident), took_s, len(abandoned(world)), tuple(found))
 
 
 # Events.
@@ -107,53 +107,49 @@ def each_nth(matches: Callable[[Event], bool], of: int, nth: int = 0) -> Callabl
     return lambda event: matches(event) and next(seen) % of == nth
 
 
-def _twice(apart_s: float, act: Act) -> Mishap:
-    return Mishap(
+def _twice(apart_s: float, act: Act) -> Incident:
+    return Incident(
         f"every event twice, {apart_s:g} s apart",
-        lambda world: _ignore(world.account.events.duplicate(is_any, apart_s=apart_s, times=None)),
+        lambda world: world.account.events.duplicate(is_any, apart_s=apart_s, times=None),
         act,
     )
 
 
-def _lost(share: int, act: Act, matches: Callable[[Event], bool] = is_any) -> Mishap:
+def _lost(share: int, act: Act, matches: Callable[[Event], bool] = is_any) -> Incident:
     what = "event" if matches is is_any else "hook's event"
-    return Mishap(
+    return Incident(
         f"every {what} lost" if share == 1 else f"one {what} in {share} lost",
-        lambda world: _ignore(world.account.events.lose(each_nth(matches, share), times=None)),
+        lambda world: world.account.events.lose(each_nth(matches, share), times=None),
         act,
     )
 
 
-def _shuffled(longest_s: float, act: Act) -> Mishap:
+def _shuffled(longest_s: float, act: Act) -> Incident:
     def happens(world: World) -> None:
         draw = random.Random(f"order {longest_s}")  # noqa: S311 - a simulation, repeatable on purpose
         for nth in range(NODES):
             late = each_nth(is_any, NODES, nth)
             world.account.events.delay(late, seconds=draw.uniform(0.0, longest_s), times=None)
 
-    return Mishap(f"events in any order, up to {longest_s:g} s late", happens, act)
-
-
-def _ignore(_disturbance: object) -> None:
-    """Drop what only counts."""
+    return Incident(f"events in any order, up to {longest_s:g} s late", happens, act)
 
 
 # Outages.
 
 
-def _queue_outage(after_s: float, seconds: float, act: Act) -> Mishap:
-    return Mishap(
+def _queue_outage(after_s: float, seconds: float, act: Act) -> Incident:
+    return Incident(
         f"SQS down for {seconds:g} s from second {after_s:g} on",
         lambda world: world.after(after_s, lambda: world.account.queues.fail_for(seconds)),
         act,
     )
 
 
-def _throttled(after_s: float, act: Act) -> Mishap:
+def _throttled(after_s: float, act: Act) -> Incident:
     def happens(world: World) -> None:
         world.after(after_s, lambda: no_concurrency(world, _handler(act), TEN_MINUTES_S))
 
-    return Mishap(
+    return Incident(
         f"function without concurrency for 600 s from second {after_s:g} on", happens, act
     )
 
@@ -172,16 +168,16 @@ def _handler(act: Act) -> str:
 # Deployments.
 
 
-def _same_again(after_s: float) -> Mishap:
-    return Mishap(
+def _same_again(after_s: float) -> Incident:
+    return Incident(
         f"environments replaced at second {after_s:g}",
         lambda world: world.after(after_s, world.functions[naming.LAUNCH_HANDLER].forget),
     )
 
 
-def _redeployed(after_s: float, act: Act) -> Mishap:
+def _redeployed(after_s: float, act: Act) -> Incident:
     """Update the stack to a configuration in which each network interface has one more tag."""
-    return Mishap(
+    return Incident(
         f"another tag deployed at second {after_s:g}",
         lambda world: world.after(after_s, lambda: world.redeploy(with_tag(world))),
         act,
@@ -207,8 +203,8 @@ def terminate(world: World, share: int = 1) -> None:
         world.account.client("ec2").terminate_instances(InstanceIds=present[::share])
 
 
-def _terminated(after_s: float, act: Act) -> Mishap:
-    return Mishap(
+def _terminated(after_s: float, act: Act) -> Incident:
+    return Incident(
         f"half of the instances terminated at second {after_s:g}",
         lambda world: world.after(after_s, lambda: terminate(world, 2)),
         act,
@@ -216,7 +212,7 @@ def _terminated(after_s: float, act: Act) -> Mishap:
     )
 
 
-def _spot_loss(after_s: float) -> Mishap:
+def _spot_loss(after_s: float) -> Incident:
     """Let EC2 take back, in one moment, a third of the instances, once they serve; their events are lost as well."""
 
     def happens(world: World) -> None:
@@ -227,7 +223,7 @@ def _spot_loss(after_s: float) -> Mishap:
         world.after(after_s, lose)
 
     name = f"a third of the spot instances taken back at second {after_s:g}"
-    return Mishap(name, happens, happens_by_s=after_s + 10.0)
+    return Incident(name, happens, happens_by_s=after_s + 10.0)
 
 
 # Addresses.
@@ -255,7 +251,7 @@ ADDRESSES_EACH = 30
 """How many IPv4 addresses one network interface takes on most instance types."""
 
 
-def _exhausted(zone: str, seconds: float) -> Mishap:
+def _exhausted(zone: str, seconds: float) -> Incident:
     def happens(world: World) -> None:
         ec2, taken = world.account.client("ec2"), fill(world, zone)
 
@@ -265,7 +261,7 @@ def _exhausted(zone: str, seconds: float) -> Mishap:
 
         world.after(seconds, free)
 
-    return Mishap(
+    return Incident(
         f"no address in {zone} for {seconds:g} s",
         happens,
         excused=lambda world, instance_id: zone_of(world, instance_id) == zone,
@@ -303,7 +299,7 @@ USUAL = (
 """One of each kind: few enough for every run of the tests."""
 
 
-def every_mishap() -> list[Mishap]:
+def every_incident() -> list[Incident]:
     """Return each kind at every moment, and in every degree, at which it may make a difference."""
     moments_s = [9.0, 9.5, 10.0, 10.5, 11.0, 11.5, 12.0, 12.5, 13.0, 14.0, 16.0]
     return [
@@ -330,11 +326,15 @@ def every_mishap() -> list[Mishap]:
     ]
 
 
-def endure_each(mishaps: Sequence[Mishap], *, seed: int = 1, at_once: int = 1) -> Iterator[Endured]:
-    """Endure each mishap in a world of its own and yield what came of it, in order."""
+def endure_each(
+    mishaps: Sequence[Incident], *, seed: int = 1, at_once: int = 1
+) -> Iterator[Endured]:
+    """Endure each incident in a world of its own and yield what came of it, in order."""
     with simulated(nodes.document([SHAPE]), seed=seed) as world:
         world.prepare(with_tag(world))
-    yield from each_in_a_copy((partial(endure, mishap, seed=seed) for mishap in mishaps), at_once)
+    yield from each_in_a_copy(
+        (partial(endure, incident, seed=seed) for incident in mishaps), at_once
+    )
 
 
 def moments(act: Act, *, seed: int = 1) -> list[float]:

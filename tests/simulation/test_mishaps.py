@@ -14,7 +14,7 @@ from tests.simulation.forks import each_in_a_copy
 from tests.simulation.invariants import settled
 from tests.simulation.mishaps import (
     USUAL,
-    Mishap,
+    Incident,
     endure,
     fill,
     is_launch,
@@ -26,9 +26,9 @@ from tests.simulation.world import World, simulated
 pytestmark = [pytest.mark.simulation, pytest.mark.subprocesses("node")]
 
 
-@pytest.mark.parametrize("mishap", USUAL, ids=str)
-def test_a_group_that_is_scaled_endures_it(mishap: Mishap) -> None:
-    assert endure(mishap).violations == ()
+@pytest.mark.parametrize("incident", USUAL, ids=str)
+def test_a_group_that_is_scaled_endures_it(incident: Incident) -> None:
+    assert endure(incident).violations == ()
 
 
 @pytest.mark.parametrize("act", Act)
