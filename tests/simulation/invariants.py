@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 from cli.demo.promises import IN_SERVICE, left_behind
 from domain import naming
+from localaws.calls import OK
+from localaws.faults import FaultKind
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
     from localaws.calls import Call
     from tests.simulation.world import World
 
+TOOK_EFFECT = frozenset({OK, FaultKind.LOST_ANSWER, FaultKind.CRASH_AFTER})
 GONE = frozenset({"shutting-down", "terminated"})
 
 
@@ -53,7 +56,7 @@ def violations(world: World, excused: Callable[[str], bool] = nobody) -> list[st
     answered = Counter(
         (call.params["InstanceId"], call.params["LifecycleHookName"])
         for call in answers
-        if call.outcome == "ok"
+        if call.outcome in TOOK_EFFECT
     )
     found += [f"{node} answered {hook} {n} times" for (node, hook), n in answered.items() if n > 1]
     return [*found, *_unanswered(world, set(answered)), *_timed_out(world)]

@@ -36,6 +36,8 @@ MID_SCALE_OUT_S = 10.0
 """Hooks open nine seconds after the launch, give or take two: some events are worked, some are queued, some still to come."""
 MID_SCALE_IN_S = 0.8
 """Events arrive half a second after their hooks open."""
+SLOWEST_END = 2.5
+"""How many times the median end of an instance is waited for: with the assumed spread, one in eight thousand takes longer."""
 LARGER = Shape(3, source_dest_check=False)
 """A second group; its third interface has subnets, and all of its interfaces a security group, that the first lacks."""
 MUTATING = frozenset(
@@ -164,8 +166,7 @@ def purged_in_scale_in(count: int = NODES, *, seed: int = 1) -> Recovered:
         world.clock.advance(MID_SCALE_IN_S)
         purge(world)
         pace = _Pace.of(world)
-        # Twice the median is the slowest of a hundred instances.
-        leaves = ("an instance's end", 2 * world.assumptions.terminate_s)
+        leaves = ("an instance's end", SLOWEST_END * world.assumptions.terminate_s)
         bound_s, bound = pace.bound(*pace.next_run, leaves)
         took_s = _until_right(
             world, lambda: settled(world, 0) and not world.deployed.enis(), bound_s
@@ -409,7 +410,9 @@ def group_removed(count: int = NODES, *, seed: int = 1) -> Recovered:
         grown = sum(node.state == IN_SERVICE for node in everything.nodes())
         world.deployed.desire(SHAPE.group, 0)
         pace = _Pace.of(world)
-        bound_s, bound = pace.bound(("an instance's end", 2 * world.assumptions.terminate_s))
+        bound_s, bound = pace.bound(
+            ("an instance's end", SLOWEST_END * world.assumptions.terminate_s)
+        )
 
         def is_right() -> bool:
             return len(everything.nodes()) == 2 and not left_behind(
