@@ -14,17 +14,14 @@ from domain.errors import (
     AddressTaken,
     DeadlineExceeded,
     EniLifecycleError,
-    InstanceGone,
     InvariantBroken,
     NotYetVisible,
     Permanent,
     TokenSpent,
 )
-from domain.lifecycle import LifecycleResult
 from domain.outcome import Outcome, Result
 from domain.plan import Create, NodePlan
-from domain.termination import plan_termination
-from lambdas.reconcile.executor import VISIBLE_AFTER_S, as_lifecycle_error
+from lambdas.reconcile.executor import as_lifecycle_error
 from lambdas.reconcile.launching_node import LaunchingNode
 
 if TYPE_CHECKING:
@@ -39,8 +36,9 @@ if TYPE_CHECKING:
     )
     from lambdas.reconcile.catalog import Catalog
     from lambdas.reconcile.executor import Executor, Progress
+    from lambdas.reconcile.launch_hooks import LaunchHooks
     from lambdas.reconcile.launching_node import Launch
-    from lambdas.reconcile.ports import AutoScalingPort, Clock, Ec2Port, Workers
+    from lambdas.reconcile.ports import Clock, Ec2Port, Workers
 
 LOST_AFTER = timedelta(seconds=20)
 """A network interface that is still not found so long after its create was answered is gone, not merely invisible."""
@@ -74,20 +72,16 @@ class LaunchReconciler:
         self,
         *,
         config: Config,
-        hook_name: str,
-        heartbeat_timeout_s: int,
+        hooks: LaunchHooks,
         ec2: Ec2Port,
-        autoscaling: AutoScalingPort,
         catalog: Catalog,
         executor: Executor,
         workers: Workers,
         clock: Clock,
     ) -> None:
         self._config = config
-        self._hook_name = hook_name
-        self._heartbeat_timeout_s = heartbeat_timeout_s
+        self._hooks = hooks
         self._ec2 = ec2
-        self._autoscaling = autoscaling
         self._catalog = catalog
         self._executor = executor
         self._workers = workers
@@ -142,7 +136,8 @@ class LaunchReconciler:
     ) -> list[LaunchingNode]:
         """Return the nodes to go on with, after giving back those for which the time is up."""
         working = [node for node in nodes.values() if node.outcome is None]
-        self._give_back([node for node in working if node.is_hopeless(deadline)])
+        hopeless = [node for node in working if node.is_hopeless(deadline)]
+        self._workers.run([partial(self._hooks.give_back, node) for node in hopeless])
         return [node for node in working if node.outcome is None]
 
     def _has_room(self, working: Sequence[LaunchingNode], deadline: datetime) -> bool:
@@ -156,7 +151,7 @@ class LaunchReconciler:
 
         One that cannot be restarted now is tried again by the next run.
         """
-        answers = self._workers.run([partial(self._heartbeat, launch) for launch in launches])
+        answers = self._workers.run([partial(self._hooks.heartbeat, launch) for launch in launches])
         return [launch for launch, answer in zip(launches, answers, strict=True) if answer is True]
 
     def answer(self, launches: Sequence[Launch]) -> list[Outcome]:
@@ -167,11 +162,11 @@ class LaunchReconciler:
         """
         now = self._clock.now()
         nodes = [self._begin(launch, now) for launch in launches]
-        self._close([(node, partial(self._continue, node)) for node in nodes])
+        self._close([(node, partial(self._hooks.proceed, node)) for node in nodes])
         for node in nodes:
             if node.outcome is None:
                 reason = str(node.error)
-                node.outcome = self._outcome(node, Result.RETRY, reason, node.error)
+                node.outcome = self._hooks.outcome(node, Result.RETRY, reason, node.error)
         outcomes = [node.ended() for node in nodes]
         return [outcome for outcome in outcomes if outcome.result is not Result.CLOSED]
 
@@ -184,7 +179,7 @@ class LaunchReconciler:
         node = LaunchingNode(launch, now, now)
         if self._config.node_group_of(launch.group_name) is None:
             reason = f"group {launch.group_name} is not in this stack's configuration"
-            node.outcome = self._outcome(node, Result.IGNORED, reason, None)
+            node.outcome = self._hooks.outcome(node, Result.IGNORED, reason, None)
         return node
 
     def _wait_until(self, due_at: datetime) -> None:
@@ -239,7 +234,7 @@ class LaunchReconciler:
             if plan.failure is not None:
                 closing.append((node, partial(self._abandon, node, plan.failure)))
             else:
-                closing.append((node, partial(self._continue, node)))
+                closing.append((node, partial(self._hooks.proceed, node)))
         self._close(closing)
 
     def _settle(
@@ -267,7 +262,7 @@ class LaunchReconciler:
             if unclosed is not None and unclosed.retryable:
                 self._stumble(node, unclosed)
             elif unclosed is not None:
-                node.outcome = self._outcome(node, Result.FAILED, str(unclosed), unclosed)
+                node.outcome = self._hooks.outcome(node, Result.FAILED, str(unclosed), unclosed)
 
     def _observe(self, due: Sequence[LaunchingNode], beside: Sequence[LaunchingNode]) -> None:
         """Look at all nodes with two calls, or one when every instance is known to run and nothing went wrong.
@@ -452,7 +447,7 @@ class LaunchReconciler:
         """Remember what did not work and when to try again: after 0.5, 1, 2, 4, then 8 seconds; a defect ends it."""
         node.error = error
         if isinstance(error, InvariantBroken):
-            node.outcome = self._outcome(node, Result.FAILED, str(error), error)
+            node.outcome = self._hooks.outcome(node, Result.FAILED, str(error), error)
             return
         node.stumbles += node.stumbled_in_round != node.rounds
         node.stumbled_in_round = node.rounds
@@ -483,117 +478,15 @@ class LaunchReconciler:
         if took:
             self._pace = self._pace.learned(*max(took))
 
-    def _continue(self, node: LaunchingNode) -> None:
-        """Complete the hook: the node has exactly what it must have."""
-        ours = self._complete(node, LifecycleResult.CONTINUE)
-        open_for_s = (self._clock.now() - node.launch.opened_at).total_seconds()
-        outcome = self._outcome(
-            node, Result.CONTINUED if ours else Result.CLOSED, "every interface is attached", None
-        )
-        node.outcome = replace(outcome, hook_to_continue_s=open_for_s) if ours else outcome
-
     def _abandon(self, node: LaunchingNode, failure: EniLifecycleError) -> None:
-        """Give the launch up, with the first error as its reason, leaving nothing that the instance does not take along.
-
-        What goes wrong while cleaning up is noted on that error and never replaces it: the orphan sweep is the backstop.
-        """
-        try:
-            left = self._left_by(node)
-            if self._is_reprieved(node, left, failure):
-                return self._stumble(node, failure)
-            plan = plan_termination(node.launch.instance_id, left)
-            faults = [item.error for item in self._executor.carry_out(plan.work) if item.error]
-            faults += (undeleted := self._executor.delete(plan.deletions))
-            node.deleted += len(plan.deletions) - len(undeleted)
-            for eni in left:
-                if eni.eni_id in plan.deletions and (interface := eni.tags.get(tags.INTERFACE)):
-                    node.lost[interface] = node.lost.get(interface, 0) + 1
-        except EniLifecycleError as error:
-            faults = [error]
-        for fault in faults:
-            failure.add_note(f"while cleaning up: {fault}")
-        node.failure = failure
-        ours = self._complete(node, LifecycleResult.ABANDON)
-        node.outcome = self._outcome(
-            node, Result.ABANDONED if ours else Result.CLOSED, str(failure), failure
-        )
-
-    def _is_reprieved(
-        self, node: LaunchingNode, left: Iterable[NetworkInterface], failure: EniLifecycleError
-    ) -> bool:
-        """Return whether to look once more instead: every interface is attached, so another run was at work.
-
-        The looks of a run lag behind what another one does, each by its own time. Our own interface can then seem a
-        stranger that holds the last place or the very index.
-        """
-        if node.reprieved or isinstance(failure, InstanceGone):
-            return False
-        attached = {eni.tags.get(tags.INTERFACE) for eni in left if eni.attachment is not None}
-        node.reprieved = {spec.name for spec in self._group_of(node).interfaces} <= attached
-        return node.reprieved
-
-    def _left_by(self, node: LaunchingNode) -> Sequence[NetworkInterface]:
-        """Return the node's network interfaces, with those that this run made a moment ago.
-
-        Raises:
-            EniLifecycleError: the look failed.
-        """
-        for pause_s in VISIBLE_AFTER_S:
-            left = self._ec2.list_interfaces(self._config.owner, {node.launch.instance_id})
-            if node.created <= {eni.eni_id for eni in left}:
-                return left
-            self._clock.wait(pause_s)
-        return self._ec2.list_interfaces(self._config.owner, {node.launch.instance_id})
-
-    def _complete(self, node: LaunchingNode, result: LifecycleResult) -> bool:
-        launch = node.launch
-        return self._autoscaling.complete(
-            launch.group_name, self._hook_name, launch.instance_id, launch.token, result
-        )
-
-    def _give_back(self, nodes: Sequence[LaunchingNode]) -> None:
-        """End the run for nodes that are not done: their messages come back, their hooks stay open long enough."""
-        self._workers.run([partial(self._give_back_one, node) for node in nodes])
-
-    def _give_back_one(self, node: LaunchingNode) -> None:
-        launch = node.launch
-        error = node.error or DeadlineExceeded("the run ended before every interface was attached")
-        open_for = decide.hook_open_for(launch.opened_at, self._clock.now())
-        node.outcome = self._outcome(node, Result.RETRY, str(error), error)
-        if pacing.needs_heartbeat(open_for.total_seconds(), self._heartbeat_timeout_s):
-            try:
-                self._heartbeat(launch)
-            except EniLifecycleError as fault:
-                error.add_note(f"while prolonging the hook: {fault}")
-
-    def _heartbeat(self, launch: Launch) -> bool:
-        return self._autoscaling.heartbeat(
-            launch.group_name, self._hook_name, launch.instance_id, launch.token
-        )
+        if not self._hooks.abandon(node, failure):
+            self._stumble(node, failure)
 
     def _group_of(self, node: LaunchingNode) -> NodeGroup:
         group = self._config.node_group_of(node.launch.group_name)
         if group is None:
             raise InvariantBroken(f"{node.launch.group_name} was to be left alone")
         return group
-
-    def _outcome(
-        self, node: LaunchingNode, result: Result, reason: str, error: EniLifecycleError | None
-    ) -> Outcome:
-        group = self._config.node_group_of(node.launch.group_name)
-        return Outcome(
-            result=result,
-            reason=reason,
-            instance_id=node.launch.instance_id,
-            group_name=node.launch.group_name,
-            node_group=group.name if group else "",
-            token=node.launch.token or "",
-            transition="launch",
-            error=error,
-            attached=len(node.attached),
-            deleted=node.deleted,
-            rounds=node.rounds,
-        )
 
 
 def _in_order(launches: Sequence[Launch], outcomes: dict[Launch, Outcome]) -> list[Outcome]:

@@ -29,6 +29,7 @@ from lambdas.aws.session import MAX_CONNECTIONS, Clients
 from lambdas.reconcile.catalog import Catalog
 from lambdas.reconcile.executor import Executor
 from lambdas.reconcile.launch import LaunchReconciler
+from lambdas.reconcile.launch_hooks import LaunchHooks
 from lambdas.runtime.clock import SystemClock
 from lambdas.runtime.reporting import Reporter
 from lambdas.runtime.workers import ThreadWorkers
@@ -103,12 +104,19 @@ class Runtime:
     @cached_property
     def launches(self) -> LaunchReconciler:
         """Return what works launching nodes."""
-        return LaunchReconciler(
+        hooks = LaunchHooks(
             config=self.config,
             hook_name=self.environment.launch_hook,
             heartbeat_timeout_s=self.environment.heartbeat_timeout_s,
             ec2=self.ec2,
             autoscaling=self.autoscaling,
+            executor=self.executor,
+            clock=self.clock,
+        )
+        return LaunchReconciler(
+            config=self.config,
+            hooks=hooks,
+            ec2=self.ec2,
             catalog=self.catalog,
             executor=self.executor,
             workers=self.workers,

@@ -15,6 +15,7 @@ from lambdas.reconcile.catalog import Catalog
 from lambdas.reconcile.executor import Executor
 from lambdas.reconcile.fleet import Bounds, FleetReconciler
 from lambdas.reconcile.launch import LaunchReconciler
+from lambdas.reconcile.launch_hooks import LaunchHooks
 from lambdas.reconcile.launching_node import Launch
 from lambdas.reconcile.termination import Termination, TerminationReconciler
 from tests.fakes.autoscaling import FakeAutoScaling
@@ -86,12 +87,19 @@ class World:
         workers = SerialWorkers()
         self.catalog = Catalog(self.ec2, self.clock)
         self.executor = Executor(self.ec2, self.clock, workers)
-        self.launches = LaunchReconciler(
+        hooks = LaunchHooks(
             config=self.config,
             hook_name=self.launch_hook,
             heartbeat_timeout_s=HEARTBEAT_S,
             ec2=self.ec2,
             autoscaling=self.autoscaling,
+            executor=self.executor,
+            clock=self.clock,
+        )
+        self.launches = LaunchReconciler(
+            config=self.config,
+            hooks=hooks,
+            ec2=self.ec2,
             catalog=self.catalog,
             executor=self.executor,
             workers=workers,
