@@ -190,7 +190,7 @@ def test_ten_nodes_in_one_batch_are_all_served(stage: Stage) -> None:
         eni.ipv4_addresses[0] for eni in stage.enis() if eni.tags["multus-eni:interface"] == "n2"
     }
     assert len(addresses) == 10
-    assert addresses <= {f"10.0.2.{host}" for host in range(4, 4 + SPREAD * 10)}
+    assert addresses <= {f"10.0.2.{host}" for host in range(4, 4 + (SPREAD + 1) * 10)}
 
 
 # Duplicates, loss, disorder.

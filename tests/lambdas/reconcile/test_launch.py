@@ -643,7 +643,7 @@ def test_a_hundred_nodes_in_interleaved_batches_share_no_address_and_meet_rarely
     hosts = {last(eni.ipv4_addresses[0]) for eni in world.enis()}
     assert len(hosts) == 100
     # A hundred from the start on, and no more left free in between than the last batch chose from.
-    assert hosts <= {*range(4, 16), *range(32, 120 + SPREAD * 10)}
+    assert hosts <= {*range(4, 16), *range(32, 120 + (SPREAD + 1) * 10)}
     assert world.calls.counts["create"] == 100
 
 
