@@ -58,15 +58,22 @@ def _name(interface: WrittenInterface) -> Text | None:
     return wellformed.Text((*interface.location, "name"), interface.item.name)
 
 
+def shortest_heartbeat_s(interval_minutes: int) -> int:
+    """Return the shortest heartbeat time-out whose second half, from which on runs restart a hook's timer, outlasts two
+    intervals (one run may fail), the minute that is EventBridge Scheduler's precision, and half a minute until a run has
+    sent the heartbeat."""
+    return 2 * (2 * 60 * interval_minutes + 60 + 30)
+
+
 def _interval_against_heartbeat(file: wellformed.Written) -> Iterator[Fault]:
     if file.hook is None or file.reconcile is None:
         return
-    least_s = 4 * 60 * file.reconcile.interval_minutes
+    least_s = shortest_heartbeat_s(file.reconcile.interval_minutes)
     if file.hook.heartbeat_timeout_s < least_s:
         yield Fault(
             ("hook", "heartbeat_timeout_s"),
             file.hook.heartbeat_timeout_s,
-            f"is shorter than four reconcile intervals ({least_s} s)",
+            f"is shorter than four reconcile intervals and three minutes ({least_s} s)",
             f"Write at least {least_s}, or shorten reconcile.interval_minutes: a hook whose event was lost is "
             "answered by the reconciler, which needs the time for it.",
         )

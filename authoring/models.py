@@ -50,7 +50,13 @@ class Hook(_Written):
     """The lifecycle hooks on every node group's Auto Scaling group."""
 
     heartbeat_timeout_s: Annotated[
-        int, Between(30, 7200, "seconds", "Auto Scaling takes no other heartbeat timeout.")
+        int,
+        Between(
+            420,
+            7200,
+            "seconds",
+            "Auto Scaling takes no longer one, and the reconciler needs as much to prolong it.",
+        ),
     ] = Field(
         default=900,
         description="Seconds after which Auto Scaling gives up on a hook that nobody answers.",
@@ -61,7 +67,7 @@ class Reconcile(_Written):
     """The scheduled repair of what events cannot promise."""
 
     interval_minutes: Annotated[
-        int, Between(1, 60, "minutes", "A longer interval would leave waiting nodes to time out.")
+        int, Between(1, 29, "minutes", "A longer interval would leave waiting nodes to time out.")
     ] = Field(default=3, description="Minutes from one run to the next.")
     orphan_min_age_minutes: Annotated[
         int,
@@ -154,7 +160,13 @@ class Node(_Written):
         description="Whether a node counts as in service only when it says itself that it is ready: a second launch hook.",
     )
     ready_timeout_s: Annotated[
-        int, Between(30, 7200, "seconds", "Auto Scaling takes no other heartbeat timeout.")
+        int,
+        Between(
+            420,
+            7200,
+            "seconds",
+            "Auto Scaling takes no longer one, and the reconciler needs as much to prolong it.",
+        ),
     ] = Field(
         default=900,
         description="Seconds after the launch at which Auto Scaling gives up on a node that has not said so.",

@@ -99,7 +99,7 @@ class CallPace:
 
     def refused(self, now_s: float) -> CallPace:
         """Return the pace after a refusal for the rate."""
-        if now_s - self.refused_at_s < ONE_REFUSAL_S:
+        if 0 <= now_s - self.refused_at_s < ONE_REFUSAL_S:
             return self
         counted = self._counted(now_s)
         share = 1.0 if self.share > 1 else self.share
@@ -119,7 +119,7 @@ class CallPace:
         return replace(
             self,
             tokens=min(self.bucket.size * SHARE, self.tokens + gained),
-            at_s=max(self.at_s, now_s),
+            at_s=now_s,
         )
 
 

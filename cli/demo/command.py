@@ -81,7 +81,7 @@ def demo(
         )
     # Short enough to watch: the reconciler comes every minute, a crashed run's message after three.
     document["reconcile"] = {**document.get("reconcile", {}), "interval_minutes": 1}
-    document["hook"] = {"heartbeat_timeout_s": 240}
+    document["hook"] = {"heartbeat_timeout_s": 420}
     account = Account(SystemClock(), Settings())
     with serve(account) as endpoint:
         try:

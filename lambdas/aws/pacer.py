@@ -114,7 +114,9 @@ class Pacer:
         parsed_response: Mapping[str, Any] | None = None,
         **_: object,
     ) -> None:
-        code = (parsed_response or {}).get("Error", {}).get("Code", "")
+        if parsed_response is None:
+            return  # No answer came, which says nothing of the bucket.
+        code = parsed_response.get("Error", {}).get("Code", "")
         with self._lock:
             now = self._clock.now()
             pace = self._pace(action, now)

@@ -46,8 +46,8 @@ LOOKS_TO_BE_UNKNOWN = 2
 """One look that does not show an old instance may be a miss: EC2 is eventually consistent."""
 MOST_REMEMBERED = 1_000
 """Of how many nodes an execution environment remembers spent tokens. Forgetting one costs LOST_AFTER, nothing else."""
-MOST_NODES = 25
-"""Of how many nodes a run takes care at once."""
+ENOUGH_NODES = 25
+"""With so many nodes in hand a run takes no more; a queue hands over ten at a time."""
 WORTH_TAKING = timedelta(seconds=60)
 """What must be left of a run's time before it takes more work: a node needs seconds, or minutes when its calls must wait
 for EC2's tokens, and what cannot be finished costs the next run its looks again."""
@@ -124,6 +124,8 @@ class LaunchReconciler:
             self._wait_until(max(n.due_at for n in working if n.due_at <= first + SLACK))
             now = self._clock.now()
             due = [node for node in working if node.due_at <= now]
+            if not due:
+                continue  # The clock was set back while it was waited for.
             self._round(due, [node for node in working if node not in due and node.is_attaching])
         return _in_order(everything, {launch: node.ended() for launch, node in nodes.items()})
 
@@ -141,7 +143,7 @@ class LaunchReconciler:
         return [node for node in working if node.outcome is None]
 
     def _has_room(self, working: Sequence[LaunchingNode], deadline: datetime) -> bool:
-        return len(working) < MOST_NODES and self._clock.now() + WORTH_TAKING < deadline
+        return len(working) < ENOUGH_NODES and self._clock.now() + WORTH_TAKING < deadline
 
     def _would_wait(self, working: Sequence[LaunchingNode]) -> bool:
         return min(node.due_at for node in working) > self._clock.now()

@@ -96,7 +96,7 @@ class LaunchingNode:
             self.corrections = 0
         elif self.corrected_in_round != self.rounds:
             self.corrections += 1
-            self.corrected_in_round = self.rounds
+        self.corrected_in_round = self.rounds
 
     def is_hopeless(self, deadline: datetime) -> bool:
         """Return whether the next look would come too late, or has brought nothing for too long."""

@@ -40,10 +40,10 @@ def _many_tags(count: int, prefix: str = "k") -> dict[str, str]:
 
 
 REFUSED: dict[str, tuple[dict[Location, Any], list[str]]] = {
-    "heartbeat under four intervals": (
-        {("hook",): {"heartbeat_timeout_s": 719}},
+    "heartbeat under four intervals and three minutes": (
+        {("hook",): {"heartbeat_timeout_s": 899}},
         [
-            "hook.heartbeat_timeout_s: is shorter than four reconcile intervals (720 s) (got 719). Write at least 720, "
+            "hook.heartbeat_timeout_s: is shorter than four reconcile intervals and three minutes (900 s) (got 899). Write at least 900, "
             "or shorten reconcile.interval_minutes: a hook whose event was lost is answered by the reconciler, which "
             "needs the time for it."
         ],
@@ -222,8 +222,8 @@ def test_a_fault_between_values_is_refused_with_path_value_and_remedy(
 
 
 TAKEN: dict[str, dict[Location, Any]] = {
-    "heartbeat of exactly four intervals": {
-        ("hook",): {"heartbeat_timeout_s": 240},
+    "the shortest heartbeat": {
+        ("hook",): {"heartbeat_timeout_s": 420},
         ("reconcile",): {"interval_minutes": 1},
     },
     "five security groups": {

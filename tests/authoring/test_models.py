@@ -50,8 +50,8 @@ REFUSED: dict[str, tuple[dict[Location, Any], str]] = {
     ),
     "heartbeat too long": (
         {("hook",): {"heartbeat_timeout_s": 7201}},
-        "hook.heartbeat_timeout_s: must be 30 to 7200 seconds (got 7201). "
-        "Auto Scaling takes no other heartbeat timeout.",
+        "hook.heartbeat_timeout_s: must be 420 to 7200 seconds (got 7201). "
+        "Auto Scaling takes no longer one, and the reconciler needs as much to prolong it.",
     ),
     "heartbeat as text": (
         {("hook",): {"heartbeat_timeout_s": "600"}},

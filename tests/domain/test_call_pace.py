@@ -83,6 +83,13 @@ def test_after_a_refusal_it_asks_for_no_more_than_its_fair_share() -> None:
     assert pace.refused(now_s).share == 1.0
 
 
+def test_a_clock_that_is_set_back_stops_nothing() -> None:
+    pace, _ = waits(full(MODIFY, 3600.0), 50, 3600.0)
+    assert pace.wait_s(0.0, 0) == pytest.approx(0.4)
+    assert pace.sent(0.0).wait_s(1.0, 0) < 1.0
+    assert full(MODIFY, 3600.0).refused(3600.0).refused(0.0).share < 1
+
+
 def test_refusals_that_go_on_bring_it_below_its_fair_share_and_answers_back_to_it() -> None:
     pace = full(MODIFY, 0.0)
     for second in range(0, 30, 3):

@@ -41,7 +41,7 @@ def test_the_handlers_parser_reads_the_environment_that_the_stack_writes(
         owner="MultusEni-fleet",
         launch_hook="MultusEni-fleet-launch",
         terminate_hook="MultusEni-fleet-terminate",
-        heartbeat_timeout_s=840,
+        heartbeat_timeout_s=900,
         launch_queue_url=queues["Launches"],
         terminate_queue_url=queues["Terminations"],
         orphan_min_age_s=900,

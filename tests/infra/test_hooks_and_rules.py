@@ -134,9 +134,9 @@ def test_each_adopted_group_has_both_hooks_and_a_third_where_nodes_answer_one(
         )
         for hook in fleet.of_type("AWS::AutoScaling::LifecycleHook").values()
     )
-    launch = ("autoscaling:EC2_INSTANCE_LAUNCHING", f"{OWNER}-launch", "ABANDON", 840)
+    launch = ("autoscaling:EC2_INSTANCE_LAUNCHING", f"{OWNER}-launch", "ABANDON", 900)
     ready = ("autoscaling:EC2_INSTANCE_LAUNCHING", f"{OWNER}-ready", "ABANDON", 900)
-    terminate = ("autoscaling:EC2_INSTANCE_TERMINATING", f"{OWNER}-terminate", "CONTINUE", 840)
+    terminate = ("autoscaling:EC2_INSTANCE_TERMINATING", f"{OWNER}-terminate", "CONTINUE", 900)
     assert hooks == [
         ("core-control-plane", *launch),
         ("core-control-plane", *terminate),
@@ -171,7 +171,7 @@ def test_an_event_that_cannot_be_delivered_is_kept(fleet: Synthesized) -> None:
         (target,) = rule["Targets"]
         assert target["DeadLetterConfig"]["Arn"]["Fn::GetAtt"][0].startswith("Undeliverable")
         assert target["RetryPolicy"] == {
-            "MaximumEventAgeInSeconds": 840,
+            "MaximumEventAgeInSeconds": 900,
             "MaximumRetryAttempts": 185,
         }
 

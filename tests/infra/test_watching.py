@@ -44,7 +44,7 @@ def test_every_dead_letter_queue_is_watched(fleet: Synthesized) -> None:
 
 def test_waiting_events_are_noticed_at_half_of_the_heartbeat(fleet: Synthesized) -> None:
     ages = [a for (m, _), a in alarms(fleet).items() if m == "ApproximateAgeOfOldestMessage"]
-    assert [(alarm["Threshold"], alarm["Period"]) for alarm in ages] == [(420, 60)] * 2
+    assert [(alarm["Threshold"], alarm["Period"]) for alarm in ages] == [(450, 60)] * 2
 
 
 @pytest.mark.parametrize("metric", ["Errors", "Throttles"])

@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from localaws.calls import Call
     from tests.simulation.assumptions import Assumptions
 
+MOST_RATIO = 1.10
+"""The goal for the time to the last CONTINUE, times the bound."""
+MOST_THROTTLED = 0.10
+"""The goal for the share of calls that are refused for their rate."""
 WITHIN_S = 4 * 3600.0
 
 
@@ -74,6 +78,21 @@ class Burst:
     def most_calls_per_node(self) -> int:
         """Return the goal: create, attach and one modify per attribute for each interface, and two for the node."""
         return self.shape.interfaces * (3 if self.shape.source_dest_check else 4) + 2
+
+    @property
+    def not_as_promised(self) -> int:
+        """Return how many things came out that must never."""
+        return self.abandoned + self.expired + self.completed_twice + len(self.broken)
+
+    @property
+    def missed(self) -> frozenset[str]:
+        """Return the names of the figures that are above their goals."""
+        above = {
+            "ratio": self.ratio > MOST_RATIO,
+            "calls_per_node": self.calls_per_node > self.most_calls_per_node,
+            "throttled_share": self.throttled_share > MOST_THROTTLED,
+        }
+        return frozenset(name for name, is_above in above.items() if is_above)
 
     @property
     def throttled_share(self) -> float:

@@ -23,12 +23,10 @@ if TYPE_CHECKING:
     from tests.simulation.world import World
 
 SHAPE = Shape(2, source_dest_check=False)
-SETTLES_WITHIN_S = 1200.0
-"""Two heartbeat time-outs: what a retry can meet is met long before."""
+SETTLES_WITHIN_HEARTBEATS = 2
+"""What a retry can meet is met long before."""
 LOOK_EVERY_S = 30.0
 """Looking at the group costs more than the simulated seconds between two looks."""
-RECONCILE_S = 300.0
-"""The schedule's interval; one more run after everything has settled, then the books must balance."""
 
 
 class Act(StrEnum):
@@ -73,8 +71,15 @@ def replayed(text: str) -> Schedule:
     Raises:
         ValueError: it is none.
     """
-    pairs = (item.split(":", 1) for item in text.split(",") if item)
-    return tuple(Mishap(int(call), FaultKind(kind)) for call, kind in pairs)
+    return tuple(_mishap(item) for item in text.split(",") if item)
+
+
+def _mishap(text: str) -> Mishap:
+    call, _, kind = text.partition(":")
+    kinds = ", ".join(FaultKind)
+    if not call.isdecimal() or int(call) < 1 or kind not in set(FaultKind):
+        raise ValueError(f"{text}: write CALL:KIND, with a call counted from 1 and one of {kinds}")
+    return Mishap(int(call), FaultKind(kind))
 
 
 def singles(calls: int) -> Iterator[Schedule]:
@@ -106,7 +111,7 @@ def before(act: Act, *, seed: int = 1) -> Iterator[World]:
     with simulated(nodes.document([SHAPE]), seed=seed) as world:
         if act is Act.TERMINATION:
             world.deployed.desire(SHAPE.group, 1)
-            world.until(lambda: settled(world, 1), SETTLES_WITHIN_S)
+            world.until(lambda: settled(world, 1), _settles_within_s(world))
             world.clock.advance(60.0)
             world.forget()
         yield world
@@ -141,6 +146,10 @@ def play_each(
         yield from zip(second, each_in_a_copy(work, at_once), strict=True)
 
 
+def _settles_within_s(world: World) -> float:
+    return float(SETTLES_WITHIN_HEARTBEATS * world.settings.heartbeat_timeout_s)
+
+
 def disturbed(
     world: World,
     act: Act,
@@ -159,8 +168,9 @@ def disturbed(
         disturb(world)
     wanted = 1 if act is Act.LAUNCH else 0
     world.deployed.desire(SHAPE.group, wanted)
-    in_time = world.until(lambda: settled(world, wanted), SETTLES_WITHIN_S, LOOK_EVERY_S)
-    world.clock.advance(RECONCILE_S)
+    in_time = world.until(lambda: settled(world, wanted), _settles_within_s(world), LOOK_EVERY_S)
+    # One more scheduled run after everything has settled, then the books must balance.
+    world.clock.advance(world.interval_s)
     calls = world.account.calls.of_principal(role)
     trace = [f"{c.at_s - world.began_s:9.2f} {c.action} {c.outcome}" for c in world.calls()]
     fired = sum(bool(fault.fired) for fault in injected)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from datetime import datetime
 from typing import TYPE_CHECKING
 
 from cli.demo.promises import IN_SERVICE, left_behind
@@ -53,13 +52,15 @@ def violations(world: World, excused: Callable[[str], bool] = nobody) -> list[st
     found = wrong(world)
     answers = [call for call in world.calls() if call.action == "CompleteLifecycleAction"]
     found += _healthy_but_abandoned(world, answers, excused)
-    answered = Counter(
-        (call.params["InstanceId"], call.params["LifecycleHookName"])
-        for call in answers
-        if call.outcome in TOOK_EFFECT
-    )
-    found += [f"{node} answered {hook} {n} times" for (node, hook), n in answered.items() if n > 1]
-    return [*found, *_unanswered(world, set(answered)), *_timed_out(world)]
+    # An answer that was lost may have been a refusal: the hook was answered already.
+    accepted = Counter(_hook(call) for call in answers if call.outcome == OK)
+    found += [f"{node} answered {hook} {n} times" for (node, hook), n in accepted.items() if n > 1]
+    answered = {_hook(call) for call in answers if call.outcome in TOOK_EFFECT}
+    return [*found, *_unanswered(world, answered), *_timed_out(world)]
+
+
+def _hook(call: Call) -> tuple[str, str]:
+    return call.params["InstanceId"], call.params["LifecycleHookName"]
 
 
 def abandoned(world: World) -> list[Call]:
@@ -76,9 +77,9 @@ def _healthy_but_abandoned(
     world: World, answers: list[Call], excused: Callable[[str], bool]
 ) -> Iterator[str]:
     gone_s: dict[str, float] = {}
-    for event in world.account.events.emitted:
+    events = world.account.events
+    for event, at_s in zip(events.emitted, events.emitted_at_s, strict=True):
         if event["detail"].get("state") in GONE:
-            at_s = datetime.fromisoformat(event["time"]).timestamp()
             gone_s.setdefault(event["detail"]["instance-id"], at_s)
     for call in answers:
         instance_id = call.params["InstanceId"]

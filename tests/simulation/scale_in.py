@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from tests.simulation.world import World
 
 WITHIN_S = 4 * 3600.0
-SETTLES_S = 300.0
-"""The schedule's interval: whatever is still under way after the last node has gone ends within it."""
 MENDING = frozenset(
     {
         "DeleteNetworkInterface",
@@ -101,7 +99,7 @@ def run(
         world.account.calls.clear()
         world.deployed.desire(shape.group, 0)
         world.until(lambda: not world.deployed.observer.nodes(), WITHIN_S)
-        world.clock.advance(SETTLES_S)
+        world.clock.advance(world.interval_s)
         return _measured(world, count, shape, seed)
 
 
@@ -114,7 +112,8 @@ def _launch(world: World, shape: Shape, count: int) -> None:
     world.account.settings.throttling = False
     world.deployed.desire(shape.group, count)
     served = world.until(lambda: in_service(world) >= count, WITHIN_S, step_s=60.0)
-    world.clock.advance(SETTLES_S)
+    # Whatever is still under way after the last node has gone ends within it.
+    world.clock.advance(world.interval_s)
     assert served, f"{in_service(world)} of {count} nodes came into service"
     assert world.deployed.broken_promises() == []
     world.account.settings.throttling = True

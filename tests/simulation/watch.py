@@ -363,7 +363,7 @@ class Watch:
     def _chances_of_launch(self, hook: Hook) -> list[str]:
         chances = self._chance_of_message(hook, naming.LAUNCH_HANDLER)
         chances += self._chances_of_take_over(hook, "LaunchesQueue", hook.opened_s + TAKEN_OVER_S)
-        # A timer restarted by the run before is not restarted within a third of it.
+        # A timer restarted by the run before is not restarted within half of it.
         first_s = max(hook.opened_s + HELD_FROM_S, hook.due_s - HEARTBEAT_S + HELD_FROM_S)
         if hook.due_s - hook.opened_s < HELD_UNTIL_S:
             chances += [

@@ -61,6 +61,11 @@ class World:
         """Return the pace that the deployed configuration sets."""
         return settings_of(authoring.parse(yaml.safe_dump(self.deployed.made.document)))
 
+    @property
+    def interval_s(self) -> float:
+        """Return the time from one scheduled run to the next."""
+        return 60.0 * self.settings.reconcile_interval_minutes
+
     def after(self, seconds: float, action: Callable[[], None]) -> None:
         """Do something so many seconds from now."""
         self.clock.call_at(self.clock.now() + seconds, action)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+import os
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -42,6 +45,25 @@ class Case:
         """Delete what is gone already, which costs a token like any other call."""
         for _ in range(times):
             self.ec2.delete(UNKNOWN)
+
+
+class RacingClock:
+    """Time that whoever waits moves on for all threads at once."""
+
+    def __init__(self) -> None:
+        self.began = self._now = datetime(2026, 1, 1, tzinfo=UTC)
+        self._lock = threading.Lock()
+
+    def now(self) -> datetime:
+        """Return the time, in UTC."""
+        with self._lock:
+            return self._now
+
+    def wait(self, seconds: float) -> None:
+        """Let so many seconds pass, and the other threads see it."""
+        with self._lock:
+            self._now += timedelta(seconds=seconds)
+        os.sched_yield()
 
 
 @pytest.fixture
@@ -125,6 +147,45 @@ def test_what_would_wait_past_the_deadline_is_not_sent(case: Case) -> None:
     with pytest.raises(DeadlineExceeded, match=r"DeleteNetworkInterface would have had to wait"):
         case.delete(4)
     assert len(case.account.calls.of_action(DELETE)) == sent + 2
+
+
+def test_a_call_that_is_given_up_leaves_its_place_to_the_next(case: Case) -> None:
+    case.delete(AT_ONCE)
+    case.clients.pacer.deadline = case.clock.now() + timedelta(seconds=0.1)
+    for _ in range(5):
+        with pytest.raises(DeadlineExceeded):
+            case.delete(1)
+    case.clients.pacer.deadline = None
+    before = case.clock.now()
+    case.delete(1)
+    assert case.clock.now() - before <= timedelta(
+        seconds=1 / (BUCKETS[DELETE].refill_per_s * SHARE)
+    )
+
+
+def test_a_call_that_waits_looks_again_every_second(case: Case) -> None:
+    case.delete(AT_ONCE)
+    case.account.faults.inject(Fault(DELETE, FaultKind.THROTTLE, times=3))
+    case.delete(1)
+    case.clock.waits.clear()
+    case.delete(3)
+    assert case.clock.waits
+    assert max(case.clock.waits) <= 1.0
+
+
+def test_threads_take_their_turns_and_none_is_forgotten() -> None:
+    clock, account = RacingClock(), Account(FakeClock().virtual)
+    with account.active(), mock_aws():
+        clients = Clients(clock)
+        ec2 = Ec2(clients.ec2)
+        with ThreadPoolExecutor(20) as pool:
+            list(pool.map(ec2.delete, [UNKNOWN] * (AT_ONCE + 20)))
+        assert len(account.calls.of_action(DELETE)) == AT_ONCE + 20
+        spaced_s = 20 / (BUCKETS[DELETE].refill_per_s * SHARE)
+        assert clock.now() - clock.began >= timedelta(seconds=0.9 * spaced_s)
+        began = clock.now()
+        ec2.delete(UNKNOWN)
+        assert clock.now() - began <= timedelta(seconds=spaced_s / 20)
 
 
 def test_after_the_deadline_what_need_not_wait_is_sent_all_the_same(case: Case) -> None:

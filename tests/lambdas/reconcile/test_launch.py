@@ -34,7 +34,7 @@ from domain.launch import INVISIBLE_FOR
 from domain.lifecycle import LifecycleResult
 from domain.model import GroupName, InstanceId, InstanceState, SubnetId
 from domain.outcome import Result
-from lambdas.reconcile.launch import MOST_NODES, WORTH_TAKING
+from lambdas.reconcile.launch import ENOUGH_NODES, WORTH_TAKING
 from tests.fakes.ec2 import Pace
 from tests.fakes.world import RUN
 
@@ -932,7 +932,7 @@ def test_a_run_that_must_soon_end_takes_nothing(make_world: type[World]) -> None
 def test_a_run_with_its_hands_full_takes_nothing(make_world: type[World]) -> None:
     world = make_world()
     offer = Offer()
-    launches = [world.launching(world.launch(running_in_s=3.0)) for _ in range(MOST_NODES)]
+    launches = [world.launching(world.launch(running_in_s=3.0)) for _ in range(ENOUGH_NODES)]
     world.launches.run(launches, world.clock.now() + RUN, offer)
     assert offer.asked == 0
 

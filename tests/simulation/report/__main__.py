@@ -76,6 +76,11 @@ def _render(folder: Path, chosen: list[Part]) -> None:
     if Part.BURSTS in known:
         _plot(known[Part.BURSTS])
     console.print(f"written: {', '.join(known) or 'nothing'}")
+    wrong = [line for part, each in known.items() for line in tables.wrong(part, each)]
+    for line in wrong:
+        console.print(f"[red]\u2717[/] {line}")
+    if wrong:
+        raise typer.Exit(1)
 
 
 def _plot(seen: list[Any]) -> None:

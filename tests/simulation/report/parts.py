@@ -50,7 +50,7 @@ BURSTS: Mapping[str, tuple[Asked, ...]] = {
     "Addresses `from_start`, 2 interfaces without the check": tuple(
         (n, FROM_START, 0.0) for n in LARGE
     ),
-    "Another tenant uses half of every bucket, 2 interfaces without the check": tuple(
+    "Another tenant uses half of the refill of creates, attaches and modifies; 2 interfaces without the check": tuple(
         (n, UNCHECKED, TENANT_SHARE) for n in LARGE
     ),
 }

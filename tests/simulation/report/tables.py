@@ -72,12 +72,28 @@ def burst_row(seen: Burst) -> Sequence[str]:
         _seconds(seen.last_continue_s),
         _seconds(seen.bound.seconds),
         _named(seen.bound.action),
-        f"{seen.ratio:.2f}",
-        f"{seen.calls_per_node:.2f}",
+        _marked(f"{seen.ratio:.2f}", missed="ratio" in seen.missed),
+        _marked(f"{seen.calls_per_node:.2f}", missed="calls_per_node" in seen.missed),
         f"\u2264 {seen.most_calls_per_node}",
-        f"{seen.throttled_share:.1%}",
-        str(seen.abandoned + seen.expired + seen.completed_twice + len(seen.broken)),
+        _marked(f"{seen.throttled_share:.1%}", missed="throttled_share" in seen.missed),
+        str(seen.not_as_promised),
     )
+
+
+def _marked(text: str, *, missed: bool) -> str:
+    return f"**{text}**" if missed else text
+
+
+def wrong(part: Part, seen: Sequence[Any]) -> list[str]:
+    """Return what is not as promised in the results of a part, a line each; a missed goal is no such thing."""
+    of_part: Mapping[Part, Callable[[Any], bool]] = {
+        Part.BURSTS: lambda each: bool(each.not_as_promised),
+        Part.SCALE_IN: lambda each: bool(each.broken or each.expired or each.completed_twice),
+        Part.FAULTS: lambda each: bool(each.broken),
+        Part.RECOVERY: lambda each: not each.is_in_time,
+    }
+    is_wrong = of_part.get(part, lambda _: False)
+    return [f"{part}: {each}" for each in seen if is_wrong(each)]
 
 
 def scale_ins(seen: Sequence[ScaleIn]) -> str:
@@ -98,7 +114,9 @@ def scale_ins(seen: Sequence[ScaleIn]) -> str:
             number(each.nodes),
             _seconds(each.last_continue_s),
             _seconds(each.gone_s),
-            f"{each.calls_per_node:.2f}",
+            _marked(
+                f"{each.calls_per_node:.2f}", missed=each.calls_per_node > each.most_calls_per_node
+            ),
             f"\u2264 {each.most_calls_per_node:.2f}",
             _by_action(each.calls),
             str(len(each.throttled_s)),
