@@ -36,7 +36,7 @@ def test_every_node_is_served_and_nothing_is_left_over(hundred: Burst) -> None:
 
 def test_it_takes_hardly_longer_than_the_token_buckets_allow(hundred: Burst) -> None:
     assert hundred.bound.action == "ModifyNetworkInterfaceAttribute"
-    assert hundred.ratio <= MOST_RATIO
+    assert hundred.ratio <= burst.MOST_RATIO
 
 
 def test_no_node_is_served_before_anybody_could_expect_to(hundred: Burst) -> None:

@@ -86,6 +86,7 @@ class World:
         """Begin the history of calls and events anew."""
         self.account.calls.clear()
         self.account.events.emitted.clear()
+        self.account.events.emitted_at_s.clear()
 
     def calls(self) -> list[Call]:
         """Return what the functions asked of EC2 and Auto Scaling, in order."""
