@@ -160,13 +160,7 @@ class Node(_Written):
         description="Whether a node counts as in service only when it says itself that it is ready: a second launch hook.",
     )
     ready_timeout_s: Annotated[
-        int,
-        Between(
-            420,
-            7200,
-            "seconds",
-            "Auto Scaling takes no longer one, and the reconciler needs as much to prolong it.",
-        ),
+        int, Between(30, 7200, "seconds", "Auto Scaling takes no other heartbeat timeout.")
     ] = Field(
         default=900,
         description="Seconds after the launch at which Auto Scaling gives up on a node that has not said so.",

@@ -23,10 +23,10 @@ DEAD_LETTER_RETENTION = Duration.days(14)
 def visibility_timeout_s(*, function_timeout_s: int, heartbeat_timeout_s: int) -> int:
     """Return how long a message stays hidden when its run ended without a word (a crash, a time-out).
 
-    AWS's factor leaves room for Lambda to retry a throttled invocation. With a heartbeat of a
-    quarter of an hour it would bring a crashed launch back after the hook had abandoned the node, so the heartbeat bounds
-    it: the message returns at least four times while the hook is open. A message that returns while its run is still going is harmless, every step may run
-    twice. Lambda refuses a mapping whose queue hides messages for less than the function's timeout.
+    AWS's factor leaves room for Lambda to retry a throttled invocation. With a heartbeat of a quarter of an
+    hour it would bring a crashed launch back after the hook had abandoned the node, so the heartbeat bounds it: the message
+    returns at least four times while the hook is open. A message that returns while its run is still going is harmless,
+    every step may run twice. Lambda refuses a mapping whose queue hides messages for less than the function's timeout.
     """
     advised = VISIBILITY_FACTOR * function_timeout_s
     return max(function_timeout_s, min(advised, heartbeat_timeout_s // RETURNS_PER_HEARTBEAT))

@@ -9,9 +9,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from bench import nodes
-from cli.demo.promises import IN_SERVICE, left_behind
+from cli.demo.promises import left_behind
 from localaws.throttling import ec2_bucket
 from tests.simulation.bound import CONTENDED, Bound, bound
+from tests.simulation.invariants import in_service
 from tests.simulation.world import World, simulated
 
 if TYPE_CHECKING:
@@ -124,11 +125,6 @@ def run(
         world.deployed.desire(shape.group, count)
         served = world.until(lambda: in_service(world) >= count, WITHIN_S)
         return _measured(world, count, shape, seed, tenant_share, served=served)
-
-
-def in_service(world: World) -> int:
-    """Return how many nodes are in service."""
-    return sum(node.state == IN_SERVICE for node in world.deployed.observer.nodes())
 
 
 def _measured(

@@ -19,7 +19,7 @@ from domain import naming, tags
 from domain.fleet import TAKE_OVER_AFTER
 from domain.model import InstanceId
 from tests.simulation.faults import SHAPE
-from tests.simulation.invariants import settled, wrong
+from tests.simulation.invariants import abandoned, settled, wrong
 from tests.simulation.mishaps import is_launch, no_concurrency
 from tests.simulation.world import simulated
 
@@ -475,11 +475,7 @@ def _unsettled(world: World, wanted: int) -> list[str]:
 
 
 def _given_up(world: World) -> list[str]:
-    return [
-        f"{call.params['InstanceId']} was to be abandoned"
-        for call in world.calls()
-        if call.params.get("LifecycleActionResult") == "ABANDON"
-    ]
+    return [f"{call.params['InstanceId']} was to be abandoned" for call in abandoned(world)]
 
 
 def _touched(world: World) -> list[str]:

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 from bench import nodes
 from cli.demo.promises import left_behind
 from domain import naming
-from tests.simulation.burst import digest, in_service, opened_at_s
+from tests.simulation.burst import WITHIN_S, digest, opened_at_s
+from tests.simulation.invariants import in_service
 from tests.simulation.world import simulated
 
 if TYPE_CHECKING:
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from tests.simulation.assumptions import Assumptions
     from tests.simulation.world import World
 
-WITHIN_S = 4 * 3600.0
 MENDING = frozenset(
     {
         "DeleteNetworkInterface",
@@ -99,6 +99,7 @@ def run(
         world.account.calls.clear()
         world.deployed.desire(shape.group, 0)
         world.until(lambda: not world.deployed.observer.nodes(), WITHIN_S)
+        # Whatever is still under way after the last node has gone ends within it.
         world.clock.advance(world.interval_s)
         return _measured(world, count, shape, seed)
 
@@ -112,7 +113,6 @@ def _launch(world: World, shape: Shape, count: int) -> None:
     world.account.settings.throttling = False
     world.deployed.desire(shape.group, count)
     served = world.until(lambda: in_service(world) >= count, WITHIN_S, step_s=60.0)
-    # Whatever is still under way after the last node has gone ends within it.
     world.clock.advance(world.interval_s)
     assert served, f"{in_service(world)} of {count} nodes came into service"
     assert world.deployed.broken_promises() == []
