@@ -60,9 +60,9 @@ def _simulate(chosen: list[Part], processes: int) -> None:
         ended += 1
         console.print(f"{ended:4} of {len(everything)}  {job.name}")
 
-    came = iter(spread(everything, processes, tell))
     for part, each in jobs.items():
-        results.write(RESULTS, part, [next(came) for _ in each])
+        # At once: what fails later, or a person who has seen enough, loses nothing that was simulated.
+        results.write(RESULTS, part, spread(each, processes, tell))
 
 
 def _render(folder: Path, chosen: list[Part]) -> None:
