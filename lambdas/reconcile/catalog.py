@@ -19,8 +19,12 @@ if TYPE_CHECKING:
     from domain.model import Instance, SecurityGroupId, Subnet, SubnetId, VpcId
     from lambdas.reconcile.ports import Clock, Ec2Port
 
-KEEP_FOR = timedelta(seconds=60)
-"""A subnet never changes its zone or its CIDR; reservations and tags can change at any time."""
+KEEP_FOR = timedelta(minutes=1)
+"""What tags select: whoever mends a tag after a refused launch waits no longer than this."""
+KEEP_SUBNETS_FOR = timedelta(minutes=5)
+"""A subnet never changes its zone or its CIDR. A reservation can be made at any time, and may hold addresses in use already
+(VPC user guide, "Subnet CIDR reservations"), as those of the nodes launched a moment before it: a few minutes more of them
+change nothing for whoever makes it. EC2 answers for one subnet at a time, so each look costs a burst a call per subnet."""
 
 T = TypeVar("T")
 
@@ -31,7 +35,7 @@ class _Known(NamedTuple):
 
 
 class Catalog:
-    """Settles the selectors of the configuration, with the answers kept for a minute.
+    """Settles the selectors of the configuration, with the answers kept for a while.
 
     Tags select in the node's own VPC only: two clusters in two VPCs of one account have networks with the same tags, EC2
     refuses a security group of another VPC than the subnet's, and a subnet of another VPC is never meant by a tag.
@@ -74,12 +78,18 @@ class Catalog:
 
     def _reservations(self, subnet_id: SubnetId) -> tuple[IPv4Network, ...]:
         return self._kept(
-            ("reservations", subnet_id), lambda: self._ec2.list_reservations(subnet_id)
+            ("reservations", subnet_id),
+            lambda: self._ec2.list_reservations(subnet_id),
+            KEEP_SUBNETS_FOR,
         )
 
     def _named(self, subnet_ids: Collection[SubnetId]) -> Sequence[Subnet]:
         ids = tuple(sorted(subnet_ids))
-        return self._kept(("subnets", ids), lambda: self._ec2.find_subnets(ids=ids)) if ids else ()
+        if not ids:
+            return ()
+        return self._kept(
+            ("subnets", ids), lambda: self._ec2.find_subnets(ids=ids), KEEP_SUBNETS_FOR
+        )
 
     def _subnet_of(self, spec: InterfaceSpec, instance: Instance) -> SubnetId:
         zone = instance.availability_zone
@@ -108,9 +118,9 @@ class Catalog:
             raise SpecRejected(f"no security group has the tags {wanted} in {vpc_id or 'any VPC'}")
         return found
 
-    def _kept(self, key: object, look_up: Callable[[], T]) -> T:
+    def _kept(self, key: object, look_up: Callable[[], T], keep_for: timedelta = KEEP_FOR) -> T:
         known = self._known.get(key)
         now = self._clock.now()
-        if known is None or now - known.at >= KEEP_FOR:
+        if known is None or now - known.at >= keep_for:
             known = self._known[key] = _Known(look_up(), now)
         return known.value  # type: ignore[return-value]  # the key determines the type

@@ -10,7 +10,7 @@ import pytest
 from domain.config import SecurityGroupSelector, SubnetSelector
 from domain.errors import NoSubnetInZone, SpecRejected, Throttled
 from domain.model import SecurityGroupId, SubnetId, VpcId
-from lambdas.reconcile.catalog import KEEP_FOR
+from lambdas.reconcile.catalog import KEEP_FOR, KEEP_SUBNETS_FOR
 
 if TYPE_CHECKING:
     from domain.config import InterfaceSpec
@@ -93,6 +93,19 @@ def test_an_answer_is_kept_for_a_minute_and_then_looked_up_again(
     subnets.clock.wait(KEEP_FOR.total_seconds())
     settled(build, subnets, spec)
     assert subnets.calls.counts["find_subnets"] == 2
+
+
+def test_subnets_and_their_reservations_are_kept_for_longer(world: World) -> None:
+    """EC2 lists the reservations of one subnet at a time: a burst would ask for each again every minute."""
+    world.ec2.add_subnet("subnet-r", "us-east-1a", "10.20.0.0/24")
+    asked = [SubnetId("subnet-r")]
+    world.catalog.subnets(asked)
+    world.clock.wait((KEEP_SUBNETS_FOR - KEEP_FOR).total_seconds())
+    world.catalog.subnets(asked)
+    assert world.calls.counts["find_subnets"] == world.calls.counts["list_reservations"] == 1
+    world.clock.wait(KEEP_FOR.total_seconds())
+    world.catalog.subnets(asked)
+    assert world.calls.counts["find_subnets"] == world.calls.counts["list_reservations"] == 2
 
 
 def test_a_look_up_that_fails_is_not_kept(build: Builders, subnets: World) -> None:
