@@ -14,7 +14,9 @@ class AttachPace:
     """
 
     expected_s: float = 2.0
-    again_s: float = 0.5
+    again_part: float = 0.25
+    """Of what an attachment has taken so far, the wait for the next look: what is late already may well be later still."""
+    again_least_s: float = 0.5
     again_most_s: float = 2.0
     """Looking is cheap where it matters: in a burst one look serves many nodes."""
     shrink: float = 0.9
@@ -32,7 +34,8 @@ class AttachPace:
         """
         if looks == 0:
             return max(0.0, self.expected_s - since_attach_s)
-        return float(min(self.again_s * 1.5 ** (looks - 1), self.again_most_s))
+        again_s = max(self.again_least_s, self.again_part * since_attach_s)
+        return min(again_s, self.again_most_s)
 
     def learned(self, took_s: float, looks: int) -> AttachPace:
         """Return the pace after an attachment was seen done `took_s` seconds after its call, at look number `looks`.

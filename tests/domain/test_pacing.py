@@ -16,7 +16,7 @@ from domain.pacing import HOLD_LIMIT, AttachPace, needs_heartbeat, retry_delay_s
         pytest.param(1.5, 0, 0.5, id="what passed already counts"),
         pytest.param(9.0, 0, 0.0, id="never negative"),
         pytest.param(2.0, 1, 0.5, id="then soon"),
-        pytest.param(2.5, 2, 0.75, id="then less often each time"),
+        pytest.param(2.5, 2, 0.625, id="then after a quarter of what it has taken so far"),
         pytest.param(9.0, 9, 2.0, id="at last every two seconds"),
     ],
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+import random
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -86,16 +87,6 @@ class Burst:
         return self.abandoned + self.expired + self.completed_twice + len(self.broken)
 
     @property
-    def missed(self) -> frozenset[str]:
-        """Return the names of the figures that are above their goals."""
-        above = {
-            "ratio": self.ratio > MOST_RATIO,
-            "calls_per_node": self.calls_per_node > self.most_calls_per_node,
-            "throttled_share": self.throttled_share > MOST_THROTTLED,
-        }
-        return frozenset(name for name, is_above in above.items() if is_above)
-
-    @property
     def throttled_share(self) -> float:
         """Return which share of the calls was refused for its rate."""
         return len(self.throttled_s) / sum(self.calls.values())
@@ -111,6 +102,8 @@ def run(
 ) -> Burst:
     """Launch so many nodes at once and wait until all are in service.
 
+    They are launched at any moment between two scheduled runs, of which the first lies behind them.
+
     Args:
         count: how many nodes.
         shape: what each must have.
@@ -122,6 +115,9 @@ def run(
         for action in CONTENDED:
             refill_per_s = ec2_bucket(action, {})[1].refill_per_s
             world.account.buckets.drain(action, refill_per_s * tenant_share)
+        phase = random.Random(f"phase {seed}").random()  # noqa: S311 - a simulation, repeatable on purpose
+        world.clock.advance((1 + phase) * world.interval_s)
+        world.forget()
         world.deployed.desire(shape.group, count)
         served = world.until(lambda: in_service(world) >= count, WITHIN_S)
         return _measured(world, count, shape, seed, tenant_share, served=served)

@@ -18,18 +18,18 @@ if TYPE_CHECKING:
     from bench.nodes import Shape
 
 
-def burst(nodes: int, shape: Shape, tenant_share: float = 0.0) -> Burst:
-    """Return a burst in which one node after the other is served."""
+def burst(nodes: int, shape: Shape, tenant_share: float = 0.0, *, seed: int = 1) -> Burst:
+    """Return a burst in which one node after the other is served, later the higher the seed."""
     opened_s = tuple(float(number) for number in range(nodes))
     least = tuple(at_s + 4.0 for at_s in opened_s)
     return Burst(
         nodes=nodes,
         shape=shape,
-        seed=1,
+        seed=seed,
         tenant_share=tenant_share,
         bound=Bound("path" if nodes == 1 else "ModifyNetworkInterfaceAttribute", least[-1], least),
         opened_s=opened_s,
-        continued_s=tuple(at_s + 4.5 for at_s in opened_s),
+        continued_s=tuple(at_s + 4.0 + 0.5 * seed for at_s in opened_s),
         calls={
             "CreateNetworkInterface": 2 * nodes,
             "AttachNetworkInterface": 2 * nodes,
@@ -50,6 +50,7 @@ RESULTS: Mapping[Part, Sequence[Any]] = {
     Part.BURSTS: [
         burst(1, UNCHECKED),
         burst(10, UNCHECKED),
+        burst(10, UNCHECKED, seed=3),
         burst(1000, UNCHECKED),
         burst(10, CHECKED),
         burst(100, FROM_START),

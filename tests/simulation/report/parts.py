@@ -25,7 +25,9 @@ if TYPE_CHECKING:
     """How many nodes, of which shape, and the other tenant's share of the buckets."""
 
 UNCHECKED, CHECKED = Shape(2, source_dest_check=False), Shape(2)
-SIZES = (1, 10, 100, 1000)
+DRAWS = {1: 10, 10: 10, 100: 5, 1000: 1}
+"""How often a burst is drawn, by its nodes. A thousand are their own mean; of one or ten a single slow attachment decides."""
+SIZES = tuple(DRAWS)
 LARGE = (100, 1000)
 WIDE = 100
 """So many nodes have one to six interfaces."""
@@ -58,16 +60,24 @@ BURSTS: Mapping[str, tuple[Asked, ...]] = {
 
 
 def bursts() -> list[Job]:
-    """Return every burst of the tables, each once."""
+    """Return every burst of the tables, each once for every seed."""
     asked = dict.fromkeys(one for table in BURSTS.values() for one in table)
     return [
         Job(
-            f"{count} nodes, {shape}" + (f", tenant {share:.0%}" if share else ""),
+            f"{count} nodes, {shape}"
+            + (f", tenant {share:.0%}" if share else "")
+            + f", seed {seed}",
             count * shape.interfaces,
-            partial(burst.run, count, shape, tenant_share=share),
+            partial(burst.run, count, shape, seed=seed, tenant_share=share),
         )
         for count, shape, share in asked
+        for seed in seeds(count)
     ]
+
+
+def seeds(count: int) -> range:
+    """Return the seeds with which a burst of so many nodes is drawn: the fewer nodes, the more."""
+    return range(1, DRAWS[count] + 1)
 
 
 def scale_ins() -> list[Job]:

@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
+from tests.simulation.draws import grouped
 from tests.simulation.report.parts import BURSTS, CHECKED, FROM_START, UNCHECKED
 from tests.simulation.report.tables import SHORT, number
 
@@ -60,7 +61,8 @@ STYLE: dict[RcKeyType, Any] = {
 
 def in_service(seen: Sequence[Burst]) -> Figure:
     """Return how many nodes had been let into service when, beside how many could have been at best, by burst size."""
-    shown = [each for each in seen if each.shape == UNCHECKED and not each.tenant_share]
+    drawn = [draws.first for draws in grouped(seen)]
+    shown = [each for each in drawn if each.shape == UNCHECKED and not each.tenant_share]
     figure, axes = _panels(len(shown), columns=2)
     for panel, burst in zip(axes, shown, strict=True):
         _steps(panel, burst.opened_s, "hook opened", GREY)
@@ -79,20 +81,18 @@ def calls(seen: Sequence[Burst]) -> Figure:
     """Return each burst's calls per node by action, beside the goal."""
     shown = [
         each
-        for each in seen
-        if each.shape in (UNCHECKED, CHECKED, FROM_START) and _is_in_a_table_of_sizes(each)
+        for each in grouped(seen)
+        if each.first.shape in (UNCHECKED, CHECKED, FROM_START)
+        and _is_in_a_table_of_sizes(each.first)
     ]
     figure, (panel,) = _panels(1, columns=1, height_in=0.6 + 0.3 * len(shown))
-    names = [f"{_nodes(each)}{_condition(each)}" for each in shown]
+    names = [f"{_nodes(each.first)}{_condition(each.first)}" for each in shown]
     left = [0.0] * len(shown)
     for label, colour, belongs in _kinds():
-        widths = [
-            sum(n for action, n in each.calls.items() if belongs(action)) / each.nodes
-            for each in shown
-        ]
+        widths = [sum(n for action, n in each.calls.items() if belongs(action)) for each in shown]
         panel.barh(names, widths, left=left, color=colour, label=label, height=0.7)
         left = [a + b for a, b in zip(left, widths, strict=True)]
-    goals = [each.most_calls_per_node for each in shown]
+    goals = [each.first.most_calls_per_node for each in shown]
     panel.scatter(goals, names, marker="|", s=220, linewidths=2, color=BLACK, label=GOAL, zorder=3)
     panel.invert_yaxis()
     panel.grid(visible=False, axis="y")
@@ -104,7 +104,7 @@ def calls(seen: Sequence[Burst]) -> Figure:
 def throttles(seen: Sequence[Burst]) -> Figure:
     """Return when calls of the largest bursts were refused for the rate, by action."""
     largest = max(each.nodes for each in seen)
-    shown = [each for each in seen if each.nodes == largest]
+    shown = [draws.first for draws in grouped(seen) if draws.first.nodes == largest]
     figure, axes = _panels(len(shown), columns=2)
     for panel, burst in zip(axes, shown, strict=True):
         bins = 1 + int(

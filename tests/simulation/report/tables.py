@@ -7,6 +7,7 @@ from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
 from bench.figures import shown
+from tests.simulation.draws import grouped
 from tests.simulation.report.parts import BURSTS
 from tests.simulation.report.results import Part
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
     from bench.figures import Figure
     from tests.simulation.burst import Burst
+    from tests.simulation.draws import Draws
     from tests.simulation.recovery import Recovered
     from tests.simulation.report.results import Benched, Faulted
     from tests.simulation.scale_in import ScaleIn
@@ -41,7 +43,10 @@ SHORT = {
 
 def bursts(seen: Sequence[Burst]) -> str:
     """Return the tables of bursts; a row that has not been simulated is left out."""
-    known = {(each.nodes, each.shape, each.tenant_share): each for each in seen}
+    known = {
+        (each.first.nodes, each.first.shape, each.first.tenant_share): each
+        for each in grouped(seen)
+    }
     parts = []
     for title, asked in BURSTS.items():
         rows = [burst_row(known[one]) for one in asked if one in known]
@@ -53,10 +58,12 @@ def bursts(seen: Sequence[Burst]) -> str:
 BURST_COLUMNS = (
     "nodes",
     "interfaces",
+    "draws",
     "last CONTINUE",
     "bound",
     "set by",
     "ratio",
+    "worst",
     "calls per node",
     "goal",
     "refused",
@@ -64,17 +71,20 @@ BURST_COLUMNS = (
 )
 
 
-def burst_row(seen: Burst) -> Sequence[str]:
-    """Return one burst's row."""
+def burst_row(seen: Draws) -> Sequence[str]:
+    """Return the row of one burst, or of several that differ in their seeds alone."""
+    burst = seen.first
     return (
-        number(seen.nodes),
-        str(seen.shape.interfaces),
+        number(burst.nodes),
+        str(burst.shape.interfaces),
+        str(len(seen.seen)),
         _seconds(seen.last_continue_s),
-        _seconds(seen.bound.seconds),
-        _named(seen.bound.action),
+        _seconds(seen.bound_s),
+        _named(seen.set_by),
         _marked(f"{seen.ratio:.2f}", missed="ratio" in seen.missed),
+        f"{seen.worst_ratio:.2f}",
         _marked(f"{seen.calls_per_node:.2f}", missed="calls_per_node" in seen.missed),
-        f"\u2264 {seen.most_calls_per_node}",
+        "" if burst.tenant_share else f"\u2264 {burst.most_calls_per_node}",
         _marked(f"{seen.throttled_share:.1%}", missed="throttled_share" in seen.missed),
         str(seen.not_as_promised),
     )

@@ -14,6 +14,7 @@ from tests.simulation.report.parts import (
     SIMULATED,
     bursts,
     pairs_of_failures,
+    seeds,
     single_failures,
 )
 
@@ -25,9 +26,10 @@ if TYPE_CHECKING:
     from tests.simulation.faults import Schedule
 
 
-def test_every_row_of_the_tables_is_simulated_once() -> None:
+def test_every_row_of_the_tables_is_simulated_once_for_every_seed() -> None:
     rows = {row for table in BURSTS.values() for row in table}
-    assert len(bursts()) == len({job.name for job in bursts()}) == len(rows)
+    names = [job.name for job in bursts()]
+    assert len(names) == len(set(names)) == sum(len(seeds(count)) for count, _, _ in rows)
 
 
 def test_every_job_can_be_given_to_another_process() -> None:
