@@ -81,7 +81,6 @@ report: setup ## Simulate and measure everything that docs/benchmarks.md shows, 
 .PHONY: simulate-full
 simulate-full: setup ## Bursts and scale-in of 1 000 nodes, mishaps, recoveries, walks, every two failures of a node's way
 	@$(BIN)/python -m tests.simulation burst --nodes 1000
-	@$(BIN)/python -m tests.simulation burst --nodes 1000 --addressing from_start
 	@$(BIN)/python -m tests.simulation scale-in --nodes 1000
 	@$(BIN)/python -m tests.simulation mishaps
 	@$(BIN)/python -m tests.simulation recovery
