@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from aws_cdk import App, Validations
 from cdk_nag import AwsSolutionsChecks
 
 import authoring
+from account.groups import look_up
 from domain.errors import ConfigInvalid, Problem
 from stacks.assets import stage
 from stacks.bootstrap_archive import stage_bootstrap
@@ -16,6 +18,8 @@ from stacks.eni_lifecycle_stack import EniLifecycleStack
 from stacks.settings import settings_of
 
 REPOSITORY = Path(__file__).resolve().parent
+DEFAULT_REGION = "CDK_DEFAULT_REGION"
+"""What the CDK CLI says that the credentials' Region is."""
 INVALID_CONFIG = 2
 """The exit code of a configuration that cannot be used."""
 
@@ -24,7 +28,7 @@ def build(app: App, *, repository: Path = REPOSITORY) -> EniLifecycleStack:
     """Compose the stack for the file that the context names.
 
     Raises:
-        ConfigInvalid: no file is named, or the file cannot be used.
+        ConfigInvalid: no file is named, the file cannot be used, or a group that it names is not in the account.
     """
     path = app.node.try_get_context("config")
     if not isinstance(path, str):
@@ -39,6 +43,10 @@ def build(app: App, *, repository: Path = REPOSITORY) -> EniLifecycleStack:
             ]
         )
     authored = authoring.load(repository / path)
+    found = look_up(
+        authoring.sought(authored), region=authored.region or os.environ.get(DEFAULT_REGION)
+    )
+    authored = authoring.adopted(authored, found)
     config, nodes = authoring.resolve(authored), authoring.resolve_nodes(authored)
     return EniLifecycleStack(
         app,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 
 from authoring import checks, documents, wording
+from authoring.adoption import adopted, sought
 from authoring.models import Authored
 from authoring.node_resolution import resolve_nodes
 from authoring.problems import Fault, located, report
@@ -16,7 +17,16 @@ from domain.errors import ConfigInvalid
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["Authored", "load", "report", "resolve", "resolve_nodes", "schema"]
+__all__ = [
+    "Authored",
+    "adopted",
+    "load",
+    "report",
+    "resolve",
+    "resolve_nodes",
+    "schema",
+    "sought",
+]
 
 
 def load(path: Path) -> Authored:

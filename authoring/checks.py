@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from authoring import node_checks, wellformed
 from authoring.instance_types import known_types
+from authoring.models import WAYS_TO_NAME
 from authoring.problems import Fault, Location, path_of
 from authoring.shapes import nearest
 from domain import tags as tag_rules
@@ -37,12 +38,17 @@ def faults(data: object) -> Iterator[Fault]:
         (group.auto_scaling_group for group in file.groups),
         "Adopt an Auto Scaling group once, with all its interfaces in one node group.",
     )
+    yield from _used_twice(
+        (group.managed_node_group for group in file.groups),
+        "Adopt a managed node group once, with all its interfaces in one node group.",
+    )
     yield from _subnets_in_two_zones(interfaces)
     yield from _too_many_tags(file.tag_keys, interfaces)
     for interface in interfaces:
         yield from _addresses(interface)
         yield from _id_lists(interface)
     for group in file.groups:
+        yield from _named_once(group)
         yield from _used_twice(
             (_name(item) for item in group.interfaces), "Give each interface its own name."
         )
@@ -113,6 +119,20 @@ def _used_twice(texts: Iterable[Text | None], remedy: str) -> Iterator[Fault]:
             also = path_of(first[text.value])
             yield Fault(text.location, text.value, f"is the same as {also}", remedy)
         first.setdefault(text.value, text.location)
+
+
+def _named_once(group: WrittenGroup) -> Iterator[Fault]:
+    if len(group.named_by) == 1:
+        return
+    ways = ", ".join(WAYS_TO_NAME)
+    yield Fault(
+        group.location,
+        ", ".join(group.named_by) or None,
+        "says in several ways which Auto Scaling groups it is"
+        if group.named_by
+        else "does not say which Auto Scaling group it is",
+        f"Write exactly one of {ways}.",
+    )
 
 
 def _by_zone(interface: WrittenInterface) -> Mapping[str, str]:

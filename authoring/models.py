@@ -17,6 +17,7 @@ from authoring.shapes import (
     InterfaceName,
     Ipv4Range,
     LinkName,
+    ManagedNodeGroupName,
     OwnTagKey,
     RegionName,
     ResourceName,
@@ -288,12 +289,24 @@ class Interface(_Written):
     )
 
 
+WAYS_TO_NAME = ("auto_scaling_group", "managed_node_group", "auto_scaling_groups")
+"""The keys of which a node group has exactly one."""
+
+
 class NodeGroup(_Written):
-    """An Auto Scaling group of worker nodes, and what each node gets."""
+    """A group of worker nodes, and what each node gets."""
 
     name: GroupLabel = Field(description="What the node group is called; unique in the file.")
-    auto_scaling_group: AutoScalingGroupName = Field(
-        description="The name of the Auto Scaling group to adopt."
+    auto_scaling_group: AutoScalingGroupName | None = Field(
+        default=None, description="The name of the Auto Scaling group to adopt."
+    )
+    managed_node_group: ManagedNodeGroupName | None = Field(
+        default=None,
+        description="The name of the cluster's EKS managed node group to adopt; its Auto Scaling group is looked up.",
+    )
+    auto_scaling_groups: ByTags | None = Field(
+        default=None,
+        description="Tags of the Auto Scaling groups to adopt, one or several; they are looked up.",
     )
     adopt_running: bool = Field(
         default=False,

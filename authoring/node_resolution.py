@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from itertools import groupby
 from typing import TYPE_CHECKING
 
 from authoring.models import ByTags
-from authoring.resolution import device_indexes
+from authoring.resolution import device_indexes, named
 from domain import naming
 from domain.node.config import (
     Driver,
@@ -19,6 +20,8 @@ from domain.node.config import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from authoring import models
 
 _SIZES_KIB = {"2Mi": 2048, "1Gi": 1048576}
@@ -32,16 +35,21 @@ def resolve_nodes(authored: models.Authored) -> NodeConfig:
         owner=owner,
         cluster_name=authored.cluster_name,
         region=authored.region,
-        node_groups=tuple(_node_group(group, owner) for group in authored.node_groups),
+        node_groups=tuple(
+            _node_group(groups, owner)
+            for _, groups in groupby(authored.node_groups, key=lambda group: group.name)
+        ),
     )
 
 
-def _node_group(group: models.NodeGroup, owner: str) -> NodeGroup:
+def _node_group(groups: Iterable[models.NodeGroup], owner: str) -> NodeGroup:
+    """Return what the nodes of all Auto Scaling groups of one node group must become."""
+    group, *others = groups
     node = group.node
     indexes = device_indexes(group.interfaces)
     return NodeGroup(
         name=group.name,
-        auto_scaling_group=group.auto_scaling_group,
+        auto_scaling_group=", ".join(map(named, (group, *others))),
         interfaces=tuple(
             _interface(item, position, index)
             for position, (item, index) in enumerate(zip(group.interfaces, indexes, strict=True))

@@ -14,6 +14,7 @@ from domain.config import (
     SecurityGroupSelector,
     SubnetSelector,
 )
+from domain.errors import InvariantBroken
 from domain.model import GroupName, SecurityGroupId, SubnetId
 
 if TYPE_CHECKING:
@@ -23,7 +24,11 @@ if TYPE_CHECKING:
 
 
 def resolve(authored: models.Authored) -> Config:
-    """Return the resolved configuration: defaults filled in, device indexes given out, tags merged."""
+    """Return the resolved configuration: defaults filled in, device indexes given out, tags merged.
+
+    Every node group has its Auto Scaling group's name by now, see `authoring.adopted`. Several of one name are one node group
+    that has several Auto Scaling groups.
+    """
     return Config(
         owner=naming.owner(authored.name),
         cluster_name=authored.cluster_name,
@@ -35,13 +40,20 @@ def _node_group(group: models.NodeGroup, tags: Mapping[str, str]) -> NodeGroup:
     indexes = device_indexes(group.interfaces)
     return NodeGroup(
         name=group.name,
-        auto_scaling_group=GroupName(group.auto_scaling_group),
+        auto_scaling_group=GroupName(named(group)),
         adopt_running=group.adopt_running,
         interfaces=tuple(
             _interface(item, index, tags)
             for item, index in zip(group.interfaces, indexes, strict=True)
         ),
     )
+
+
+def named(group: models.NodeGroup) -> str:
+    """Return the name of a node group's Auto Scaling group, which is known by now."""
+    if group.auto_scaling_group is None:
+        raise InvariantBroken(f"the Auto Scaling group of {group.name} has not been looked up")
+    return group.auto_scaling_group
 
 
 def device_indexes(interfaces: Sequence[models.Interface]) -> list[int]:

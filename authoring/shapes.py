@@ -146,6 +146,17 @@ AutoScalingGroupName = Annotated[
         "Write the group's name, not its ARN; for a managed node group it is in `aws eks describe-nodegroup`.",
     ),
 ]
+ManagedNodeGroupName = Annotated[
+    str,
+    Shape(
+        r"[0-9A-Za-z][A-Za-z0-9_-]*",
+        "is not the name of a managed node group",
+        "Write the name as `aws eks list-nodegroups --cluster-name ...` shows it.",
+        max_length=63,
+    ),
+]
+"""What EKS takes (EKS API reference, CreateNodegroup: at most 63 letters, digits, hyphens and underscores)."""
+
 GroupLabel = Annotated[
     str,
     Shape(

@@ -8,7 +8,15 @@ from zlib import crc32
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
-from authoring.models import Hook, HugePages, Interface, InterfaceNode, Node, Reconcile
+from authoring.models import (
+    WAYS_TO_NAME,
+    Hook,
+    HugePages,
+    Interface,
+    InterfaceNode,
+    Node,
+    Reconcile,
+)
 from authoring.shapes import RegionName, SecurityGroupIdText, SubnetIdText, TopicArn, ZoneName
 
 if TYPE_CHECKING:
@@ -59,7 +67,10 @@ class WrittenGroup:
 
     location: Location
     name: Text | None
+    named_by: tuple[str, ...]
+    """Those of the keys that say which group it is that are written, right or wrong."""
     auto_scaling_group: Text | None
+    managed_node_group: Text | None
     instance_types: tuple[Text, ...]
     node: Map[Node]
     huge_pages: tuple[tuple[Location, HugePages], ...]
@@ -104,7 +115,9 @@ def _group(here: Location, raw: Mapping[object, object]) -> WrittenGroup:
     return WrittenGroup(
         location=here,
         name=_text(here, raw, "name"),
+        named_by=tuple(key for key in WAYS_TO_NAME if key in raw),
         auto_scaling_group=_text(here, raw, "auto_scaling_group"),
+        managed_node_group=_text(here, raw, "managed_node_group"),
         instance_types=tuple(
             Text((*here, "instance_types", position), name)
             for position, name in enumerate(_list(raw.get("instance_types")))

@@ -31,6 +31,7 @@ _MODELS: Mapping[tuple[str, ...], type[BaseModel]] = {
     ("hook",): Hook,
     ("reconcile",): Reconcile,
     ("node_groups",): NodeGroup,
+    ("node_groups", "auto_scaling_groups"): ByTags,
     ("node_groups", "node"): Node,
     ("node_groups", "node", "huge_pages"): HugePages,
     ("node_groups", "interfaces"): Interface,

@@ -46,6 +46,9 @@ def validate(
 
 def described(authored: authoring.Authored) -> Iterator[RenderableType]:
     """Yield what the configuration means, ready to be printed: a headline, and for each node group its tables."""
+    # Nothing is asked of AWS: in place of a name that is looked up stands what it is looked up by.
+    asked = {each: (str(each),) for each in authoring.sought(authored)}
+    authored = authoring.adopted(authored, asked)
     config = authoring.resolve(authored)
     yield f"{config.owner} for cluster {config.cluster_name}"
     nodes = authoring.resolve_nodes(authored)
@@ -60,7 +63,10 @@ def described(authored: authoring.Authored) -> Iterator[RenderableType]:
 
 
 def _interfaces(group: NodeGroup) -> Table:
-    table = _table(f"Each node of {group.name} (Auto Scaling group {group.auto_scaling_group})")
+    known = group.auto_scaling_group
+    table = _table(
+        f"Each node of {group.name} ({known if ' ' in known else f'Auto Scaling group {known}'})"
+    )
     for heading, width in _COLUMNS.items():
         table.add_column(heading, width=width, overflow="fold")
     for spec in group.interfaces:

@@ -84,7 +84,7 @@ class Config:
     node_groups: tuple[NodeGroup, ...]
 
     def node_group_of(self, group: GroupName) -> NodeGroup | None:
-        """Return the node group adopted from this Auto Scaling group, or None."""
+        """Return the node group of this Auto Scaling group, or None."""
         return next((g for g in self.node_groups if g.auto_scaling_group == group), None)
 
 

@@ -90,7 +90,9 @@ class LifecycleHooks(Construct):
     ) -> None:
         hook = autoscaling.CfnLifecycleHook(
             self,
-            f"{group.name}-{label or transition.name.title()}",
+            # Of the Auto Scaling group, whatever the node group is called and however the file names it: under another logical
+            # id CloudFormation would put the same hook and then delete the old one, which is the same.
+            f"{group.auto_scaling_group}-{label or transition.name.title()}",
             auto_scaling_group_name=group.auto_scaling_group,
             lifecycle_transition=transition.value,
             lifecycle_hook_name=name,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import groupby
 from typing import TYPE_CHECKING
 
 from aws_cdk import CfnOutput
@@ -30,18 +31,18 @@ def node_group_documents(config: Config) -> dict[str, str]:
         ConfigInvalid: a document does not fit into a parameter.
     """
     documents = {
-        f"node-groups/{group.name}": to_json(replace(config, node_groups=(group,)))
-        for group in config.node_groups
+        f"node-groups/{name}": to_json(replace(config, node_groups=tuple(groups)))
+        for name, groups in groupby(config.node_groups, key=lambda group: group.name)
     }
     problems = [
         Problem(
-            path=f"node_groups[{index}]",
-            value=config.node_groups[index].name,
+            path="node_groups",
+            value=leaf.removeprefix("node-groups/"),
             message=f"takes {len(document)} characters resolved, more than the "
             f"{ADVANCED_PARAMETER_CHARACTERS} of an SSM parameter",
             remedy="Give the group fewer interfaces or tags.",
         )
-        for index, document in enumerate(documents.values())
+        for leaf, document in documents.items()
         if len(document) > ADVANCED_PARAMETER_CHARACTERS
     ]
     if problems:

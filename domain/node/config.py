@@ -112,6 +112,7 @@ class NodeGroup:
 
     name: str
     auto_scaling_group: str
+    """Its name. Where there are several, all of them, separated by commas; then there is no ready hook."""
     interfaces: tuple[NodeInterface, ...]
     instance_types: tuple[str, ...] = ()
     """The types that the interfaces were checked for; empty when none were named."""

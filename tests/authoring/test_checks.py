@@ -48,6 +48,36 @@ REFUSED: dict[str, tuple[dict[Location, Any], list[str]]] = {
             "needs the time for it."
         ],
     ),
+    "group that nothing names": (
+        {(*GROUP, "auto_scaling_group"): None},
+        [
+            "node_groups[0]: does not say which Auto Scaling group it is (got None). "
+            "Write exactly one of auto_scaling_group, managed_node_group, auto_scaling_groups."
+        ],
+    ),
+    "group named in two ways, one of them wrong": (
+        {(*GROUP, "managed_node_group"): "a b"},
+        [
+            "node_groups[0]: says in several ways which Auto Scaling groups it is (got 'auto_scaling_group, managed_node_group'). "
+            "Write exactly one of auto_scaling_group, managed_node_group, auto_scaling_groups.",
+            "node_groups[0].managed_node_group: is not the name of a managed node group (got 'a b'). "
+            "Write the name as `aws eks list-nodegroups --cluster-name ...` shows it.",
+        ],
+    ),
+    "managed node group twice": (
+        {
+            (*GROUP, "auto_scaling_group"): None,
+            (*GROUP, "managed_node_group"): "workers",
+            ("node_groups", 1): {
+                **{key: value for key, value in A_GROUP.items() if key != "auto_scaling_group"},
+                "managed_node_group": "workers",
+            },
+        },
+        [
+            "node_groups[1].managed_node_group: is the same as node_groups[0].managed_node_group (got 'workers'). "
+            "Adopt a managed node group once, with all its interfaces in one node group."
+        ],
+    ),
     "zone of another Region": (
         {("region",): "us-east-2", (*SECOND, "subnets"): ["subnet-0000000c"]},
         [

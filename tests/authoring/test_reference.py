@@ -26,12 +26,21 @@ def _blocks(mark: str) -> list[str]:
 
 
 def test_every_sample_is_marked_for_a_test() -> None:
-    assert REFERENCE.count("```yaml") == len(_blocks("whole-file")) + len(_blocks("interface"))
+    marks = ("whole-file", "group", "interface")
+    assert REFERENCE.count("```yaml") == sum(len(_blocks(mark)) for mark in marks)
 
 
 @pytest.mark.parametrize("text", _blocks("whole-file"))
 def test_a_whole_file_is_right(text: str) -> None:
     authoring.resolve(authoring.parse(text))
+
+
+@pytest.mark.parametrize("text", _blocks("group"))
+def test_a_sample_group_is_right(edited: Callable[..., str], text: str) -> None:
+    own: dict[tuple[str | int, ...], object] = {
+        ("node_groups", 0, key): value for key, value in yaml.safe_load(text).items()
+    }
+    authoring.parse(edited({("node_groups", 0, "auto_scaling_group"): None, **own}))
 
 
 @pytest.mark.parametrize("text", _blocks("interface"))

@@ -1,0 +1,144 @@
+"""Node groups of which the account alone can tell the Auto Scaling groups: what to look up, and the file with what was found."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from authoring.problems import path_of
+from domain.errors import ConfigInvalid, Problem
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from authoring.models import Authored, NodeGroup
+
+
+@dataclass(frozen=True)
+class ManagedNodeGroup:
+    """An EKS managed node group, by the names of its cluster and its own."""
+
+    cluster: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"managed node group {self.name} of cluster {self.cluster}"
+
+
+@dataclass(frozen=True)
+class TaggedGroups:
+    """Auto Scaling groups that carry all of these tags: pairs of key and value, sorted."""
+
+    tags: tuple[tuple[str, str], ...]
+
+    def __str__(self) -> str:
+        return f"Auto Scaling groups with the tags {', '.join(f'{key}={value}' for key, value in self.tags)}"
+
+
+Sought = ManagedNodeGroup | TaggedGroups
+
+
+def sought(authored: Authored) -> tuple[Sought, ...]:
+    """Return what is to be looked up, each once, in the order of the file; nothing where every group is named."""
+    asked = (_sought(group, authored.cluster_name) for group in authored.node_groups)
+    return tuple(dict.fromkeys(each for each in asked if each is not None))
+
+
+def adopted(authored: Authored, found: Mapping[Sought, Sequence[str]]) -> Authored:
+    """Return the file with the names of the Auto Scaling groups that were found, a node group for each.
+
+    Args:
+        authored: what was written.
+        found: the names by what was looked up.
+
+    Raises:
+        ConfigInvalid: nothing was found for a node group, or a group that another one has as well.
+    """
+    groups = [
+        (position, group, name)
+        for position, group in enumerate(authored.node_groups)
+        for name in _names(group, authored.cluster_name, found)
+    ]
+    problems = [
+        *_not_found(authored, found),
+        *_found_twice(authored, groups),
+        *_not_one(authored, found),
+    ]
+    if problems:
+        raise ConfigInvalid(problems)
+    named = tuple(
+        group.model_copy(
+            update={
+                "auto_scaling_group": name,
+                "managed_node_group": None,
+                "auto_scaling_groups": None,
+            }
+        )
+        for _, group, name in groups
+    )
+    return authored.model_copy(update={"node_groups": named})
+
+
+def _sought(group: NodeGroup, cluster: str) -> Sought | None:
+    if group.managed_node_group is not None:
+        return ManagedNodeGroup(cluster, group.managed_node_group)
+    if group.auto_scaling_groups is not None:
+        return TaggedGroups(tuple(sorted(group.auto_scaling_groups.tags.items())))
+    return None
+
+
+def _names(group: NodeGroup, cluster: str, found: Mapping[Sought, Sequence[str]]) -> Sequence[str]:
+    asked = _sought(group, cluster)
+    if asked is not None:
+        return sorted(found[asked])
+    return (group.auto_scaling_group,) if group.auto_scaling_group else ()
+
+
+def _not_found(authored: Authored, found: Mapping[Sought, Sequence[str]]) -> Iterator[Problem]:
+    for position, group in enumerate(authored.node_groups):
+        asked = _sought(group, authored.cluster_name)
+        if asked is None or found[asked]:
+            continue
+        if isinstance(asked, ManagedNodeGroup):
+            message = f"is no managed node group of {asked.cluster} with an Auto Scaling group in this account and Region"
+            remedy = f"`aws eks list-nodegroups --cluster-name {asked.cluster}` shows those that there are."
+            yield Problem(_path(position, "managed_node_group"), asked.name, message, remedy)
+            continue
+        yield Problem(
+            _path(position, "auto_scaling_groups", "tags"),
+            dict(asked.tags),
+            "are tags that no Auto Scaling group has in this account and Region",
+            "Correct them, or create the group before this stack is deployed.",
+        )
+
+
+def _found_twice(
+    authored: Authored, groups: Sequence[tuple[int, NodeGroup, str]]
+) -> Iterator[Problem]:
+    first: dict[str, int] = {}
+    for position, group, name in groups:
+        other = first.setdefault(name, position)
+        if other != position:
+            yield Problem(
+                _path(position),
+                group.name,
+                f"has the Auto Scaling group {name}, which is that of {authored.node_groups[other].name} too",
+                "Adopt an Auto Scaling group once, with all its interfaces in one node group.",
+            )
+
+
+def _not_one(authored: Authored, found: Mapping[Sought, Sequence[str]]) -> Iterator[Problem]:
+    """Yield node groups whose nodes answer a hook of their own but cannot know of which of several groups."""
+    for position, group in enumerate(authored.node_groups):
+        asked = _sought(group, authored.cluster_name)
+        if asked is not None and len(found[asked]) > 1 and group.node.ready_hook:
+            yield Problem(
+                _path(position, "node", "ready_hook"),
+                True,
+                f"is for one Auto Scaling group, and there are {len(found[asked])}: {', '.join(sorted(found[asked]))}",
+                "Write a node group for each, by auto_scaling_group: a node answers the hook by its group's name.",
+            )
+
+
+def _path(position: int, *keys: str) -> str:
+    return path_of(("node_groups", position, *keys))
