@@ -82,6 +82,15 @@ class Reconcile(_Written):
     max_deletions_per_run: Annotated[
         int, Between(1, 1000, "", "The bound keeps one mistaken run from deleting everything.")
     ] = Field(default=50, description="The most network interfaces that one run deletes.")
+    max_adoptions_per_run: Annotated[
+        int,
+        Between(
+            1, 1000, "nodes", "The bound shows a mistake on few nodes before it reaches the others."
+        ),
+    ] = Field(
+        default=50,
+        description="The most nodes in service that one run gives interfaces, where `adopt_running` asks for it.",
+    )
     dry_run: bool = Field(
         default=False, description="Whether the runs only report what they would do."
     )

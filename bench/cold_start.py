@@ -119,6 +119,7 @@ def function(directory: Path) -> Program:
         terminate_queue_url="https://sqs.us-east-1.amazonaws.com/123456789012/terminations",
         orphan_min_age_s=900,
         max_deletions=50,
+        max_adoptions=50,
         dry_run=False,
     )
     environ = {

@@ -193,6 +193,7 @@ def rehearse(
             terminate_queue_url=_make_queue(account, f"{config.owner}-terminations"),
             orphan_min_age_s=knobs.orphan_min_age_s,
             max_deletions=knobs.max_deletions,
+            max_adoptions=knobs.max_adoptions,
             dry_run=knobs.dry_run,
         )
         for group in made.groups:

@@ -32,6 +32,8 @@ class FunctionEnvironment:
     orphan_min_age_s: int
     max_deletions: int
     """The most network interfaces one reconcile run deletes."""
+    max_adoptions: int
+    """The most nodes in service that one reconcile run gives interfaces."""
     dry_run: bool
     """Whether the reconciler only reports what it would do."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -21,7 +22,7 @@ from domain.plan import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
     from datetime import datetime
 
     from domain.config import InterfaceSpec
@@ -193,6 +194,21 @@ def _plan_one(node: Node, desired: Desired, indexes: DeviceIndexes, generation: 
         return NodePlan(str(conflict), failure=conflict)
     work = attach_work(node, desired, keeper, attach, generation)
     return NodePlan(f"{name} is missing", (work,))
+
+
+def whose_turn(nodes: Collection[InstanceId], most: int, now: datetime) -> frozenset[InstanceId]:
+    """Return which of the nodes are adopted in a run: at most so many, and others in every run.
+
+    They are drawn by the minute, so that those that can never be helped keep nobody else waiting for good.
+
+    Args:
+        nodes: all that lack something.
+        most: how many in one run.
+        now: the time of the run; runs are at least a minute apart.
+    """
+    minute = int(now.timestamp()) // 60
+    drawn = sorted(nodes, key=lambda node: hashlib.sha256(f"{node}/{minute}".encode()).digest())
+    return frozenset(drawn[:most])
 
 
 @dataclass(frozen=True)

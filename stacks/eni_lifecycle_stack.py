@@ -103,6 +103,7 @@ class EniLifecycleStack(Stack):
             terminate_queue_url=terminations.queue.queue_url,
             orphan_min_age_s=settings.orphan_min_age_s,
             max_deletions=settings.max_deletions,
+            max_adoptions=settings.max_adoptions,
             dry_run=settings.dry_run,
         )
         launch = EventWorker(

@@ -21,6 +21,8 @@ class StackSettings:
     orphan_min_age_s: int
     max_deletions: int
     """The most network interfaces one reconcile run deletes."""
+    max_adoptions: int
+    """The most nodes in service that one reconcile run gives interfaces."""
     dry_run: bool
     """Whether the reconciler only reports what it would do."""
     log_retention_days: int
@@ -40,6 +42,7 @@ def settings_of(authored: Authored) -> StackSettings:
         reconcile_interval_minutes=authored.reconcile.interval_minutes,
         orphan_min_age_s=authored.reconcile.orphan_min_age_minutes * 60,
         max_deletions=authored.reconcile.max_deletions_per_run,
+        max_adoptions=authored.reconcile.max_adoptions_per_run,
         dry_run=authored.reconcile.dry_run,
         log_retention_days=authored.log_retention_days,
         alarm_topic_arn=authored.alarm_topic_arn,

@@ -44,6 +44,8 @@ class Bounds:
     heartbeat_timeout_s: int
     orphan_min_age: timedelta
     max_deletions: int
+    max_adoptions: int
+    """Nodes in service that are given interfaces."""
     dry_run: bool
 
 
@@ -298,7 +300,17 @@ class FleetReconciler:
                 why = "dry run" if group.adopt_running else "adopt_running is off"
                 reason = f"lacks {', '.join(lacking)}; {why}"
                 outcomes.append(_reported(instance.instance_id, reason))
-        return [*outcomes, *self._adopt(adoptees, deadline)], len(serving)
+        most = self._bounds.max_adoptions
+        turn = decide.whose_turn(
+            [adoptee.instance_id for adoptee in adoptees], most, self._clock.now()
+        )
+        outcomes += [
+            _reported(adoptee.instance_id, f"waits for its turn to be adopted, {most} nodes a run")
+            for adoptee in adoptees
+            if adoptee.instance_id not in turn
+        ]
+        now = [adoptee for adoptee in adoptees if adoptee.instance_id in turn]
+        return [*outcomes, *self._adopt(now, deadline)], len(serving)
 
     def _adopt(self, adoptees: Sequence[Adoptee], deadline: datetime) -> list[Outcome]:
         outcomes: list[Outcome] = []

@@ -151,6 +151,7 @@ class Runtime:
                 heartbeat_timeout_s=environment.heartbeat_timeout_s,
                 orphan_min_age=timedelta(seconds=environment.orphan_min_age_s),
                 max_deletions=environment.max_deletions,
+                max_adoptions=environment.max_adoptions,
                 dry_run=environment.dry_run,
             ),
             ec2=self.ec2,

@@ -332,6 +332,7 @@ def test_defaults_are_those_of_the_reference(edited: Callable[..., str]) -> None
         "interval_minutes": 3,
         "orphan_min_age_minutes": 15,
         "max_deletions_per_run": 50,
+        "max_adoptions_per_run": 50,
         "dry_run": False,
     }
     assert (authored.log_retention_days, authored.alarm_topic_arn) == (90, None)

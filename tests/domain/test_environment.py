@@ -20,6 +20,7 @@ WRITTEN = FunctionEnvironment(
     terminate_queue_url="https://sqs/terminate",
     orphan_min_age_s=900,
     max_deletions=50,
+    max_adoptions=50,
     dry_run=False,
 )
 VARIABLES = [PREFIX + field.name.upper() for field in fields(FunctionEnvironment)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
@@ -21,6 +21,7 @@ from domain.fleet import (
     needs_hold,
     plan_adoption,
     plan_repair,
+    whose_turn,
 )
 from domain.model import (
     AttachmentStatus,
@@ -460,3 +461,28 @@ def test_deletion_fails_closed(build: Builders, data: st.DataObject, bound: int)
         assert now - created >= MIN_AGE
         instance_id, interface = eni.tags[tags.INSTANCE], eni.tags[tags.INTERFACE]
         assert instance_id not in alive or (instance_id, interface) in held
+
+
+@given(
+    st.sets(st.integers(0, 10**6), max_size=40),
+    st.integers(1, 50),
+    st.datetimes(datetime(2026, 1, 1), datetime(2036, 1, 1), timezones=st.just(UTC)),  # noqa: DTZ001 - hypothesis wants them naive
+)
+def test_no_more_nodes_have_their_turn_than_a_run_adopts(
+    numbers: set[int], most: int, now: datetime
+) -> None:
+    nodes = {InstanceId(f"i-{number:017x}") for number in numbers}
+    turn = whose_turn(nodes, most, now)
+    assert turn <= nodes
+    assert len(turn) == min(most, len(nodes))
+    assert turn == whose_turn(sorted(nodes), most, now)
+
+
+def test_every_node_has_its_turn_soon_whatever_the_interval() -> None:
+    nodes = {InstanceId(f"i-{number:017x}") for number in range(100)}
+    for interval in (timedelta(minutes=1), timedelta(minutes=2), timedelta(minutes=3)):
+        runs = [
+            whose_turn(nodes, 50, datetime(2026, 11, 28, tzinfo=UTC) + interval * number)
+            for number in range(20)
+        ]
+        assert frozenset.union(*runs) == nodes

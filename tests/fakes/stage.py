@@ -71,6 +71,7 @@ class Stage:
             terminate_queue_url=self._build_queue("terminations"),
             orphan_min_age_s=900,
             max_deletions=50,
+            max_adoptions=50,
             dry_run=False,
         )
         self.config = _config(subnets, security_group)

@@ -51,13 +51,16 @@ class World:
         adopt_running: bool = False,
         dry_run: bool = False,
         max_deletions: int = 50,
+        max_adoptions: int = 50,
     ) -> None:
         self.config = Builders().config(specs, adopt_running=adopt_running)
         self.specs = self.config.node_groups[0].interfaces
         self.launch_hook = naming.launch_hook(self.config.owner)
         self.terminate_hook = naming.terminate_hook(self.config.owner)
         self.ready_hook = naming.ready_hook(self.config.owner)
-        self.bounds = Bounds(HEARTBEAT_S, timedelta(minutes=15), max_deletions, dry_run)
+        self.bounds = Bounds(
+            HEARTBEAT_S, timedelta(minutes=15), max_deletions, max_adoptions, dry_run
+        )
         self.clock = FakeClock()
         self.calls = PortCalls()
         self.ec2 = FakeEc2(self.clock, self.calls, pace)

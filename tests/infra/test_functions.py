@@ -46,6 +46,7 @@ def test_the_handlers_parser_reads_the_environment_that_the_stack_writes(
         terminate_queue_url=queues["Terminations"],
         orphan_min_age_s=900,
         max_deletions=50,
+        max_adoptions=50,
         dry_run=False,
     )
 

@@ -69,6 +69,7 @@ SETTINGS = StackSettings(
     reconcile_interval_minutes=1,
     orphan_min_age_s=900,
     max_deletions=50,
+    max_adoptions=50,
     dry_run=False,
     log_retention_days=7,
 )

@@ -13,7 +13,7 @@ region: eu-central-1
 alarm_topic_arn: arn:aws:sns:eu-central-1:210987654321:on-call
 log_retention_days: 30
 hook: {heartbeat_timeout_s: 900}
-reconcile: {interval_minutes: 2, orphan_min_age_minutes: 20, max_deletions_per_run: 7, dry_run: true}
+reconcile: {interval_minutes: 2, orphan_min_age_minutes: 20, max_deletions_per_run: 7, max_adoptions_per_run: 9, dry_run: true}
 node_groups:
   - name: workers
     auto_scaling_group: workers
@@ -33,6 +33,7 @@ def test_every_setting_arrives_in_the_stacks_units() -> None:
         reconcile_interval_minutes=2,
         orphan_min_age_s=1200,
         max_deletions=7,
+        max_adoptions=9,
         dry_run=True,
         log_retention_days=30,
         alarm_topic_arn="arn:aws:sns:eu-central-1:210987654321:on-call",

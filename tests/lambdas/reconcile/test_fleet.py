@@ -610,6 +610,22 @@ def test_more_nodes_than_one_batch_are_all_adopted_as_far_as_the_time_goes(
     assert all(world.faults_of(node) == [] for node in nodes)
 
 
+def test_no_run_adopts_more_nodes_than_it_may_and_all_have_their_turn(
+    make_world: type[World],
+) -> None:
+    world = make_world(adopt_running=True, max_adoptions=2)
+    nodes = [world.launch(hooked=False) for _ in range(5)]
+    adopted_each_run = []
+    while any(world.faults_of(node) for node in nodes):
+        report = world.run_fleet()
+        results = [outcome.result for outcome in report.outcomes]
+        adopted_each_run.append(results.count(Result.REPAIRED))
+        waiting = [outcome for outcome in report.outcomes if "its turn" in outcome.reason]
+        assert {outcome.result for outcome in waiting} <= {Result.REPORTED}
+        world.clock.wait(60)
+    assert adopted_each_run == [2, 2, 1]
+
+
 def test_a_node_that_is_going_is_not_repaired(world: World) -> None:
     (node,) = world.launch_and_serve()
     world.ec2.edit(world.enis(node)[0].eni_id, source_dest_check=False)

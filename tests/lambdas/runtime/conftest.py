@@ -48,6 +48,7 @@ def environment() -> FunctionEnvironment:
         terminate_queue_url="https://sqs.us-east-1.amazonaws.com/123456789012/terminate",
         orphan_min_age_s=900,
         max_deletions=50,
+        max_adoptions=50,
         dry_run=False,
     )
 
