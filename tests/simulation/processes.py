@@ -27,8 +27,10 @@ class Job:
 
 
 def prepare() -> None:
-    """Make this process fit for simulations."""
-    # jsii reads it when node starts, which importing aws_cdk does.
+    """Make this process fit for simulations; to be called before aws_cdk is imported.
+
+    That starts node, in which jsii reads once whether it is to remind of a release's end of life.
+    """
     os.environ.setdefault("JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION", "20")
     # Each session would read the models of its services anew.
     botocore.session.create_loader = functools.cache(botocore.session.create_loader)

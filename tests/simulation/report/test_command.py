@@ -9,7 +9,7 @@ import typer
 from typer.testing import CliRunner
 
 from bench.document import markers
-from tests.simulation.report import __main__ as command
+from tests.simulation.report import command
 from tests.simulation.report.fixed import RESULTS
 from tests.simulation.report.plots import OF_BURSTS
 from tests.simulation.report.results import Part, write
