@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from tests.simulation.interrupts import importing
 from tests.simulation.processes import prepare
 
 if __name__ == "__main__":
     prepare()
     # Importing the commands imports aws_cdk, and that starts node, which reads the environment that `prepare` sets.
-    from tests.simulation.command import app
+    with importing():
+        from tests.simulation.command import app
 
     app()()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 
@@ -26,3 +27,26 @@ def test_a_command_says_what_it_is_asked_and_nothing_of_node_s_age(module: str) 
     )
     assert "Usage" in asked.stdout
     assert asked.stderr == ""
+
+
+def test_ctrl_c_ends_a_command_with_one_line_that_says_what_is_done() -> None:
+    command = [sys.executable, "-m", "tests.simulation", "walk", "--hours", "0.1", "--walks", "999"]
+    with subprocess.Popen(  # noqa: S603 - our own
+        command,
+        cwd=REPOSITORY,
+        env={**os.environ, "PYTHONUNBUFFERED": "1"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    ) as started:
+        assert started.stdout is not None
+        assert started.stdout.readline().startswith("seed 1: ")
+        # To all of them, as a terminal sends it.
+        os.killpg(started.pid, signal.SIGINT)
+        # Comes back once nobody is left who could print.
+        printed, complained = started.communicate(timeout=60)
+    assert printed.splitlines()[-1].endswith("walks, without a violation")
+    assert printed.count("stopped: ") == 1
+    assert complained == ""
+    assert started.returncode == 130

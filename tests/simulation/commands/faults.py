@@ -10,7 +10,7 @@ from rich.progress import track
 
 from tests.simulation import faults
 from tests.simulation.commands.options import CORES, Jobs, Seed
-from tests.simulation.commands.terminal import console
+from tests.simulation.commands.terminal import console, stopped_with
 from tests.simulation.faults import Act
 
 if TYPE_CHECKING:
@@ -28,17 +28,22 @@ def run_faults(
 ) -> None:
     """Let every call of a launch and of a termination fail in every way, one by one and in pairs."""
     tally = _Tally(seed, jobs)
+    with stopped_with(lambda: tally):
+        _play(tally, both=both)
+    console.print(str(tally))
+    if tally.broken:
+        raise typer.Exit(1)
+
+
+def _play(tally: _Tally, *, both: bool) -> None:
     for act in Act:
-        calls = faults.play(act, seed=seed).calls
+        calls = faults.play(act, seed=tally.seed).calls
         alone = tally.play(act, f"{act}, {calls} calls: each", list(faults.singles(calls)))
         if both:
             second = [
                 schedule for first, seen in alone for schedule in faults.followed(first, seen.calls)
             ]
             tally.play(act, f"{act}: every two", second)
-    console.print(str(tally))
-    if tally.broken:
-        raise typer.Exit(1)
 
 
 @dataclass

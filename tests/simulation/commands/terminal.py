@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+import typer
 from rich.console import Console
 from rich.table import Table
 
+from tests.simulation.interrupts import EXIT_INTERRUPTED
+
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
 console = Console(highlight=False)
 
@@ -50,3 +54,17 @@ def tell_broken(violations: Sequence[str], again: str) -> bool:
     if violations:
         console.print(f"again: make simulate ARGS='{again}'")
     return bool(violations)
+
+
+@contextmanager
+def stopped_with(so_far: Callable[[], object]) -> Iterator[None]:
+    """End the command with one line when somebody presses Ctrl-C.
+
+    Args:
+        so_far: returns what was done until then, or where it lies.
+    """
+    try:
+        yield
+    except KeyboardInterrupt:
+        console.print(f"stopped: {so_far()}", soft_wrap=True)
+        raise typer.Exit(EXIT_INTERRUPTED) from None

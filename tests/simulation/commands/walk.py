@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from functools import partial
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
 from tests.simulation import walks
-from tests.simulation.commands.terminal import console
+from tests.simulation.commands.options import CORES, Jobs
+from tests.simulation.commands.terminal import console, stopped_with
+from tests.simulation.forks import each_in_a_copy
 
 if TYPE_CHECKING:
-    from tests.simulation.walks import Walked
+    from collections.abc import Sequence
+
+    from tests.simulation.walks import Step, Walked
 
 TRACE_LINES = 80
 """Of a walk that failed; its replay shows all of it."""
 
 
 def run_walks(
+    *,
     hours: Annotated[float, typer.Option(min=0.1, help="Virtual hours per walk.")] = 6.0,
     seed: Annotated[int, typer.Option(help="Of the first walk; each takes the next one.")] = 1,
     walks_: Annotated[int, typer.Option("--walks", min=1, help="How many walks.")] = 5,
@@ -26,22 +32,35 @@ def run_walks(
     plays: Annotated[
         int, typer.Option(help="How often a walk that failed is tried with fewer steps.")
     ] = 40,
+    jobs: Jobs = CORES,
 ) -> None:
     """Let groups grow, shrink and be replaced for hours while everything fails that may fail."""
     try:
         given = walks.replayed(steps)
     except ValueError as error:
         raise typer.BadParameter(str(error)) from error
-    if given:
-        walked = walks.play(seed, given)
-        _print_plainly(*walked.trace, _in_words(walked))
-        raise typer.Exit(1 if walked.violations else 0)
-    for number in range(seed, seed + walks_):
-        walked = walks.play(number, walks.drawn(number, hours))
-        _print_plainly(_in_words(walked))
-        if walked.violations:
-            _tell(walks.shortened(walked, plays))
-            raise typer.Exit(1)
+    done: list[Walked] = []
+    with stopped_with(lambda: f"{len(done)} walks, without a violation"):
+        if given:
+            _walk_again(seed, given)
+        for walked in walks.play_each(range(seed, seed + walks_), hours, at_once=jobs):
+            _print_plainly(_in_words(walked))
+            if walked.violations:
+                _tell(_shortened(walked, plays))
+                raise typer.Exit(1)
+            done.append(walked)
+
+
+def _walk_again(seed: int, steps: Sequence[Step]) -> NoReturn:
+    """Take the steps and tell of each; ends the command."""
+    (walked,) = each_in_a_copy([partial(walks.play, seed, steps)])
+    _print_plainly(*walked.trace, _in_words(walked))
+    raise typer.Exit(1 if walked.violations else 0)
+
+
+def _shortened(walked: Walked, plays: int) -> Walked:
+    (shorter,) = each_in_a_copy([partial(walks.shortened, walked, plays)])
+    return shorter
 
 
 def _in_words(walked: Walked) -> str:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import typer
 
+from tests.simulation.interrupts import importing
 from tests.simulation.processes import prepare
 
 if __name__ == "__main__":
     prepare()
     # Importing what is simulated imports aws_cdk, and that starts node, which reads the environment that `prepare` sets.
-    from tests.simulation.report.command import main
+    with importing():
+        from tests.simulation.report.command import main
 
     typer.run(main)

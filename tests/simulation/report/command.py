@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
 
 from bench.document import MarkerMissing, replaced
 from tests.simulation.commands.options import CORES
+from tests.simulation.commands.terminal import stopped_with
 from tests.simulation.processes import Job, spread
 from tests.simulation.report import parts, plots, results, tables
 from tests.simulation.report.results import Part
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 DOCUMENT = REPOSITORY / "docs" / "benchmarks.md"
@@ -42,14 +46,26 @@ def main(
     # Before anything is measured: a missing marker would be found hours later.
     _rendered(DOCUMENT.read_text(encoding="utf-8"), dict.fromkeys(chosen, ""))
     if stored is None:
-        _simulate([part for part in chosen if part in parts.SIMULATED], processes)
-        if Part.BENCH in chosen:
-            results.write(RESULTS, Part.BENCH, list(parts.benched()))
+        kept: list[Part] = []
+        with stopped_with(lambda: _kept_in_words(kept)):
+            for part in _measured(chosen, processes):
+                kept.append(part)
     _render(stored or RESULTS, chosen)
 
 
-def _simulate(chosen: list[Part], processes: int) -> None:
-    jobs = {part: parts.SIMULATED[part]() for part in chosen}
+def _kept_in_words(kept: Sequence[Part]) -> str:
+    if not kept:
+        return "no part was through, nothing is kept"
+    only = " ".join(f"--only {part}" for part in kept)
+    return (
+        f"{', '.join(kept)} kept in {RESULTS}; "
+        f'make report ARGS="--from {RESULTS} {only}" writes that into the document'
+    )
+
+
+def _measured(chosen: Sequence[Part], processes: int) -> Iterator[Part]:
+    """Simulate and measure these parts; yield each once its results are kept."""
+    jobs = {part: parts.SIMULATED[part]() for part in chosen if part in parts.SIMULATED}
     everything = [job for each in jobs.values() for job in each]
     ended = 0
 
@@ -61,6 +77,10 @@ def _simulate(chosen: list[Part], processes: int) -> None:
     for part, each in jobs.items():
         # At once: what fails later, or a person who has seen enough, loses nothing that was simulated.
         results.write(RESULTS, part, spread(each, processes, tell))
+        yield part
+    if Part.BENCH in chosen:
+        results.write(RESULTS, Part.BENCH, list(parts.benched()))
+        yield Part.BENCH
 
 
 def _render(folder: Path, chosen: list[Part]) -> None:
