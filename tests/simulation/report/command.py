@@ -13,7 +13,7 @@ from tests.simulation.commands.options import CORES
 from tests.simulation.commands.terminal import stopped_with
 from tests.simulation.processes import Job, spread
 from tests.simulation.report import parts, plots, results, tables
-from tests.simulation.report.results import Part
+from tests.simulation.report.results import Part, Unreadable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -33,7 +33,12 @@ def main(
     ] = None,
     stored: Annotated[
         Path | None,
-        typer.Option("--from", help="Render what is stored in this folder, measure nothing."),
+        typer.Option(
+            "--from",
+            exists=True,
+            file_okay=False,
+            help="Render what is stored in this folder, measure nothing.",
+        ),
     ] = None,
     processes: Annotated[int, typer.Option(min=1, help="How many simulations at once.")] = CORES,
 ) -> None:
@@ -84,7 +89,11 @@ def _measured(chosen: Sequence[Part], processes: int) -> Iterator[Part]:
 
 
 def _render(folder: Path, chosen: list[Part]) -> None:
-    read = {part: results.read(folder, part) for part in chosen}
+    try:
+        read = {part: results.read(folder, part) for part in chosen}
+    except Unreadable as unreadable:
+        console.print(str(unreadable), style="red", markup=False)
+        raise typer.Exit(1) from unreadable
     known = {part: seen for part, seen in read.items() if seen is not None}
     for part in read.keys() - known.keys():
         console.print(f"[yellow]{part}: no results in {folder}, so it stays as it is[/]")
