@@ -15,6 +15,8 @@ from contextlib import contextmanager
 from multiprocessing.connection import wait
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from tests.simulation import interrupts
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from multiprocessing.connection import Connection
@@ -66,10 +68,12 @@ def _fill(
     """Start what there is room for; return whether anything runs."""
     for place, work in itertools.islice(left, at_once - len(running)):
         ours, theirs = _FORK.Pipe(duplex=False)
-        process = _FORK.Process(target=_work, args=(work, theirs, random.getstate()))
-        process.start()
+        # A daemon: where Ctrl-C comes so that nobody is left to end it, the end of this process does.
+        process = _FORK.Process(target=_work, args=(work, theirs, random.getstate()), daemon=True)
+        with interrupts.starting():
+            process.start()
+            running[ours] = place, process
         theirs.close()
-        running[ours] = place, process
     return bool(running)
 
 

@@ -25,6 +25,7 @@ from localaws.faults import ANY, Fault, FaultKind
 from localaws.throttling import ec2_bucket
 from tests.simulation.assumptions import Assumptions
 from tests.simulation.bound import CONTENDED
+from tests.simulation.forks import each_in_a_copy
 from tests.simulation.watch import HEARTBEAT_S, Exhausted, Watch, WatchedClock
 from tests.simulation.world import simulated
 
@@ -210,6 +211,15 @@ def play(seed: int, steps: Sequence[Step]) -> Walked:
             walk.take(step)
         walk.end()
         return walk.walked()
+
+
+def play_each(seeds: Sequence[int], hours: float, *, at_once: int = 1) -> Iterator[Walked]:
+    """Draw a walk of so many hours from each seed, take it, and yield what came of it, in order."""
+    with walking(seeds[0]):
+        # Their stack is synthesized by now: copies share one way to the CDK's kernel, which takes one at a time.
+        pass
+    work = (partial(play, seed, drawn(seed, hours)) for seed in seeds)
+    yield from each_in_a_copy(work, at_once)
 
 
 def shortened(walked: Walked, plays: int) -> Walked:

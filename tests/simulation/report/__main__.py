@@ -1,105 +1,16 @@
-"""`make report`: simulate and measure everything in docs/benchmarks.md that is generated, and write it there."""
+"""`make report`: the tables and plots of docs/benchmarks.md, simulated and measured anew."""
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
-from typing import Annotated, Any
-
 import typer
-from rich.console import Console
 
-from bench.document import MarkerMissing, replaced
-from tests.simulation.processes import Job, prepare, spread
-from tests.simulation.report import parts, plots, results, tables
-from tests.simulation.report.results import Part
-
-REPOSITORY = Path(__file__).resolve().parents[3]
-DOCUMENT = REPOSITORY / "docs" / "benchmarks.md"
-PLOTS = REPOSITORY / "docs" / "plots"
-RESULTS = REPOSITORY / "build" / "report"
-
-console = Console(highlight=False, soft_wrap=True)
-
-
-def main(
-    *,
-    only: Annotated[
-        list[Part] | None, typer.Option(help="One part instead of all; may be given again.")
-    ] = None,
-    stored: Annotated[
-        Path | None,
-        typer.Option("--from", help="Render what is stored in this folder, measure nothing."),
-    ] = None,
-    processes: Annotated[
-        int, typer.Option(min=1, help="How many simulations at once.")
-    ] = os.cpu_count() or 1,
-) -> None:
-    """Simulate, keep the results under build/report and write tables and plots.
-
-    What is simulated comes out the same on every machine and for any number of processes; `bench` is measured afterwards,
-    alone, for it takes real time.
-    """
-    chosen = only or list(Part)
-    # Before anything is measured: a missing marker would be found hours later.
-    _rendered(DOCUMENT.read_text(encoding="utf-8"), dict.fromkeys(chosen, ""))
-    if stored is None:
-        _simulate([part for part in chosen if part in parts.SIMULATED], processes)
-        if Part.BENCH in chosen:
-            results.write(RESULTS, Part.BENCH, list(parts.benched()))
-    _render(stored or RESULTS, chosen)
-
-
-def _simulate(chosen: list[Part], processes: int) -> None:
-    jobs = {part: parts.SIMULATED[part]() for part in chosen}
-    everything = [job for each in jobs.values() for job in each]
-    ended = 0
-
-    def tell(job: Job) -> None:
-        nonlocal ended
-        ended += 1
-        console.print(f"{ended:4} of {len(everything)}  {job.name}")
-
-    for part, each in jobs.items():
-        # At once: what fails later, or a person who has seen enough, loses nothing that was simulated.
-        results.write(RESULTS, part, spread(each, processes, tell))
-
-
-def _render(folder: Path, chosen: list[Part]) -> None:
-    read = {part: results.read(folder, part) for part in chosen}
-    known = {part: seen for part, seen in read.items() if seen is not None}
-    for part in read.keys() - known.keys():
-        console.print(f"[yellow]{part}: no results in {folder}, so it stays as it is[/]")
-    generated = {part: tables.OF_PART[part](seen) for part, seen in known.items()}
-    text = _rendered(DOCUMENT.read_text(encoding="utf-8"), generated)
-    DOCUMENT.write_text(text, encoding="utf-8")
-    if Part.BURSTS in known:
-        _plot(known[Part.BURSTS])
-    console.print(f"written: {', '.join(known) or 'nothing'}")
-    wrong = [line for part, each in known.items() for line in tables.wrong(part, each)]
-    for line in wrong:
-        console.print(f"[red]\u2717[/] {line}")
-    if wrong:
-        raise typer.Exit(1)
-
-
-def _plot(seen: list[Any]) -> None:
-    PLOTS.mkdir(exist_ok=True)
-    for name, draw in plots.OF_BURSTS.items():
-        (PLOTS / name).write_bytes(plots.svg(draw, seen))
-
-
-def _rendered(text: str, generated: dict[Part, str]) -> str:
-    """Return the document with these parts written anew; ends the command where one has no place."""
-    try:
-        for part, markdown in generated.items():
-            text = replaced(text, part, markdown)
-    except MarkerMissing as missing:
-        console.print(f"[red]{DOCUMENT.relative_to(REPOSITORY)}: {missing}[/]")
-        raise typer.Exit(1) from missing
-    return text
-
+from tests.simulation.interrupts import importing
+from tests.simulation.processes import prepare
 
 if __name__ == "__main__":
     prepare()
+    # Importing what is simulated imports aws_cdk, and that starts node, which reads the environment that `prepare` sets.
+    with importing():
+        from tests.simulation.report.command import main
+
     typer.run(main)

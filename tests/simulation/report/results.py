@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+class Unreadable(Exception):
+    """A file of results is cut off, or another version wrote it."""
+
+
 class Part(StrEnum):
     """The generated parts of the document, by the name in their markers."""
 
@@ -61,11 +65,21 @@ def write(folder: Path, part: Part, results: Sequence[Any]) -> None:
 
 
 def read(folder: Path, part: Part) -> list[Any] | None:
-    """Return the results of one part as they were written, or None where there are none."""
+    """Return the results of one part as they were written, or None where there are none.
+
+    Raises:
+        Unreadable: there are some, but not such as this version writes; the message names the file and the remedy.
+    """
     path = _file(folder, part)
     if not path.exists():
         return None
-    return [_READ[part](raw) for raw in json.loads(path.read_text(encoding="utf-8"))]
+    try:
+        return [_READ[part](raw) for raw in json.loads(path.read_text(encoding="utf-8"))]
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise Unreadable(
+            f"{path} is cut off or of another version ({type(error).__name__}: {error}); "
+            f'write it anew: make report ARGS="--only {part}"'
+        ) from error
 
 
 def _file(folder: Path, part: Part) -> Path:

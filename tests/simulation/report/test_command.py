@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from typing import TYPE_CHECKING
 
 import pytest
@@ -9,7 +10,7 @@ import typer
 from typer.testing import CliRunner
 
 from bench.document import markers
-from tests.simulation.report import __main__ as command
+from tests.simulation.report import command
 from tests.simulation.report.fixed import RESULTS
 from tests.simulation.report.plots import OF_BURSTS
 from tests.simulation.report.results import Part, write
@@ -64,6 +65,26 @@ def test_a_part_without_results_stays_as_it_is_and_is_named(repository: Path) ->
     result = report(repository)
     assert "recovery: no results" in result.stdout
     assert "old recovery" in (repository / "benchmarks.md").read_text(encoding="utf-8")
+
+
+def test_a_folder_that_is_not_there_is_named(repository: Path) -> None:
+    shutil.rmtree(repository / "report")
+    result = report(repository)
+    assert result.exit_code == 2
+    assert "Invalid value for '--from'" in result.output
+
+
+@pytest.mark.parametrize("content", ["", "[{", "[1]", '{"a": 1}', '[{"another": "version"}]'])
+@pytest.mark.parametrize("part", Part)
+def test_results_that_cannot_be_read_are_named_with_what_to_do(
+    repository: Path, part: Part, content: str
+) -> None:
+    (repository / "report" / f"{part}.json").write_text(content, encoding="utf-8")
+    result = report(repository)
+    assert result.exit_code == 1
+    assert f"{part}.json is cut off or of another version" in result.output
+    assert f"--only {part}" in result.output
+    assert "old bursts" in (repository / "benchmarks.md").read_text(encoding="utf-8")
 
 
 def test_a_missing_marker_is_named_and_nothing_is_written(repository: Path) -> None:

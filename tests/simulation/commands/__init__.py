@@ -1,0 +1,1 @@
+"""The commands of `make simulate`, one module each."""
