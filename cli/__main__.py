@@ -6,6 +6,7 @@ import typer
 
 from cli.demo.command import demo
 from cli.invoke import invoke
+from cli.migrate import migrate
 from cli.resolved import resolved
 from cli.schema import schema
 from cli.validate import validate
@@ -23,6 +24,7 @@ def app() -> typer.Typer:
     command.command()(validate)
     command.command()(resolved)
     command.command()(schema)
+    command.command()(migrate)
     command.command()(demo)
     command.command()(invoke)
     return command
