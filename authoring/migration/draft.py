@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from authoring.migration import interfaces, templates
@@ -253,16 +253,7 @@ def _told_apart(groups: Sequence[_Group]) -> list[_Group]:
             ending = f"-{seen[group.label]}"
             label = group.label[: _LABEL_LENGTH - len(ending)] + ending
         seen[label] += 1
-        apart.append(
-            _Group(
-                group.source,
-                group.template,
-                label,
-                group.auto_scaling_group,
-                group.attached,
-                group.tags,
-            )
-        )
+        apart.append(replace(group, label=label))
     return apart
 
 

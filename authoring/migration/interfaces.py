@@ -198,7 +198,7 @@ def _origin(template: Template, place: int, count: int, lists: int) -> str:
         group = template.groups[place if len(template.groups) > 1 else 0]
         return f"{template.subnets[place]} and {group}"
     names = " and ".join(template.subnets[:lists])
-    which = f"number {place + 1} of " if count > 1 else ""
+    which = f"Number {place + 1} of " if count > 1 else ""
     return f"{which}{names}; {template.groups[0]}"
 
 

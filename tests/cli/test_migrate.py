@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -131,6 +132,19 @@ def test_what_our_own_rules_refuse_is_told_and_nothing_is_written(
     assert not output.exists()
 
 
+def test_the_guides_options_are_the_commands() -> None:
+    guide = (Path(__file__).parents[2] / "docs" / "migration.md").read_text(encoding="utf-8")
+    written = {
+        option
+        for line in guide.splitlines()
+        if "-m cli migrate" in line
+        for option in re.findall(r"--[a-z-]+", line)
+    }
+    shown = CliRunner().invoke(app(), ["migrate", "--help"], env={"COLUMNS": "120"}).stdout
+    assert written == {"--stack", "--output", "--parameters", "--zone", "--auto-scaling-group"}
+    assert all(option in shown for option in written)
+
+
 # A deployed stack.
 
 
@@ -251,3 +265,11 @@ def test_stacks_that_cannot_be_read_are_told_beside_what_else_is_wrong() -> None
     assert result.stderr.startswith("migrate: 2 problems\n")
     assert "--stack gone: cannot be read:" in result.stderr
     assert "is not the one group of the sample's stack" in result.stderr
+
+
+@pytest.mark.localaws
+@pytest.mark.usefixtures("account")
+def test_a_stack_that_is_not_there_is_told() -> None:
+    result = run("--stack", "gone")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "Stack with id gone does not exist" in result.stderr

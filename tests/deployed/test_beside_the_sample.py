@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.infra, pytest.mark.subprocesses("node")]
 
+GUIDE = deployment.REPOSITORY / "docs" / "migration.md"
 GROUP = "telco-control-plane"
 FUNCTION, RULE = "sample-attach", "sample-launches"
 HOOKS = {
@@ -240,6 +243,16 @@ def served(site: Site) -> Site:
     return site
 
 
+def foreign(site: Site) -> Counter[str]:
+    """Count the sample's interfaces by node, with the query that the guide gives for the end."""
+    (query,) = re.findall(
+        r'--query "(NetworkInterfaces\[.*)"$', GUIDE.read_text("utf-8"), re.MULTILINE
+    )
+    pages = site.account.client("ec2").get_paginator("describe_network_interfaces")
+    shown = pages.paginate(Filters=[{"Name": f"tag:{tags.NO_MANAGE}", "Values": ["true"]}])
+    return Counter(instance for _, _, instance, _ in shown.search(query))
+
+
 def test_both_at_once_lose_launching_nodes(site: Site) -> None:
     """The sample's rule does not look at hooks, so its function answers ours as well, and insists on its indexes."""
     ours = site.deploy()
@@ -247,6 +260,16 @@ def test_both_at_once_lose_launching_nodes(site: Site) -> None:
     site.pass_time(60)
     assert {hook for hook, _ in site.sample.served} >= {"LchookEc2Ins", ours.launch_hook}
     assert site.abandoned() > 0
+
+
+def test_the_samples_hooks_without_its_rule_lose_launching_nodes(site: Site) -> None:
+    site.account.client("events").disable_rule(Name=RULE)
+    site.deploy()
+    site.desire(1)
+    site.pass_time(290)
+    assert (set(site.states().values()), site.abandoned()) == ({"Pending:Wait"}, 0)
+    site.pass_time(30)
+    assert site.abandoned() == 1
 
 
 def test_in_the_guides_order_no_node_is_lost(served: Site) -> None:
@@ -274,6 +297,8 @@ def test_in_the_guides_order_no_node_is_lost(served: Site) -> None:
     ours.reconcile()
     assert [served.indexes(node, ours=True) for node in old] == [[], []]
 
+    assert foreign(served) == dict.fromkeys(old, 2)
+
     # A wave: one node of the sample's goes, and takes its interfaces along.
     gone = min(old)
     autoscaling.terminate_instance_in_auto_scaling_group(
@@ -286,6 +311,7 @@ def test_in_the_guides_order_no_node_is_lost(served: Site) -> None:
         Filters=[{"Name": "status", "Values": ["available"]}]
     )["NetworkInterfaces"]
     assert left == []
+    assert foreign(served) == dict.fromkeys(old - {gone}, 2)
 
 
 @pytest.mark.parametrize(

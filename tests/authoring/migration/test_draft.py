@@ -135,6 +135,12 @@ def test_a_managed_node_group_has_its_zones_and_no_types(samples: Samples) -> No
     assert not any("CustomResource" in note for note in made.notes)
 
 
+def test_tags_that_the_published_function_never_reads_are_told(samples: Samples) -> None:
+    made = drafted(samples, samples.stack("managed", MultusInterfaceTags="cnf=upf"), MANAGED)
+    assert made.document["tags"] == {"cnf": "upf"}
+    assert any("never reads them" in note for note in made.notes)
+
+
 def test_one_zone_given_twice_is_one_zone(samples: Samples) -> None:
     source = samples.stack("managed", MultusSubnetsAz2=",".join(samples.subnets[:2]))
     made = drafted(samples, source, MANAGED)
