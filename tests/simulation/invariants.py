@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from cli.demo.promises import IN_SERVICE, left_behind
 from domain import naming
+from localaws.autoscaling.lifecycle import GONE
 from localaws.calls import OK
 from localaws.faults import FaultKind
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from tests.simulation.world import World
 
 TOOK_EFFECT = frozenset({OK, FaultKind.LOST_ANSWER, FaultKind.CRASH_AFTER})
-GONE = frozenset({"shutting-down", "terminated"})
+"""How a call ends that did what it says, whether or not the caller came to know."""
 
 
 def nobody(_instance_id: str) -> bool:
@@ -34,6 +35,15 @@ def settled(world: World, wanted: int) -> bool:
     """Return whether there are so many nodes, and all of them serve."""
     seen = world.deployed.observer.nodes()
     return len(seen) == wanted and all(node.state == IN_SERVICE for node in seen)
+
+
+def unsettled(world: World, wanted: int) -> list[str]:
+    """Return, for a person, how many nodes there are and which do not serve; nothing where so many serve."""
+    if settled(world, wanted):
+        return []
+    states = [node.state for node in world.deployed.observer.nodes()]
+    waiting = [state for state in states if state != IN_SERVICE]
+    return [f"{len(states)} of {wanted} nodes, not serving: {waiting}"]
 
 
 def wrong(world: World) -> list[str]:

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 from bench import nodes
 from cli.demo.promises import IN_SERVICE
 from domain import naming
+from localaws.autoscaling.lifecycle import Transition
+from localaws.autoscaling.notifications import DETAIL_TYPES
 from tests.simulation.faults import SHAPE, Act, before, disturbed
 from tests.simulation.forks import each_in_a_copy
 from tests.simulation.invariants import abandoned, nobody, settled, violations
@@ -26,7 +28,6 @@ if TYPE_CHECKING:
 
 NODES = 20
 TEN_MINUTES_S = 600.0
-LAUNCH_EVENT = "EC2 Instance-launch Lifecycle Action"
 
 
 @dataclass(frozen=True)
@@ -88,7 +89,7 @@ def endure(incident: Incident, *, seed: int = 1) -> Endured:
 
 def is_launch(event: Event) -> bool:
     """Match the launch hooks' events."""
-    return str(event["detail-type"]) == LAUNCH_EVENT
+    return str(event["detail-type"]) == DETAIL_TYPES[Transition.LAUNCHING]
 
 
 def is_ours(event: Event) -> bool:

@@ -19,12 +19,12 @@ from domain import naming, tags
 from domain.fleet import TAKE_OVER_AFTER
 from domain.model import InstanceId
 from tests.simulation.faults import SHAPE
-from tests.simulation.invariants import abandoned, settled, wrong
+from tests.simulation.invariants import abandoned, settled, unsettled, wrong
 from tests.simulation.mishaps import is_launch, no_concurrency
 from tests.simulation.world import simulated
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from cli.demo.promises import EniView
     from domain.config import Config
@@ -98,10 +98,6 @@ class _Pace:
             float(settings.heartbeat_timeout_s),
         )
 
-    def bound(self, *parts: tuple[str, float]) -> tuple[float, str]:
-        """Return the sum of the parts, and its terms."""
-        return sum(s for _, s in parts), " + ".join(f"{name} {s:g} s" for name, s in parts)
-
     @property
     def next_run(self) -> tuple[tuple[str, float], ...]:
         """Return what passes until a run that begins after now has ended."""
@@ -130,11 +126,39 @@ def _served(world: World, count: int, shape: Shape = SHAPE) -> None:
     world.forget()
 
 
-def _until_right(world: World, is_right: Callable[[], bool], bound_s: float) -> float:
-    """Return how long it takes; when it takes longer than twice the bound, that is not waited for."""
+def _recovered(
+    world: World,
+    name: str,
+    disturbed: str,
+    *,
+    nodes: int,
+    bound: Sequence[tuple[str, float]],
+    is_right: Callable[[], bool],
+    violations: Callable[[], Iterable[str]],
+) -> Recovered:
+    """Measure how long a world that has been disturbed takes to be right.
+
+    Args:
+        world: at the end of the disturbance.
+        name: of the disturbance.
+        disturbed: what was done, for a person.
+        nodes: how many there are, or were.
+        bound: what it may take, by its terms; when it takes longer than twice that, it is not waited for.
+        is_right: looks whether it is.
+        violations: returns, afterwards, what does not hold.
+    """
+    bound_s = sum(s for _, s in bound)
     began_s = world.clock.now()
     world.until(is_right, 2 * bound_s, step_s=1.0)
-    return world.clock.now() - began_s
+    return Recovered(
+        name,
+        disturbed,
+        nodes,
+        world.clock.now() - began_s,
+        bound_s,
+        " + ".join(f"{term} {s:g} s" for term, s in bound),
+        tuple(violations()),
+    )
 
 
 # What the queues held is lost.
@@ -146,16 +170,14 @@ def purged_in_scale_out(count: int = NODES, *, seed: int = 1) -> Recovered:
         world.deployed.desire(SHAPE.group, count)
         world.clock.advance(MID_SCALE_OUT_S)
         purge(world)
-        bound_s, bound = _Pace.of(world).bound(*_Pace.of(world).take_over)
-        took_s = _until_right(world, lambda: settled(world, count), bound_s)
-        return Recovered(
+        return _recovered(
+            world,
             "purged-in-scale-out",
             f"all queues purged while {count} nodes launch",
-            count,
-            took_s,
-            bound_s,
-            bound,
-            (*wrong(world), *_unsettled(world, count), *_given_up(world)),
+            nodes=count,
+            bound=_Pace.of(world).take_over,
+            is_right=lambda: settled(world, count),
+            violations=lambda: _wrong_with_so_many(world, count),
         )
 
 
@@ -166,20 +188,14 @@ def purged_in_scale_in(count: int = NODES, *, seed: int = 1) -> Recovered:
         world.deployed.desire(SHAPE.group, 0)
         world.clock.advance(MID_SCALE_IN_S)
         purge(world)
-        pace = _Pace.of(world)
-        leaves = ("an instance's end", SLOWEST_END * world.assumptions.terminate_s)
-        bound_s, bound = pace.bound(*pace.next_run, leaves)
-        took_s = _until_right(
-            world, lambda: settled(world, 0) and not world.deployed.enis(), bound_s
-        )
-        return Recovered(
+        return _recovered(
+            world,
             "purged-in-scale-in",
             f"all queues purged while {count} nodes terminate",
-            count,
-            took_s,
-            bound_s,
-            bound,
-            (*wrong(world), *_unsettled(world, 0)),
+            nodes=count,
+            bound=(*_Pace.of(world).next_run, _slowest_end(world)),
+            is_right=lambda: settled(world, 0) and not world.deployed.enis(),
+            violations=lambda: [*wrong(world), *unsettled(world, 0)],
         )
 
 
@@ -272,17 +288,15 @@ def _vpc(eni: EniView) -> str:
 
 
 def _after_the_hour(world: World, count: int, name: str, how: str) -> Recovered:
-    pace, wanted = _Pace.of(world), count + 2 * LOST
-    bound_s, bound = pace.bound(*pace.next_run)
-    took_s = _until_right(world, lambda: settled(world, wanted) and not wrong(world), bound_s)
-    return Recovered(
+    wanted = count + 2 * LOST
+    return _recovered(
+        world,
         name,
         f"no reconciler for an hour ({how}): flags, groups and tags changed, {LOST} orphans, {LOST} launch events lost",
-        wanted,
-        took_s,
-        bound_s,
-        bound,
-        (*wrong(world), *_unsettled(world, wanted), *_given_up(world)),
+        nodes=wanted,
+        bound=_Pace.of(world).next_run,
+        is_right=lambda: settled(world, wanted) and not wrong(world),
+        violations=lambda: _wrong_with_so_many(world, wanted),
     )
 
 
@@ -297,17 +311,14 @@ def groups_changed(count: int = NODES, *, seed: int = 1) -> Recovered:
         ours, theirs = document["node_groups"]
         ours["interfaces"][0]["security_groups"] = theirs["interfaces"][0]["security_groups"]
         world.redeploy(document)
-        pace = _Pace.of(world)
-        bound_s, bound = pace.bound(*pace.next_run)
-        took_s = _until_right(world, lambda: not wrong(world), bound_s)
-        return Recovered(
+        return _recovered(
+            world,
             "security-groups-changed",
             "other security groups for one interface deployed",
-            count,
-            took_s,
-            bound_s,
-            bound,
-            tuple(wrong(world)),
+            nodes=count,
+            bound=_Pace.of(world).next_run,
+            is_right=lambda: not wrong(world),
+            violations=lambda: wrong(world),
         )
 
 
@@ -324,17 +335,14 @@ def interface_added(count: int = NODES, *, seed: int = 1) -> Recovered:
     with simulated(_document(), seed=seed) as world:
         _served(world, count)
         world.redeploy(_with_another_interface(world, adopt=True))
-        pace = _Pace.of(world)
-        bound_s, bound = pace.bound(*pace.next_run)
-        took_s = _until_right(world, lambda: not wrong(world), bound_s)
-        return Recovered(
+        return _recovered(
+            world,
             "interface-added-adopted",
             "another interface deployed, adopt_running on",
-            count,
-            took_s,
-            bound_s,
-            bound,
-            tuple(wrong(world)),
+            nodes=count,
+            bound=_Pace.of(world).next_run,
+            is_right=lambda: not wrong(world),
+            violations=lambda: wrong(world),
         )
 
 
@@ -344,17 +352,14 @@ def interface_added_unadopted(count: int = NODES, *, seed: int = 1) -> Recovered
         _served(world, count)
         fleet = _Fleet.of(world)
         world.redeploy(_with_another_interface(world, adopt=False))
-        pace = _Pace.of(world)
-        bound_s, bound = pace.bound(*pace.next_run)
-        took_s = _until_right(world, lambda: not_as_promised(world) == count, bound_s)
-        return Recovered(
+        return _recovered(
+            world,
             "interface-added",
             "another interface deployed, adopt_running off",
-            count,
-            took_s,
-            bound_s,
-            bound,
-            (*_touched(world), *fleet.wrong_with_more(2)),
+            nodes=count,
+            bound=_Pace.of(world).next_run,
+            is_right=lambda: not_as_promised(world) == count,
+            violations=lambda: [*_touched(world), *fleet.wrong_with_more(2)],
         )
 
 
@@ -383,17 +388,14 @@ def interface_removed(count: int = NODES, *, seed: int = 1) -> Recovered:
         world.account.client("ec2").delete_tags(
             Resources=[retired.eni_id], Tags=[{"Key": tags.NO_MANAGE}]
         )
-        pace = _Pace.of(world)
-        bound_s, bound = pace.bound(*pace.next_run)
-        took_s = _until_right(world, lambda: not fleet.wrong(), bound_s)
-        return Recovered(
+        return _recovered(
+            world,
             "interface-removed",
             "an interface less deployed, and no_manage taken from a retired one",
-            count,
-            took_s,
-            bound_s,
-            bound,
-            tuple(fleet.wrong_with_more(2)),
+            nodes=count,
+            bound=_Pace.of(world).next_run,
+            is_right=lambda: not fleet.wrong(),
+            violations=lambda: fleet.wrong_with_more(2),
         )
 
 
@@ -410,27 +412,19 @@ def group_removed(count: int = NODES, *, seed: int = 1) -> Recovered:
         world.clock.advance(HOUR_S)
         grown = sum(node.state == IN_SERVICE for node in everything.nodes())
         world.deployed.desire(SHAPE.group, 0)
-        pace = _Pace.of(world)
-        bound_s, bound = pace.bound(
-            ("an instance's end", SLOWEST_END * world.assumptions.terminate_s)
-        )
 
-        def is_right() -> bool:
-            return len(everything.nodes()) == 2 and not left_behind(
-                everything.nodes(), everything.enis()
-            )
+        def left() -> list[str]:
+            return left_behind(everything.nodes(), everything.enis())
 
-        took_s = _until_right(world, is_right, bound_s)
         short = [] if grown == count + 2 else [f"{grown} of {count + 2} nodes serve"]
-        left = left_behind(everything.nodes(), everything.enis())
-        return Recovered(
+        return _recovered(
+            world,
             "group-removed",
             f"a group taken out of the configuration while {count} of its nodes launch; an hour later they terminate",
-            count,
-            took_s,
-            bound_s,
-            bound,
-            (*short, *left, *wrong(world)),
+            nodes=count,
+            bound=[_slowest_end(world)],
+            is_right=lambda: len(everything.nodes()) == 2 and not left(),
+            violations=lambda: [*short, *left(), *wrong(world)],
         )
 
 
@@ -465,13 +459,15 @@ class _Fleet:
         wanted = len(self.ids) + more
         self.world.deployed.desire(SHAPE.group, wanted)
         self.world.until(lambda: settled(self.world, wanted), HOUR_S)
-        return [*_unsettled(self.world, wanted), *self.wrong()]
+        return [*unsettled(self.world, wanted), *self.wrong()]
 
 
-def _unsettled(world: World, wanted: int) -> list[str]:
-    states = [node.state for node in world.deployed.observer.nodes() if node.state != IN_SERVICE]
-    number = len(world.deployed.observer.nodes())
-    return [] if settled(world, wanted) else [f"{number} of {wanted} nodes, not serving: {states}"]
+def _slowest_end(world: World) -> tuple[str, float]:
+    return "an instance's end", SLOWEST_END * world.assumptions.terminate_s
+
+
+def _wrong_with_so_many(world: World, wanted: int) -> list[str]:
+    return [*wrong(world), *unsettled(world, wanted), *_given_up(world)]
 
 
 def _given_up(world: World) -> list[str]:

@@ -20,7 +20,8 @@ from bench import nodes
 from bench.nodes import ZONES, Shape
 from cli.demo.promises import IN_SERVICE, left_behind
 from domain import naming, tags
-from localaws.autoscaling.lifecycle import GONE
+from localaws.autoscaling.lifecycle import GONE, Transition
+from localaws.autoscaling.notifications import DETAIL_TYPES
 from localaws.faults import ANY, Fault, FaultKind
 from localaws.throttling import ec2_bucket
 from tests.simulation.assumptions import Assumptions
@@ -60,8 +61,8 @@ ACTIONS = {
 ASSUMPTIONS = Assumptions(late_share=0.25, late_s=2.0)
 """As in bursts, but many network interfaces are seen late: it is then that a step taken twice may do harm."""
 EVENTS = {
-    "launch": "EC2 Instance-launch Lifecycle Action",
-    "terminate": "EC2 Instance-terminate Lifecycle Action",
+    "launch": DETAIL_TYPES[Transition.LAUNCHING],
+    "terminate": DETAIL_TYPES[Transition.TERMINATING],
     "change": "EC2 Instance State-change Notification",
 }
 DRAINED = (*CONTENDED, "DeleteNetworkInterface")
@@ -504,10 +505,10 @@ class Walk:
         self._mend()
         began_s = self._world.clock.now()
         within_s = SETTLES_WITHIN_S + self._group_takes_s()
-        settled = self._world.until(self._is_settled, within_s)
+        settled = self._world.until(self._is_done, within_s)
         self._settled_s = max(self._settled_s, self._world.clock.now() - began_s)
         if not settled:
-            self.watch.violated(f"not settled within {within_s:.0f} s: {self._unsettled()}")
+            self.watch.violated(f"not settled within {within_s:.0f} s: {self._unfinished()}")
             return
         self._world.clock.advance(ORPHANS_WITHIN_S)
         deployed = self._world.deployed
@@ -529,10 +530,10 @@ class Walk:
         ]
         return max(takes_s)
 
-    def _is_settled(self) -> bool:
-        return not self._unsettled()
+    def _is_done(self) -> bool:
+        return not self._unfinished()
 
-    def _unsettled(self) -> list[str]:
+    def _unfinished(self) -> list[str]:
         """Return what the world is not through with."""
         found = [
             f"{number} messages in {queue}"

@@ -25,6 +25,7 @@ from localaws.account import ACCOUNT_ID
 from localaws.autoscaling.lifecycle import GONE, Transition
 from localaws.client import REGION
 from localaws.fibers import FiberClock
+from tests.simulation.invariants import TOOK_EFFECT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -36,8 +37,6 @@ if TYPE_CHECKING:
     from tests.simulation.functions import Run
     from tests.simulation.world import World
 
-TOOK_EFFECT = frozenset({"ok", "lost-answer", "crash-after"})
-"""How a call ends that did what it says, whether or not the caller came to know."""
 QUEUES = ("LaunchesQueue", "TerminationsQueue")
 """By the part of its name that the stack gives it."""
 NO_ADDRESS = "InsufficientFreeAddressesInSubnet"

@@ -9,7 +9,7 @@ from tests.simulation.bound import Bound
 from tests.simulation.burst import Burst
 from tests.simulation.recovery import Recovered
 from tests.simulation.report.parts import CHECKED, FROM_START, UNCHECKED
-from tests.simulation.report.results import Benched, Faulted, Part
+from tests.simulation.report.results import Benched, Faulted, MishapOutcome, Part, WalkOutcome
 from tests.simulation.scale_in import ScaleIn
 
 if TYPE_CHECKING:
@@ -76,6 +76,16 @@ RESULTS: Mapping[Part, Sequence[Any]] = {
         Faulted("launch", "single", 45, ("6:crash-after",)),
         Faulted("launch", "pairs", 3780, ()),
     ],
+    Part.MISHAPS: [
+        MishapOutcome("launch: every event lost", 181.0, 0, ()),
+        MishapOutcome("launch: no address in us-east-1a for 600 s", 955.0, 30, ()),
+        MishapOutcome(
+            "termination: the one instance terminated at each of 7 steps",
+            None,
+            None,
+            ("second 0.52: eni-2 is left of i-2, which is gone",),
+        ),
+    ],
     Part.RECOVERY: [
         Recovered(
             name="reconciler-off",
@@ -86,6 +96,10 @@ RESULTS: Mapping[Part, Sequence[Any]] = {
             bound="interval 300 s + a run 300 s",
             violations=(),
         )
+    ],
+    Part.WALKS: [
+        WalkOutcome(1, 6.71, 190, 120, 120, 2503, 41, 165.0, 3, ()),
+        WalkOutcome(2, 2.4, 57, 18, 9, 310, 2, 0.0, 0, ("i-3 is in service and has nothing",)),
     ],
     Part.BENCH: [
         Benched(

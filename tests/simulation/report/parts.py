@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 
 from bench import benchmarks
 from bench.nodes import Addressing, Shape
-from tests.simulation import burst, faults, recovery, scale_in
+from tests.simulation import burst, faults, mishaps, recovery, scale_in, walks
 from tests.simulation.faults import Act
 from tests.simulation.processes import Job
-from tests.simulation.report.results import Benched, Faulted, Part
+from tests.simulation.report.results import Benched, Faulted, MishapOutcome, Part, WalkOutcome
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -39,6 +39,10 @@ SHARES = 16
 """Into so many jobs the pairs are divided, so that every process has some to the end."""
 SINGLES_SIZE, SHARE_SIZE = 200.0, 400.0
 """About how long the single failures and a share of the pairs take, beside as many interfaces of a burst."""
+MISHAP_SIZE, WALK_SIZE = 15.0, 250.0
+"""Likewise."""
+WALK_SEEDS = range(1, 6)
+WALK_HOURS = 6.0
 
 BURSTS: Mapping[str, tuple[Asked, ...]] = {
     "2 interfaces without source/dest check": tuple((n, UNCHECKED, 0.0) for n in SIZES),
@@ -117,6 +121,67 @@ def recoveries() -> list[Job]:
     ]
 
 
+def incidents() -> list[Job]:
+    """Return every mishap of many nodes, and the loss of a single node's instance at each of its steps."""
+    return [
+        *(
+            Job(f"mishap: {each}", MISHAP_SIZE, partial(mishap, str(each)))
+            for each in mishaps.every_incident()
+        ),
+        *(
+            Job(f"{act}: the instance terminated at each step", MISHAP_SIZE, partial(lost, act))
+            for act in Act
+        ),
+    ]
+
+
+def mishap(name: str, *, seed: int = 1) -> MishapOutcome:
+    """Let the mishap of this name happen; it is named because what it does cannot be handed to another process."""
+    (incident,) = (each for each in mishaps.every_incident() if str(each) == name)
+    seen = mishaps.endure(incident, seed=seed)
+    return MishapOutcome(name, seen.seconds, seen.abandoned, seen.violations)
+
+
+def lost(act: Act, *, seed: int = 1) -> MishapOutcome:
+    """Terminate the one instance at each of its steps."""
+    played = list(mishaps.terminated_at_any_step(act, seed=seed))
+    return MishapOutcome(
+        f"{act}: the one instance terminated at each of {len(played)} steps",
+        seconds=None,
+        abandoned=None,
+        violations=tuple(
+            f"second {step_s:.2f}: {violation}"
+            for step_s, seen in played
+            for violation in seen.violations
+        ),
+    )
+
+
+def random_walks() -> list[Job]:
+    """Return walks of some hours, of one seed each."""
+    return [
+        Job(f"walk of {WALK_HOURS:g} h, seed {seed}", WALK_SIZE, partial(walk, seed, WALK_HOURS))
+        for seed in WALK_SEEDS
+    ]
+
+
+def walk(seed: int, hours: float) -> WalkOutcome:
+    """Take a walk of so many hours."""
+    walked = walks.play(seed, walks.drawn(seed, hours))
+    return WalkOutcome(
+        seed=seed,
+        hours=walked.hours,
+        steps=len(walked.steps),
+        launched=walked.launched,
+        gone=walked.gone,
+        calls=walked.calls,
+        fired=walked.fired,
+        settled_s=walked.settled_s,
+        excused=len(walked.excused),
+        violations=walked.violations,
+    )
+
+
 def single_failures(act: Act, *, seed: int = 1) -> Faulted:
     """Let every call fail in every way."""
     return _played(act, "single", faults.singles(faults.play(act, seed=seed).calls), seed)
@@ -161,6 +226,8 @@ SIMULATED: Mapping[Part, Callable[[], list[Job]]] = {
     Part.BURSTS: bursts,
     Part.SCALE_IN: scale_ins,
     Part.FAULTS: failures,
+    Part.MISHAPS: incidents,
     Part.RECOVERY: recoveries,
+    Part.WALKS: random_walks,
 }
 """The parts that are simulated, by the jobs that they take. What a job returns is what `results` reads and `tables` shows."""

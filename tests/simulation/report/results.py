@@ -29,7 +29,9 @@ class Part(StrEnum):
     BURSTS = "bursts"
     SCALE_IN = "scale-in"
     FAULTS = "faults"
+    MISHAPS = "mishaps"
     RECOVERY = "recovery"
+    WALKS = "walks"
     BENCH = "bench"
 
 
@@ -43,6 +45,38 @@ class Faulted:
     schedules: int
     broken: tuple[str, ...]
     """Those after which something did not hold, as `replay` reads them."""
+
+
+@dataclass(frozen=True)
+class MishapOutcome:
+    """What came of one mishap, or of one kind at each step of a single node."""
+
+    name: str
+    seconds: float | None
+    """Until the nodes were all there, or all gone; None where it happened at many steps."""
+    abandoned: int | None
+    """Launches given up, rightly or not; None likewise."""
+    violations: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class WalkOutcome:
+    """What came of one walk, in figures."""
+
+    seed: int
+    hours: float
+    """Of virtual time, settling included."""
+    steps: int
+    launched: int
+    gone: int
+    calls: int
+    fired: int
+    """Calls that were made to fail."""
+    settled_s: float
+    """How long the world took to be right again once nothing was made to fail."""
+    excused: int
+    """Hooks abandoned or left to their time-out for which the product cannot be blamed."""
+    violations: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -130,6 +164,14 @@ def _recovered(raw: Mapping[str, Any]) -> Recovered:
     return Recovered(**{**raw, "violations": tuple(raw["violations"])})
 
 
+def _mishap(raw: Mapping[str, Any]) -> MishapOutcome:
+    return MishapOutcome(**{**raw, "violations": tuple(raw["violations"])})
+
+
+def _walk(raw: Mapping[str, Any]) -> WalkOutcome:
+    return WalkOutcome(**{**raw, "violations": tuple(raw["violations"])})
+
+
 def _benched(raw: Mapping[str, Any]) -> Benched:
     return Benched(**{**raw, "figures": tuple(Figure(**figure) for figure in raw["figures"])})
 
@@ -138,6 +180,8 @@ _READ: Mapping[Part, Callable[[Mapping[str, Any]], Any]] = {
     Part.BURSTS: _burst,
     Part.SCALE_IN: _scale_in,
     Part.FAULTS: _faulted,
+    Part.MISHAPS: _mishap,
     Part.RECOVERY: _recovered,
+    Part.WALKS: _walk,
     Part.BENCH: _benched,
 }

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from tests.simulation.burst import Burst
     from tests.simulation.draws import Draws
     from tests.simulation.recovery import Recovered
-    from tests.simulation.report.results import Benched, Faulted
+    from tests.simulation.report.results import Benched, Faulted, MishapOutcome, WalkOutcome
     from tests.simulation.scale_in import ScaleIn
 
 MOST_NAMED = 20
@@ -100,7 +100,9 @@ def wrong(part: Part, seen: Sequence[Any]) -> list[str]:
         Part.BURSTS: lambda each: bool(each.not_as_promised),
         Part.SCALE_IN: lambda each: bool(each.broken or each.expired or each.completed_twice),
         Part.FAULTS: lambda each: bool(each.broken),
+        Part.MISHAPS: lambda each: bool(each.violations),
         Part.RECOVERY: lambda each: not each.is_in_time,
+        Part.WALKS: lambda each: bool(each.violations),
     }
     is_wrong = of_part.get(part, lambda _: False)
     return [f"{part}: {each}" for each in seen if is_wrong(each)]
@@ -158,6 +160,52 @@ def faults(seen: Sequence[Faulted]) -> str:
     return "\n".join([table, *(["", *named[:MOST_NAMED]] if named else [])])
 
 
+def mishaps(seen: Sequence[MishapOutcome]) -> str:
+    """Return how long each mishap delayed what was under way, and after how many something did not hold."""
+    rows = [
+        (
+            each.name,
+            "" if each.seconds is None else _seconds(each.seconds),
+            "" if each.abandoned is None else str(each.abandoned),
+            str(len(each.violations)),
+        )
+        for each in seen
+    ]
+    return _table(("mishap", "right after", "abandoned", "violations"), rows, left=("mishap",))
+
+
+def walks(seen: Sequence[WalkOutcome]) -> str:
+    """Return the walks, one line each."""
+    columns = (
+        "seed",
+        "hours",
+        "steps",
+        "launched",
+        "gone",
+        "calls",
+        "made to fail",
+        "settled within",
+        "excused",
+        "violations",
+    )
+    rows = [
+        (
+            str(each.seed),
+            f"{each.hours:.1f}",
+            number(each.steps),
+            number(each.launched),
+            number(each.gone),
+            number(each.calls),
+            number(each.fired),
+            _seconds(each.settled_s),
+            str(each.excused),
+            str(len(each.violations)),
+        )
+        for each in seen
+    ]
+    return _table(columns, rows)
+
+
 def recoveries(seen: Sequence[Recovered]) -> str:
     """Return how long a disturbed fleet took, against what the settings promise."""
     rows = [
@@ -203,7 +251,9 @@ OF_PART: Mapping[Part, Callable[[Any], str]] = {
     Part.BURSTS: bursts,
     Part.SCALE_IN: scale_ins,
     Part.FAULTS: faults,
+    Part.MISHAPS: mishaps,
     Part.RECOVERY: recoveries,
+    Part.WALKS: walks,
     Part.BENCH: benches,
 }
 """How each part's results are shown."""

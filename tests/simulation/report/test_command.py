@@ -46,6 +46,8 @@ def test_every_part_is_written_from_what_is_stored(repository: Path) -> None:
     assert result.exit_code == 1
     assert "eni-1 is left of i-1" in result.stdout
     assert "6:crash-after" in result.stdout
+    assert "eni-2 is left of i-2" in result.stdout
+    assert "i-3 is in service and has nothing" in result.stdout
     written = (repository / "benchmarks.md").read_text(encoding="utf-8")
     assert written.startswith("Prose.")
     assert "old " not in written

@@ -5,6 +5,8 @@ from __future__ import annotations
 import pickle
 from typing import TYPE_CHECKING
 
+import pytest
+
 from localaws.faults import FaultKind
 from tests.simulation import faults
 from tests.simulation.faults import Act, Mishap, Played
@@ -13,15 +15,15 @@ from tests.simulation.report.parts import (
     SHARES,
     SIMULATED,
     bursts,
+    mishap,
     pairs_of_failures,
     seeds,
     single_failures,
+    walk,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
-
-    import pytest
 
     from tests.simulation.faults import Schedule
 
@@ -61,3 +63,23 @@ def test_every_two_failures_at_two_calls_are_met_once(monkeypatch: pytest.Monkey
     assert sum(share.schedules for share in shares) == len(pairs)
     assert sum(len(share.broken) for share in shares) == 3 * len(FaultKind)
     assert single_failures(Act.LAUNCH).schedules == 3 * len(FaultKind)
+
+
+@pytest.mark.simulation
+@pytest.mark.subprocesses("node")
+def test_a_mishap_is_known_by_its_name() -> None:
+    name = "termination: every event twice, 0 s apart"
+    outcome = mishap(name)
+    assert (outcome.name, outcome.abandoned, outcome.violations) == (name, 0, ())
+    assert outcome.seconds
+    with pytest.raises(ValueError, match="unpack"):
+        mishap("no such thing")
+
+
+@pytest.mark.simulation
+@pytest.mark.subprocesses("node")
+def test_a_walk_comes_to_an_end_without_nodes() -> None:
+    outcome = walk(2, hours=0.1)
+    assert outcome.violations == ()
+    assert outcome.launched == outcome.gone > 0
+    assert outcome.hours > 0.1
