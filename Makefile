@@ -9,7 +9,7 @@ ARGS ?=
 EVENT ?= events/launch.json
 VENV := .venv
 BIN := $(VENV)/bin
-SOURCES := app.py authoring bench cli domain kernellab lambdas localaws node_bootstrap stacks tests tools
+SOURCES := app.py account authoring bench cli domain kernellab lambdas localaws node_bootstrap stacks tests tools
 
 # jsii reminds of Node 20's end of life on every start; nothing here depends on the release.
 export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 20
@@ -57,6 +57,10 @@ lint: setup ## Check format, lint, types and who imports whom
 format: setup ## Format the code and mend what the linter can
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
+
+.PHONY: preflight
+preflight: setup ## Look, read-only, whether the account fits: make preflight ARGS="config/prod.yaml --profile prod"
+	@$(BIN)/python -m cli preflight $(ARGS)
 
 .PHONY: synth
 synth: setup ## Synthesize the stack of a configuration: make synth ARGS="-c config=config/minimal.yaml"

@@ -6,6 +6,7 @@ import typer
 
 from cli.demo.command import demo
 from cli.invoke import invoke
+from cli.preflight import preflight
 from cli.resolved import resolved
 from cli.schema import schema
 from cli.validate import validate
@@ -21,6 +22,7 @@ def app() -> typer.Typer:
         pretty_exceptions_enable=False,
     )
     command.command()(validate)
+    command.command()(preflight)
     command.command()(resolved)
     command.command()(schema)
     command.command()(demo)

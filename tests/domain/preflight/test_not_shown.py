@@ -13,7 +13,7 @@ from domain.preflight.findings import Severity
 from domain.preflight.observed import Unseen
 
 if TYPE_CHECKING:
-    from tests.domain.preflight.conftest import Scene
+    from tests.fakes.scene import Scene
 
 SILENT = {
     ("groups", "autoscaling:DescribeAutoScalingGroups"): {

@@ -27,7 +27,7 @@ from domain.preflight.observed import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from tests.domain.preflight.conftest import Scene
+    from tests.fakes.scene import Scene
 
     Change = Callable[[Scene], object]
 
