@@ -12,7 +12,7 @@ from domain.config import Ipv4Mode, SecurityGroupSelector, SubnetSelector
 from domain.model import SecurityGroupId, SubnetId, VpcId
 from domain.node.config import Driver
 from domain.preflight.examination import CODES, NOT_SHOWN
-from domain.preflight.findings import Severity
+from domain.preflight.findings import Finding, Severity, worst, worst_first
 from domain.preflight.hooks import MANAGED_TAG
 from domain.preflight.networks import CNI_TAG
 from domain.preflight.observed import (
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     Change = Callable[[Scene], object]
 
-ERROR, WARNING = Severity.ERROR, Severity.WARNING
+ERROR, WARNING, FINE = Severity.ERROR, Severity.WARNING, Severity.FINE
 OTHER_VPC = VpcId("vpc-2")
 QUEUE = "arn:aws:sqs:us-east-1:123456789012:nth"
 TOPIC = "arn:aws:sns:us-east-1:123456789012:people"
@@ -749,6 +749,74 @@ NO_TROUBLES: dict[str, tuple[str, Change]] = {
         ),
     ),
 }
+
+
+JUST: dict[str, tuple[str, Change, list[Severity]]] = {
+    "the first CNI that knows no_manage": ("cni-too-old", cni(1, 6, 0), [WARNING]),
+    "the first CNI for IPv4 on IPv6 nodes": (
+        "cni-too-old",
+        every(ipv6_cluster, cni(1, 20, 5)),
+        [WARNING],
+    ),
+    "as many tagged security groups as can be": (
+        "security-group-missing",
+        security_groups(16),
+        [WARNING],
+    ),
+    "just enough addresses when the nodes are spread": (
+        "subnet-too-small",
+        lambda s: s.change_subnet("n3-a", free=5),
+        [WARNING],
+    ),
+    "more interfaces than fit say nothing about pods": (
+        "max-pods-too-high",
+        every(lambda s: s.change_type(cards=(2,)), lambda s: s.change_node(max_pods=110)),
+        [FINE],
+    ),
+    "just as many interfaces as fit": (
+        "max-pods-too-high",
+        every(
+            lambda s: s.change_type(cards=(3,), interfaces=3),
+            lambda s: s.change_node(max_pods=17),
+        ),
+        [WARNING],
+    ),
+    "room on the card and none on the type": (
+        "cni-without-room",
+        lambda s: s.change_type(interfaces=3),
+        [WARNING],
+    ),
+    "room on the type and none on the card": (
+        "cni-without-room",
+        lambda s: s.change_type(cards=(3, 4), interfaces=7),
+        [WARNING],
+    ),
+    "just enough addresses for prefixes beside the nodes there are": (
+        "prefix-delegation",
+        every(
+            lambda s: s.turn_on("ENABLE_PREFIX_DELEGATION"),
+            lambda s: s.change_group(nodes=4),
+            lambda s: s.change_subnet("nodes-a", free=51),
+            lambda s: s.change_subnet("nodes-b", free=51),
+        ),
+        [FINE],
+    ),
+}
+
+
+@pytest.mark.parametrize("case", JUST)
+def test_bounds_are_where_they_are_said_to_be(scene: Scene, case: str) -> None:
+    code, change, severities = JUST[case]
+    change(scene)
+    assert [each.severity for each in scene.by(code)] == severities
+
+
+def test_the_worst_severity_of_several_is_told() -> None:
+    findings = [Finding("rule", severity, "", "", "") for severity in (FINE, WARNING, ERROR, FINE)]
+    assert worst(findings) is ERROR
+    assert [each.severity for each in worst_first(findings)] == [ERROR, WARNING, FINE, FINE]
+    assert worst(findings[:2]) is WARNING
+    assert worst([]) is FINE
 
 
 def test_all_is_fine_where_all_is_well(scene: Scene) -> None:
