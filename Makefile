@@ -58,6 +58,10 @@ format: setup ## Format the code and mend what the linter can
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
 
+.PHONY: preflight
+preflight: setup ## Look, read-only, whether the account fits: make preflight ARGS="config/prod.yaml --profile prod"
+	@$(BIN)/python -m cli preflight $(ARGS)
+
 .PHONY: synth
 synth: setup ## Synthesize the stack of a configuration: make synth ARGS="-c config=config/minimal.yaml"
 	@node_modules/.bin/cdk synth --quiet $(ARGS)

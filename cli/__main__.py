@@ -7,6 +7,7 @@ import typer
 from cli.demo.command import demo
 from cli.invoke import invoke
 from cli.migrate import migrate
+from cli.preflight import preflight
 from cli.resolved import resolved
 from cli.schema import schema
 from cli.validate import validate
@@ -22,6 +23,7 @@ def app() -> typer.Typer:
         pretty_exceptions_enable=False,
     )
     command.command()(validate)
+    command.command()(preflight)
     command.command()(resolved)
     command.command()(schema)
     command.command()(migrate)

@@ -12,6 +12,7 @@ from localaws.autoscaling.service import AutoScaling
 from localaws.calls import CallLog
 from localaws.client import client
 from localaws.cloudformation.service import CloudFormation
+from localaws.clusters.service import Clusters
 from localaws.ec2.service import Ec2
 from localaws.events.service import Events
 from localaws.faults import Faults
@@ -124,6 +125,7 @@ class Account:
         self.events = Events(self)
         self.autoscaling = AutoScaling(self)
         self.schedules = Schedules(self)
+        self.clusters = Clusters(self)
 
     def patches(self) -> Iterable[Patch]:
         """Yield every module's patches, in the order in which they must be applied."""
@@ -137,6 +139,7 @@ class Account:
         yield from self.events.patches()
         yield from self.autoscaling.patches()
         yield from self.schedules.patches()
+        yield from self.clusters.patches()
 
     @contextmanager
     def active(self) -> Iterator[Account]:

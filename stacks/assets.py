@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from domain.config import Config
 
 PACKAGES = ("domain", "lambdas")
-ON_NODES_ONLY = "domain/node/"
+ELSEWHERE = ("domain/node/", "domain/preflight/")
+"""What only the nodes, and only the operator's command, import."""
 DISTRIBUTIONS = ("aws-lambda-powertools", "jmespath", "typing_extensions")
 """Powertools and all that it requires. boto3 stays out: the Lambda runtime carries it."""
 
@@ -68,7 +69,7 @@ def functions_content(config: Config, *, repository: Path) -> dict[str, bytes]:
         root = repository / package
         for source in root.rglob("*.py"):
             name = source.relative_to(repository).as_posix()
-            if not name.startswith(ON_NODES_ONLY):
+            if not name.startswith(ELSEWHERE):
                 content[name] = source.read_bytes()
     for name in DISTRIBUTIONS:
         content.update(_distribution_content(name))

@@ -255,6 +255,28 @@ def _put_events(scope: Scope, params: Params) -> Iterator[Check]:
         yield Check("events:PutEvents", arn, context)
 
 
+def _on_rule(action: str) -> Expansion:
+    return lambda scope, params: (
+        Check(f"events:{action}", scope.arn("events", f"rule/{params['Rule']}")),
+    )
+
+
+def _on_cluster(action: str) -> Expansion:
+    return lambda scope, params: (
+        Check(f"eks:{action}", scope.arn("eks", f"cluster/{params['name']}")),
+    )
+
+
+def _on_addon(action: str) -> Expansion:
+    """Check the add-on, whose ARN ends in an id of EKS's own."""
+    return lambda scope, params: (
+        Check(
+            f"eks:{action}",
+            scope.arn("eks", f"addon/{params['clusterName']}/{params['addonName']}/*"),
+        ),
+    )
+
+
 def _invoke(scope: Scope, params: Params) -> Iterator[Check]:
     name: str = params["FunctionName"]
     qualifier = f":{params['Qualifier']}" if params.get("Qualifier") else ""
@@ -298,6 +320,10 @@ EXPANSIONS: dict[tuple[str, str], Expansion] = {
     ("logs", "PutLogEvents"): _on_log_stream("PutLogEvents"),
     ("cloudwatch", "PutMetricData"): _put_metric_data,
     ("events", "PutEvents"): _put_events,
+    ("events", "ListRules"): _on_nothing("events:ListRules"),
+    ("events", "ListTargetsByRule"): _on_rule("ListTargetsByRule"),
+    ("eks", "DescribeCluster"): _on_cluster("DescribeCluster"),
+    ("eks", "DescribeAddon"): _on_addon("DescribeAddon"),
     ("lambda", "Invoke"): _invoke,
     ("sts", "GetCallerIdentity"): _needs_nothing,
     ("xray", "PutTraceSegments"): _on_nothing("xray:PutTraceSegments"),

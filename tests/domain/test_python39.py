@@ -9,8 +9,9 @@ import pytest
 from tests.python39 import REPOSITORY, python39
 
 MODULES = sorted(
-    f"domain.{path.stem}"
-    for path in (REPOSITORY / "domain").glob("*.py")
+    ".".join(path.relative_to(REPOSITORY).with_suffix("").parts)
+    for folder in ("domain", "domain/preflight")
+    for path in (REPOSITORY / folder).glob("*.py")
     if path.stem != "__init__"
 )
 
@@ -26,6 +27,8 @@ for name in sys.argv[2:]:
 
 from domain import addressing, config, environment, errors, fleet, launch, lifecycle, model
 from domain import naming, outcome, pacing, placement, plan, tags, termination
+from domain.node import config as node_config
+from domain.preflight import examination, findings, observed
 
 now = datetime(2026, 1, 1, tzinfo=timezone.utc)
 event = lifecycle.parse_event(
@@ -60,6 +63,10 @@ assert termination.plan_sweep("i-1", []).converged
 assert pacing.retry_delay_s(1) == 5
 record = outcome.Outcome(outcome.Result.RETRY, "slow", error=errors.Throttled("slow", operation="x"))
 assert record.to_log()["operation"] == "x"
+unseen = observed.Unseen("ec2:DescribeSubnets", "no")
+nodes = node_config.NodeConfig("o", "c", None, (node_config.NodeGroup("g", "asg", ()),))
+(hidden, *rest) = examination.examine(whole, nodes, observed.Account(*[unseen] * 8))
+assert (hidden.code, hidden.severity) == ("not-shown", findings.Severity.WARNING)
 try:
     environment.from_environ({})
 except errors.EnvironmentInvalid:

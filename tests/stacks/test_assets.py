@@ -107,3 +107,14 @@ def test_a_dependency_that_is_not_installed_is_named(
     monkeypatch.setattr(sys, "path", [])
     with pytest.raises(AssetError, match="aws-lambda-powertools is not installed"):
         functions_content(config_with(), repository=REPOSITORY)
+
+
+def test_what_only_nodes_and_the_operator_import_stays_out(
+    config_with: Callable[..., Config],
+) -> None:
+    packages = {
+        Path(name).parent.as_posix()
+        for name in functions_content(config_with(), repository=REPOSITORY)
+        if name.startswith("domain/")
+    }
+    assert packages == {"domain"}

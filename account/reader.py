@@ -1,0 +1,437 @@
+"""Reads what a preflight looks at: one paginated describe per kind, and one call per item only where AWS has no other."""
+
+from __future__ import annotations
+
+import json
+from ipaddress import IPv4Network
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import yaml
+from botocore.exceptions import BotoCoreError, ClientError
+
+from account.session import AccountUnreachable
+from domain.model import GroupName, SecurityGroupId, SubnetId, VpcId
+from domain.preflight.hooks import takes_a_hook_of
+from domain.preflight.looks import Whole
+from domain.preflight.observed import (
+    Account,
+    AutoScalingGroup,
+    CannotTell,
+    Cluster,
+    EventRule,
+    InstanceType,
+    Launches,
+    SecurityGroup,
+    Subnet,
+    Unseen,
+    VpcCni,
+)
+from lambdas.aws.errors import is_denied
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+
+    from account.session import Session
+    from domain.config import Config
+    from domain.node.config import NodeConfig
+    from domain.preflight.observed import Shown
+
+T = TypeVar("T")
+Raw = dict[str, Any]
+
+ACTIONS = (
+    "autoscaling:DescribeAutoScalingGroups",
+    "autoscaling:DescribeLifecycleHooks",
+    "ec2:DescribeInstanceTypes",
+    "ec2:DescribeLaunchTemplateVersions",
+    "ec2:DescribeSecurityGroups",
+    "ec2:DescribeSubnets",
+    "ec2:GetSubnetCidrReservations",
+    "eks:DescribeAddon",
+    "eks:DescribeCluster",
+    "events:ListRules",
+    "events:ListTargetsByRule",
+)
+"""Every right that is used; sts:GetCallerIdentity needs none."""
+NAMES_PER_CALL = 50
+"""Group names in one DescribeAutoScalingGroups (Auto Scaling API reference)."""
+FILTER_VALUES = 200
+"""The most values one filter takes (EC2 user guide, "Filter your resources")."""
+PAGE = 1000
+LARGEST_TYPES_PAGE = 100
+"""MaxResults of DescribeInstanceTypes (EC2 API reference)."""
+ADDON = "vpc-cni"
+_NOT_THERE = frozenset(
+    {
+        "InvalidLaunchTemplateId.NotFound",
+        "InvalidLaunchTemplateId.VersionNotFound",
+        "ResourceNotFoundException",
+    }
+)
+
+
+def read(session: Session, config: Config, nodes: NodeConfig) -> Account:
+    """Return what the account shows of what the configuration is about.
+
+    Raises:
+        AccountUnreachable: AWS did not answer, or in a way that says nothing about rights.
+    """
+    try:
+        return _Reader(session).read(config, nodes)
+    except ClientError as failed:
+        error = failed.response["Error"]
+        raise AccountUnreachable(
+            f"{failed.operation_name} failed: {error['Code']}: {error.get('Message', '')}".rstrip(
+                ". "
+            ),
+            "Try again.",
+        ) from failed
+    except BotoCoreError as failed:
+        message = " ".join(str(failed).split()).rstrip(".")
+        raise AccountUnreachable(message, "Check the way to AWS and try again.") from failed
+
+
+class _Reader:
+    def __init__(self, session: Session) -> None:
+        # Typed stubs are not there for all of these services; nothing of their answers leaves this module.
+        self._ec2: Any = session.client("ec2")
+        self._autoscaling: Any = session.client("autoscaling")
+        self._eks: Any = session.client("eks")
+        self._events: Any = session.client("events")
+
+    def read(self, config: Config, nodes: NodeConfig) -> Account:
+        groups = self._groups([group.auto_scaling_group for group in config.node_groups])
+        subnets = self._subnets()
+        account = Account(
+            groups=groups,
+            subnets=subnets,
+            reservations={},
+            security_groups=self._security_groups(),
+            instance_types={},
+            cluster=self._cluster(config.cluster_name),
+            vpc_cni=self._vpc_cni(config.cluster_name),
+            rules=self._rules(config),
+        )
+        whole = Whole(config, nodes, account)
+        return Account(
+            groups=account.groups,
+            subnets=account.subnets,
+            reservations=self._reservations(_multus_subnets(whole)),
+            security_groups=account.security_groups,
+            instance_types=self._instance_types(_type_names(whole)),
+            cluster=account.cluster,
+            vpc_cni=account.vpc_cni,
+            rules=account.rules,
+        )
+
+    # Auto Scaling.
+
+    def _groups(self, names: Sequence[GroupName]) -> Shown[Mapping[GroupName, AutoScalingGroup]]:
+        def ask() -> list[Raw]:
+            return [
+                raw
+                for chunk in _chunks(names, NAMES_PER_CALL)
+                for raw in self._pages(
+                    self._autoscaling,
+                    "describe_auto_scaling_groups",
+                    "AutoScalingGroups",
+                    AutoScalingGroupNames=chunk,
+                )
+            ]
+
+        raws = _seen("autoscaling:DescribeAutoScalingGroups", ask)
+        if isinstance(raws, Unseen):
+            return raws
+        return {GroupName(raw["AutoScalingGroupName"]): self._group(raw) for raw in raws}
+
+    def _group(self, raw: Raw) -> AutoScalingGroup:
+        prepared = raw.get("WarmPoolConfiguration", {}).get("MaxGroupPreparedCapacity") or 0
+        identifiers = raw.get("VPCZoneIdentifier") or ""
+        instances = raw.get("Instances", [])
+        return AutoScalingGroup(
+            name=GroupName(raw["AutoScalingGroupName"]),
+            most_nodes=max(raw["MaxSize"], prepared),
+            nodes=len(instances),
+            subnet_ids=tuple(SubnetId(each.strip()) for each in identifiers.split(",") if each),
+            running_types=tuple(
+                sorted({each["InstanceType"] for each in instances if "InstanceType" in each})
+            ),
+            launches=self._launches(raw),
+            hooks=self._hooks(raw["AutoScalingGroupName"]),
+            tags={tag["Key"]: tag.get("Value", "") for tag in raw.get("Tags", [])},
+        )
+
+    def _hooks(self, group: str) -> Shown[tuple[str, ...]]:
+        """Return the names of a group's hooks; there is no call for several groups."""
+        return _seen(
+            "autoscaling:DescribeLifecycleHooks",
+            lambda: tuple(
+                hook["LifecycleHookName"]
+                for hook in self._autoscaling.describe_lifecycle_hooks(AutoScalingGroupName=group)[
+                    "LifecycleHooks"
+                ]
+            ),
+        )
+
+    def _launches(self, raw: Raw) -> Shown[Launches]:
+        policy = raw.get("MixedInstancesPolicy", {}).get("LaunchTemplate", {})
+        overrides = policy.get("Overrides", [])
+        own = raw.get("LaunchTemplate") or policy.get("LaunchTemplateSpecification")
+        named = [
+            each["LaunchTemplateSpecification"]
+            for each in overrides
+            if "LaunchTemplateSpecification" in each
+        ]
+        templates = [each for each in (own, *named) if each]
+        datas = _seen(
+            "ec2:DescribeLaunchTemplateVersions",
+            lambda: [self._template(each) for each in templates],
+        )
+        if isinstance(datas, Unseen):
+            return datas
+        types = [each["InstanceType"] for each in overrides if "InstanceType" in each]
+        if not overrides:
+            types = [data["InstanceType"] for data in datas if "InstanceType" in data]
+        extra = {
+            (item.get("NetworkCardIndex", 0), item.get("DeviceIndex", 0))
+            for data in datas
+            for item in data.get("NetworkInterfaces", [])
+        }
+        return Launches(tuple(dict.fromkeys(types)), tuple(sorted(extra - {(0, 0)})))
+
+    def _template(self, named: Raw) -> Raw:
+        """Return a launch template's data in the version that a group uses; there is no call for several templates."""
+        answer = _or_none(
+            lambda: self._ec2.describe_launch_template_versions(
+                LaunchTemplateId=named["LaunchTemplateId"],
+                Versions=[named.get("Version", "$Default")],
+            )
+        )
+        versions = answer["LaunchTemplateVersions"] if answer else ()
+        data: Raw = versions[0]["LaunchTemplateData"] if versions else {}
+        return data
+
+    # EC2.
+
+    def _subnets(self) -> Shown[Mapping[SubnetId, Subnet]]:
+        def ask() -> Mapping[SubnetId, Subnet]:
+            raws = self._pages(
+                self._ec2, "describe_subnets", "Subnets", PaginationConfig={"PageSize": PAGE}
+            )
+            found = [_subnet(raw) for raw in raws]
+            return {each.subnet_id: each for each in found}
+
+        return _seen("ec2:DescribeSubnets", ask)
+
+    def _reservations(
+        self, subnet_ids: Iterable[SubnetId]
+    ) -> Shown[Mapping[SubnetId, tuple[IPv4Network, ...]]]:
+        """Return the reservations of these subnets; EC2 tells them for one subnet at a time."""
+        return _seen(
+            "ec2:GetSubnetCidrReservations",
+            lambda: {each: tuple(self._reservations_of(each)) for each in subnet_ids},
+        )
+
+    def _reservations_of(self, subnet_id: SubnetId) -> Iterator[IPv4Network]:
+        token = ""
+        while True:
+            more = {"NextToken": token} if token else {}
+            page = self._ec2.get_subnet_cidr_reservations(SubnetId=subnet_id, **more)
+            for raw in page.get("SubnetIpv4CidrReservations", []):
+                yield IPv4Network(raw["Cidr"])
+            token = page.get("NextToken", "")
+            if not token:
+                return
+
+    def _security_groups(self) -> Shown[Mapping[SecurityGroupId, SecurityGroup]]:
+        def ask() -> Mapping[SecurityGroupId, SecurityGroup]:
+            raws = self._pages(
+                self._ec2,
+                "describe_security_groups",
+                "SecurityGroups",
+                PaginationConfig={"PageSize": PAGE},
+            )
+            return {
+                SecurityGroupId(raw["GroupId"]): SecurityGroup(
+                    SecurityGroupId(raw["GroupId"]), VpcId(raw["VpcId"]), _tags(raw)
+                )
+                for raw in raws
+            }
+
+        return _seen("ec2:DescribeSecurityGroups", ask)
+
+    def _instance_types(self, names: Sequence[str]) -> Shown[Mapping[str, InstanceType]]:
+        """Return the types that the Region has: by a filter, since one unknown name would fail the whole call."""
+
+        def ask() -> Mapping[str, InstanceType]:
+            found = [
+                _instance_type(raw)
+                for chunk in _chunks(names, FILTER_VALUES)
+                for raw in self._pages(
+                    self._ec2,
+                    "describe_instance_types",
+                    "InstanceTypes",
+                    Filters=[{"Name": "instance-type", "Values": chunk}],
+                    PaginationConfig={"PageSize": LARGEST_TYPES_PAGE},
+                )
+            ]
+            return {each.name: each for each in found}
+
+        return _seen("ec2:DescribeInstanceTypes", ask)
+
+    # EKS.
+
+    def _cluster(self, name: str) -> Shown[Cluster | None]:
+        def ask() -> Cluster | None:
+            raw = _or_none(lambda: self._eks.describe_cluster(name=name)["cluster"])
+            if raw is None:
+                return None
+            vpc_id = raw.get("resourcesVpcConfig", {}).get("vpcId")
+            return Cluster(
+                version=raw.get("version", ""),
+                ipv6=raw.get("kubernetesNetworkConfig", {}).get("ipFamily") == "ipv6",
+                vpc_id=VpcId(vpc_id) if vpc_id else None,
+            )
+
+        return _seen("eks:DescribeCluster", ask)
+
+    def _vpc_cni(self, cluster: str) -> Shown[VpcCni | None]:
+        def ask() -> VpcCni | None:
+            raw = _or_none(
+                lambda: self._eks.describe_addon(clusterName=cluster, addonName=ADDON)["addon"]
+            )
+            if raw is None:
+                return None
+            return VpcCni(_version(raw["addonVersion"]), _env(raw.get("configurationValues", "")))
+
+        return _seen("eks:DescribeAddon", ask)
+
+    # EventBridge.
+
+    def _rules(self, config: Config) -> Shown[tuple[EventRule, ...]]:
+        def ask() -> list[tuple[str, Raw]]:
+            return [
+                (raw["Name"], json.loads(raw["EventPattern"]))
+                for raw in self._pages(self._events, "list_rules", "Rules")
+                if raw.get("State") != "DISABLED" and raw.get("EventPattern")
+            ]
+
+        found = _seen("events:ListRules", ask)
+        if isinstance(found, Unseen):
+            return found
+        return tuple(
+            EventRule(name, pattern, self._targets(name))
+            for name, pattern in found
+            if takes_a_hook_of(config, name, pattern)
+        )
+
+    def _targets(self, rule: str) -> Shown[tuple[str, ...]]:
+        """Return where a rule sends its events; there is no call for several rules."""
+        return _seen(
+            "events:ListTargetsByRule",
+            lambda: tuple(
+                raw["Arn"]
+                for raw in self._pages(self._events, "list_targets_by_rule", "Targets", Rule=rule)
+            ),
+        )
+
+    def _pages(self, client: Any, operation: str, member: str, **request: Any) -> Iterator[Raw]:  # noqa: ANN401 - a boto3 client and its parameters
+        for page in client.get_paginator(operation).paginate(**request):
+            yield from page.get(member, [])
+
+
+def _seen(action: str, ask: Callable[[], T]) -> Shown[T]:
+    """Return what AWS answers, or which right is missing.
+
+    Raises:
+        ClientError: any other refusal.
+    """
+    try:
+        return ask()
+    except ClientError as refused:
+        if is_denied(refused):
+            return Unseen(action, refused.response["Error"]["Code"])
+        raise
+
+
+def _or_none(ask: Callable[[], Raw]) -> Raw | None:
+    try:
+        return ask()
+    except ClientError as refused:
+        if refused.response["Error"]["Code"] in _NOT_THERE:
+            return None
+        raise
+
+
+def _multus_subnets(whole: Whole) -> list[SubnetId]:
+    found: dict[SubnetId, None] = {}
+    for group in whole.groups():
+        try:
+            subnets = [subnet for subnet, _ in group.multus_subnets()]
+        except CannotTell:
+            continue
+        found |= {each.subnet_id: None for each in subnets if each.ipv4_cidr is not None}
+    return list(found)
+
+
+def _type_names(whole: Whole) -> list[str]:
+    names = [name for group in whole.groups() for name in group.type_names()]
+    return list(dict.fromkeys(names))
+
+
+def _chunks(items: Sequence[T], size: int) -> Iterator[list[T]]:
+    for start in range(0, len(items), size):
+        yield list(items[start : start + size])
+
+
+def _subnet(raw: Raw) -> Subnet:
+    cidr = raw.get("CidrBlock")
+    associations = raw.get("Ipv6CidrBlockAssociationSet", [])
+    return Subnet(
+        subnet_id=SubnetId(raw["SubnetId"]),
+        zone=raw["AvailabilityZone"],
+        vpc_id=VpcId(raw["VpcId"]),
+        ipv4_cidr=IPv4Network(cidr) if cidr else None,
+        has_ipv6=any(each["Ipv6CidrBlockState"]["State"] == "associated" for each in associations),
+        free=raw.get("AvailableIpAddressCount", 0),
+        tags=_tags(raw),
+    )
+
+
+def _instance_type(raw: Raw) -> InstanceType:
+    network = raw["NetworkInfo"]
+    by_index = {
+        card["NetworkCardIndex"]: card["MaximumNetworkInterfaces"]
+        for card in network["NetworkCards"]
+    }
+    return InstanceType(
+        name=raw["InstanceType"],
+        cards=tuple(by_index.get(index, 0) for index in range(max(by_index) + 1)),
+        interfaces=network["MaximumNetworkInterfaces"],
+        ipv4=network["Ipv4AddressesPerInterface"],
+        ipv6=network["Ipv6AddressesPerInterface"] if network["Ipv6Supported"] else 0,
+        # As the VPC CNI tells it (amazon-vpc-cni-k8s, pkg/vpc): the hypervisor is nitro, or there is none.
+        nitro=raw.get("Hypervisor") == "nitro" or bool(raw.get("BareMetal")),
+        ena=network["EnaSupport"] != "unsupported",
+    )
+
+
+def _version(text: str) -> tuple[int, ...]:
+    """Return an add-on's version, `v1.20.4-eksbuild.2`, without its build."""
+    numbers = text.lstrip("v").partition("-")[0]
+    return tuple(int(each) for each in numbers.split(".") if each.isdecimal())
+
+
+def _env(configuration: str) -> dict[str, str]:
+    """Return `env` of an add-on's configuration values, which may be JSON or YAML (EKS API reference, DescribeAddon)."""
+    document = yaml.safe_load(configuration) if configuration else None
+    env = document.get("env") if isinstance(document, dict) else None
+    return {str(key): _switch(value) for key, value in (env or {}).items()}
+
+
+def _switch(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _tags(raw: Raw) -> dict[str, str]:
+    return {tag["Key"]: tag["Value"] for tag in raw.get("Tags", [])}

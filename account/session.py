@@ -1,0 +1,93 @@
+"""The caller's credentials: whose account it is, or why it cannot be told."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    NoCredentialsError,
+    NoRegionError,
+    ProfileNotFound,
+)
+
+if TYPE_CHECKING:
+    from botocore.client import BaseClient
+
+CONFIG = Config(
+    retries={"mode": "standard", "total_max_attempts": 6},
+    connect_timeout=5,
+    read_timeout=20,
+    user_agent_extra="multus-eni-preflight",
+)
+
+
+class AccountUnreachable(Exception):
+    """The account cannot be asked at all: no credentials, the wrong ones, or no way there."""
+
+    def __init__(self, message: str, remedy: str) -> None:
+        super().__init__(f"{message}. {remedy}")
+
+
+class Session:
+    """Makes clients with the caller's credentials."""
+
+    def __init__(self, *, region: str | None, profile: str | None) -> None:
+        """Take Region and profile where they are given, else what the environment and the AWS configuration say.
+
+        Raises:
+            AccountUnreachable: there is no such profile, or no Region.
+        """
+        try:
+            # boto3 knows AWS_DEFAULT_REGION alone; other SDKs, the CDK's among them, read AWS_REGION first.
+            self._session = boto3.session.Session(
+                profile_name=profile, region_name=region or os.environ.get("AWS_REGION")
+            )
+        except ProfileNotFound as missing:
+            raise AccountUnreachable(
+                _line(missing), "Name a profile of your AWS configuration."
+            ) from missing
+        if self._session.region_name is None:
+            raise AccountUnreachable(
+                "No Region is known",
+                "Write `region:` in the file, give --region, or set AWS_REGION.",
+            )
+        self.region: str = self._session.region_name
+
+    def client(self, service: str) -> BaseClient:
+        """Return a client; each is used for one reading."""
+        made: BaseClient = self._session.client(service, config=CONFIG)  # type: ignore[call-overload]  # any service
+        return made
+
+    def account_id(self) -> str:
+        """Return the account's id; the one call that nobody needs a right for (AWS STS API reference).
+
+        Raises:
+            AccountUnreachable: no credentials, or AWS does not accept them, or it does not answer.
+        """
+        try:
+            return str(self._session.client("sts", config=CONFIG).get_caller_identity()["Account"])
+        except NoCredentialsError as missing:
+            raise AccountUnreachable(
+                "There are no AWS credentials",
+                "Log in (aws sso login), or set AWS_PROFILE or give --profile.",
+            ) from missing
+        except NoRegionError as missing:
+            raise AccountUnreachable(_line(missing), "Give --region.") from missing
+        except ClientError as refused:
+            raise AccountUnreachable(
+                f"AWS does not accept the credentials: {refused.response['Error']['Code']}",
+                "Log in again, or choose another profile with --profile.",
+            ) from refused
+        except BotoCoreError as failed:
+            raise AccountUnreachable(
+                _line(failed), "Check the credentials and the way to AWS."
+            ) from failed
+
+
+def _line(error: Exception) -> str:
+    return " ".join(str(error).split()).rstrip(".")

@@ -1,0 +1,98 @@
+"""All rules at once."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from domain.preflight import cluster, hooks, networks, room, supply
+from domain.preflight.findings import Finding, Rule, Severity, error, worst_first
+from domain.preflight.looks import Group, Whole
+from domain.preflight.observed import Unseen, shown
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from domain.config import Config
+    from domain.node.config import NodeConfig
+    from domain.preflight.findings import Trouble
+    from domain.preflight.observed import Account
+
+NOT_SHOWN = "not-shown"
+
+
+def group_exists(group: Group) -> Iterator[Trouble]:
+    """The stack adopts Auto Scaling groups by name; PutLifecycleHook refuses one that does not exist."""
+    name = group.config.auto_scaling_group
+    if name not in shown(group.account.groups):
+        yield error(
+            name,
+            "there is no Auto Scaling group of this name in this account and Region",
+            "Correct `auto_scaling_group`, or create the group first.",
+        )
+
+
+WHOLE_RULES: tuple[Rule[Whole], ...] = cluster.RULES
+GROUP_RULES: tuple[Rule[Group], ...] = (
+    Rule("group-missing", "the Auto Scaling group exists", group_exists),
+    *cluster.GROUP_RULES,
+    *networks.RULES,
+    *supply.RULES,
+    *room.RULES,
+    *hooks.RULES,
+)
+CODES = (NOT_SHOWN, *(rule.code for rule in WHOLE_RULES), *(rule.code for rule in GROUP_RULES))
+"""The code of every finding there can be."""
+
+
+def examine(config: Config, nodes: NodeConfig, account: Account) -> tuple[Finding, ...]:
+    """Return every finding: of the whole file first, then by node group, in each the worst first."""
+    whole = Whole(config, nodes, account)
+    found = [*_not_shown(account)]
+    for rule in WHOLE_RULES:
+        found += rule.findings(whole, "", config.cluster_name)
+    findings = [*worst_first(found)]
+    for group in whole.groups():
+        name = group.config.name
+        findings += worst_first(
+            [
+                finding
+                for each in GROUP_RULES
+                for finding in each.findings(group, name, group.config.auto_scaling_group)
+            ]
+        )
+    return tuple(findings)
+
+
+def _not_shown(account: Account) -> Iterator[Finding]:
+    """Tell once of every right that is missing."""
+    told: dict[str, str] = {}
+    for unseen in _unseen(account):
+        told.setdefault(unseen.action, unseen.reason)
+    for action, reason in told.items():
+        yield Finding(
+            NOT_SHOWN,
+            Severity.WARNING,
+            "",
+            action,
+            f"not allowed, so what depends on it was not looked at: {reason}",
+            f"Allow {action}; docs/preflight.md has the whole policy.",
+        )
+
+
+def _unseen(account: Account) -> Iterator[Unseen]:
+    parts: list[object] = [
+        account.groups,
+        account.subnets,
+        account.reservations,
+        account.security_groups,
+        account.instance_types,
+        account.cluster,
+        account.vpc_cni,
+        account.rules,
+    ]
+    if not isinstance(account.groups, Unseen):
+        for group in account.groups.values():
+            parts += [group.launches, group.hooks]
+    if not isinstance(account.rules, Unseen):
+        parts += [rule.targets for rule in account.rules]
+    yield from (part for part in parts if isinstance(part, Unseen))

@@ -1,0 +1,167 @@
+"""What is seen of the account. Whatever was not shown is `Unseen` and says which right is missing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, TypeVar, Union
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from ipaddress import IPv4Network
+
+    from domain.model import GroupName, SecurityGroupId, SubnetId, VpcId
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Unseen:
+    """Something that the account did not show."""
+
+    action: str
+    """The IAM action that is missing, e.g. `ec2:DescribeSubnets`."""
+    reason: str
+    """AWS's own words."""
+
+
+Shown = Union[T, Unseen]
+
+
+class CannotTell(Exception):
+    """A rule needs what was not shown or is not there. That is a finding of its own, so the rule says nothing."""
+
+
+def shown(value: Shown[T]) -> T:
+    """Return what was seen.
+
+    Raises:
+        CannotTell: it was not.
+    """
+    if isinstance(value, Unseen):
+        raise CannotTell(value.action)
+    return value
+
+
+@dataclass(frozen=True)
+class Subnet:
+    """A subnet as DescribeSubnets shows it."""
+
+    subnet_id: SubnetId
+    zone: str
+    vpc_id: VpcId
+    ipv4_cidr: IPv4Network | None
+    """None on an IPv6-only subnet."""
+    has_ipv6: bool
+    free: int
+    """AvailableIpAddressCount: IPv4 addresses that nothing has; those kept by a reservation may be among them."""
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class SecurityGroup:
+    """A security group as DescribeSecurityGroups shows it."""
+
+    group_id: SecurityGroupId
+    vpc_id: VpcId
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Launches:
+    """What a group launches, by its launch template or its mixed-instances policy."""
+
+    instance_types: tuple[str, ...]
+    """Empty when it names none (attributes, an old launch configuration)."""
+    extra_interfaces: tuple[tuple[int, int], ...] = ()
+    """Network card and device index of every network interface of the template but the primary one."""
+
+
+@dataclass(frozen=True)
+class AutoScalingGroup:
+    """An Auto Scaling group as DescribeAutoScalingGroups shows it."""
+
+    name: GroupName
+    most_nodes: int
+    """Its maximum size, or what its warm pool may prepare when that is more."""
+    nodes: int
+    """How many instances it has."""
+    subnet_ids: tuple[SubnetId, ...]
+    running_types: tuple[str, ...]
+    """The types of its instances."""
+    launches: Shown[Launches]
+    hooks: Shown[tuple[str, ...]]
+    """The names of its lifecycle hooks, ours too when the stack was deployed before."""
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class InstanceType:
+    """The network of an instance type as DescribeInstanceTypes shows it."""
+
+    name: str
+    cards: tuple[int, ...]
+    """The most network interfaces per network card, by index."""
+    interfaces: int
+    """The most on all cards together."""
+    ipv4: int
+    """Addresses per network interface, the primary one included."""
+    ipv6: int
+    nitro: bool
+    ena: bool
+
+    def on_card(self, card: int) -> int:
+        """Return how many network interfaces a card takes; one that the type does not have takes none."""
+        return self.cards[card] if card < len(self.cards) else 0
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """The EKS cluster as DescribeCluster shows it."""
+
+    version: str
+    ipv6: bool
+    """Whether pods have IPv6 addresses (ipFamily)."""
+    vpc_id: VpcId | None
+
+
+@dataclass(frozen=True)
+class VpcCni:
+    """The EKS add-on `vpc-cni` as DescribeAddon shows it. What somebody set on the daemon set by hand is not in it."""
+
+    version: tuple[int, ...]
+    env: Mapping[str, str] = field(default_factory=dict)
+    """`env` of its configuration values."""
+
+    def is_on(self, name: str) -> bool:
+        """Return whether one of its switches, off by default, is on."""
+        return self.env.get(name, "").lower() == "true"
+
+
+@dataclass(frozen=True)
+class EventRule:
+    """An enabled rule of the default event bus that one of our hooks' events may match, and its targets' ARNs."""
+
+    name: str
+    pattern: Mapping[str, object]
+    targets: Shown[tuple[str, ...]]
+
+
+@dataclass(frozen=True)
+class Account:
+    """All of it."""
+
+    groups: Shown[Mapping[GroupName, AutoScalingGroup]]
+    """Those of the configuration that exist."""
+    subnets: Shown[Mapping[SubnetId, Subnet]]
+    """Every subnet of the Region."""
+    reservations: Shown[Mapping[SubnetId, tuple[IPv4Network, ...]]]
+    """The IPv4 CIDR reservations of the Multus subnets."""
+    security_groups: Shown[Mapping[SecurityGroupId, SecurityGroup]]
+    """Every security group of the Region."""
+    instance_types: Shown[Mapping[str, InstanceType]]
+    """Those that the groups launch or the configuration names, as far as the Region has them."""
+    cluster: Shown[Cluster | None]
+    """None: there is no cluster of this name."""
+    vpc_cni: Shown[VpcCni | None]
+    """None: it is no add-on of the cluster; somebody installed it in another way."""
+    rules: Shown[tuple[EventRule, ...]]

@@ -1,0 +1,144 @@
+"""Rules about how many addresses a subnet has, and how many the groups' nodes will ask for."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from ipaddress import IPv4Network, collapse_addresses
+from typing import TYPE_CHECKING
+
+from domain.config import Ipv4Mode
+from domain.preflight.findings import Rule, error, warning
+from domain.preflight.observed import CannotTell, Unseen
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from domain.model import SubnetId
+    from domain.preflight.findings import Trouble
+    from domain.preflight.looks import Group, Whole
+    from domain.preflight.observed import Subnet
+
+TAKEN_BY_AWS = 5
+"""The first four addresses of a subnet and the last (Amazon VPC User Guide, "Subnet sizing for IPv4")."""
+
+
+@dataclass(frozen=True)
+class Demand:
+    """How many IPv4 addresses nodes may ask of a subnet."""
+
+    spread: int
+    """When each group's nodes are spread evenly over its zones and over the subnets of a zone."""
+    crowded: int
+    """When all nodes of each group are in one zone, as when the others have no capacity."""
+
+
+def demands(whole: Whole) -> dict[SubnetId, Demand]:
+    """Return what each Multus subnet is asked for by all groups together, by each at its largest.
+
+    Nodes that have their interfaces already are not counted: those of a group that has our launch hook. A group that
+    cannot be seen asks for nothing.
+    """
+    spread: Counter[SubnetId] = Counter()
+    crowded: Counter[SubnetId] = Counter()
+    for group in whole.groups():
+        try:
+            nodes, zones = nodes_to_come(group), group.zones()
+        except CannotTell:
+            continue
+        for spec in group.config.interfaces:
+            if spec.ipv4 is Ipv4Mode.NONE:
+                continue
+            for zone in zones:
+                subnets = group.in_zone(spec, zone)
+                for subnet in subnets:
+                    spread[subnet.subnet_id] += _ceil(nodes, len(zones) * len(subnets))
+                    crowded[subnet.subnet_id] += _ceil(nodes, len(subnets))
+    return {each: Demand(spread[each], crowded[each]) for each in crowded}
+
+
+def nodes_to_come(group: Group) -> int:
+    """Return how many nodes the group may launch beyond those that have their interfaces."""
+    seen = group.in_account
+    try:
+        served = seen.nodes if group.is_served() else 0
+    except CannotTell:
+        served = 0
+    return max(0, seen.most_nodes - served)
+
+
+def _ceil(dividend: int, divisor: int) -> int:
+    return -(-dividend // divisor)
+
+
+@dataclass(frozen=True)
+class Supply:
+    """How many free addresses of a subnet a node can get: which of the free ones are kept cannot be seen."""
+
+    least: int
+    most: int
+
+
+def supply(group: Group, subnet: Subnet) -> Supply:
+    """Return what the subnet can give, without CIDR reservations and pod ranges.
+
+    EC2 keeps its own choice out of CIDR reservations of either type (Amazon VPC User Guide, "Subnet CIDR
+    reservations"), and `from_start` keeps out of them and of the pod ranges.
+    """
+    assert subnet.ipv4_cidr is not None  # noqa: S101 - demanded of subnets with IPv4 only
+    kept = _kept(group, subnet, subnet.ipv4_cidr)
+    size = subnet.ipv4_cidr.num_addresses - TAKEN_BY_AWS
+    return Supply(max(0, subnet.free - kept), max(0, min(subnet.free, size - kept)))
+
+
+def _kept(group: Group, subnet: Subnet, cidr: IPv4Network) -> int:
+    reservations = group.account.reservations
+    ranges = (
+        [] if isinstance(reservations, Unseen) else list(reservations.get(subnet.subnet_id, ()))
+    )
+    for other in group.whole.config.node_groups:
+        for spec in other.interfaces:
+            ranges += [IPv4Network(text) for text in spec.pod_ranges]
+    inside = [cidr if cidr.subnet_of(each) else each for each in ranges if each.overlaps(cidr)]
+    return sum(each.num_addresses for each in collapse_addresses(inside))
+
+
+def addresses_suffice(group: Group) -> Iterator[Trouble]:
+    """Every node takes one address of one subnet per interface; without one the create answers
+    InsufficientFreeAddressesInSubnet (EC2 API reference, error codes) and the launch is abandoned."""
+    asked = demands(group.whole)
+    _ = group.in_account
+    for subnet, specs in group.multus_subnets():
+        demand = asked.get(subnet.subnet_id)
+        if demand is None or subnet.ipv4_cidr is None:
+            continue
+        given, names = supply(group, subnet), ", ".join(spec.name for spec in specs)
+        kept = " outside reservations and pod ranges" if given.least < subnet.free else ""
+        if demand.spread > given.most:
+            yield error(
+                names,
+                f"{subnet.subnet_id} has {given.most} free addresses{kept}, and the groups at their largest need "
+                f"{demand.spread} even when their nodes are spread over the zones",
+                "Use a larger subnet or a second one in the zone, or lower the groups' maximum size.",
+            )
+        elif demand.crowded > given.least:
+            yield warning(
+                names,
+                f"{subnet.subnet_id} has {_range(given)} free addresses{kept}, and the groups at their largest need "
+                f"{demand.spread}, or {demand.crowded} when all nodes are in {subnet.zone}",
+                "Use a larger subnet or a second one in the zone, or accept that launches are abandoned when the "
+                "other zones have no capacity.",
+            )
+
+
+def _range(given: Supply) -> str:
+    return str(given.most) if given.least == given.most else f"{given.least} to {given.most}"
+
+
+RULES: tuple[Rule[Group], ...] = (
+    Rule(
+        "subnet-too-small",
+        "every subnet has addresses for the group at its largest",
+        addresses_suffice,
+    ),
+)

@@ -1,0 +1,1 @@
+"""EKS: what moto lacks of it."""

@@ -1,0 +1,121 @@
+"""EKS of one embedded account: clusters that know their VPC, and add-ons, which moto does not have."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from moto.core.responses import ActionResult
+from moto.ec2.models import ec2_backends
+from moto.eks import urls
+from moto.eks.models import EKSBackend
+from moto.eks.responses import EKSResponse
+
+from localaws.patching import Patch
+from localaws.rules import Rule
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from moto.eks.models import Cluster
+
+    from localaws.account import Account
+
+    Handler = Callable[[EKSResponse], dict[str, Any]]
+
+CLUSTER_NOT_FOUND = Rule(
+    "ResourceNotFoundException",
+    "No cluster found for name: {cluster}.",
+    "botocore model eks 2017-11-01, shape ResourceNotFoundException; the words are moto's own",
+    status=404,
+)
+ADDON_NOT_FOUND = Rule(
+    "ResourceNotFoundException",
+    "No addon: {addon} found in cluster: {cluster}",
+    "botocore model eks 2017-11-01, DescribeAddon; wording assumed",
+    status=404,
+)
+ADDON_EXISTS = Rule(
+    "ResourceInUseException",
+    "Addon already exists.",
+    "botocore model eks 2017-11-01, CreateAddon; wording assumed",
+    status=409,
+)
+NOT_MODELLED = Rule(
+    "LocalAws.NotModelled",
+    "{what} is not modelled",
+    "localaws.clusters: AWS never answers this; the embedded account refuses what it would do wrong",
+)
+
+_PATHS = (
+    "{0}/clusters/(?P<name>[^/]+)/addons$",
+    "{0}/clusters/(?P<name>[^/]+)/addons/(?P<addonName>[^/]+)$",
+)
+
+
+class Clusters:
+    """EKS's behaviour in one account."""
+
+    def __init__(self, account: Account) -> None:
+        self._account = account
+        self._addons: dict[Cluster, dict[str, dict[str, Any]]] = {}
+
+    def patches(self) -> Iterable[Patch]:
+        """Yield what stands in the place of moto's EKS, and what it lacks."""
+        more = dict.fromkeys(_PATHS, EKSResponse.dispatch)
+        yield Patch(urls, "url_paths", lambda original: {**original, **more})
+        yield Patch(EKSBackend, "create_cluster", self._creating)
+        yield Patch(EKSResponse, "create_addon", partial(self._action, self._create), adds=True)
+        yield Patch(EKSResponse, "describe_addon", partial(self._action, self._describe), adds=True)
+
+    def _creating(self, original: Callable[..., Cluster]) -> Callable[..., Cluster]:
+        """Let a cluster know the VPC of its subnets (EKS API reference, VpcConfigResponse: vpcId)."""
+
+        def create(backend: EKSBackend, **parameters: Any) -> Cluster:  # noqa: ANN401 - moto's parameters
+            ec2: Any = ec2_backends[backend.account_id][backend.region_name]
+            network = parameters["resources_vpc_config"]
+            vpcs = {subnet.vpc_id for subnet in ec2.describe_subnets(network["subnetIds"])}
+            if len(vpcs) != 1:
+                raise NOT_MODELLED.refusal(what="a cluster whose subnets are not in one VPC")
+            parameters["resources_vpc_config"] = {**network, "vpcId": vpcs.pop()}
+            return original(backend, **parameters)
+
+        return create
+
+    def _action(self, handler: Handler, _original: object) -> Callable[[EKSResponse], ActionResult]:
+        def act(response: EKSResponse) -> ActionResult:
+            with self._account.lock:
+                return ActionResult({"addon": handler(response)})
+
+        return act
+
+    def _create(self, response: EKSResponse) -> dict[str, Any]:
+        cluster, name = self._cluster(response), response._get_param("addonName")
+        version = response._get_param("addonVersion")
+        if not version:
+            raise NOT_MODELLED.refusal(what="an add-on's default version")
+        addons = self._addons.setdefault(cluster, {})
+        if name in addons:
+            raise ADDON_EXISTS.refusal()
+        addons[name] = {
+            "addonName": name,
+            "clusterName": cluster.name,
+            "status": "ACTIVE",
+            "addonVersion": version,
+            "configurationValues": response._get_param("configurationValues"),
+        }
+        return addons[name]
+
+    def _describe(self, response: EKSResponse) -> dict[str, Any]:
+        cluster, name = self._cluster(response), response._get_param("addonName")
+        found = self._addons.get(cluster, {}).get(name)
+        if found is None:
+            raise ADDON_NOT_FOUND.refusal(addon=name, cluster=cluster.name)
+        return found
+
+    def _cluster(self, response: EKSResponse) -> Cluster:
+        name = response._get_param("name")
+        cluster = response.eks_backend.clusters.get(name)
+        if cluster is None:
+            raise CLUSTER_NOT_FOUND.refusal(cluster=name)
+        return cluster

@@ -1,0 +1,96 @@
+"""The example's groups and networks in an embedded account, with a cluster."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import yaml
+from moto import mock_aws
+from moto.core.config import DefaultConfig
+
+import authoring
+from account import reader
+from account.session import Session
+from cli.demo import platform
+from domain.model import GroupName
+from localaws.account import Account, Settings
+from localaws.clock import VirtualClock
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from domain.preflight import observed
+
+EXAMPLE = Path(__file__).parents[2] / "config" / "example.yaml"
+SHARED_SESSION = DefaultConfig(core={"reset_boto3_session": False})
+QUEUE = "arn:aws:sqs:us-east-1:123456789012:nth"
+LAUNCHES = {
+    "source": ["aws.autoscaling"],
+    "detail-type": ["EC2 Instance-launch Lifecycle Action"],
+}
+GROUP = GroupName("telco-control-plane")
+
+
+@dataclass
+class Place:
+    """An account, and the configuration that is looked at in it."""
+
+    account: Account
+    document: dict[str, Any]
+    monkeypatch: pytest.MonkeyPatch
+
+    def read(self) -> observed.Account:
+        """Return what the account shows."""
+        authored = authoring.parse(yaml.safe_dump(self.document, sort_keys=False))
+        config, nodes = authoring.resolve(authored), authoring.resolve_nodes(authored)
+        return reader.read(Session(region=None, profile=None), config, nodes)
+
+    def act_as_role_that_may(self, actions: Sequence[str]) -> None:
+        """Call from now on as a role with these rights and no others."""
+        iam = self.account.client("iam")
+        trust = json.dumps({"Version": "2012-10-17", "Statement": []})
+        role = iam.create_role(RoleName="operator", AssumeRolePolicyDocument=trust)["Role"]
+        statement = {"Effect": "Allow", "Action": list(actions), "Resource": "*"}
+        iam.put_role_policy(
+            RoleName="operator",
+            PolicyName="preflight",
+            PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [statement]}),
+        )
+        credentials = self.account.principals.issue(role["Arn"])
+        for name, value in credentials.to_environ().items():
+            self.monkeypatch.setenv(name, value)
+
+    def calls(self) -> set[str]:
+        """Return the actions called so far, as IAM names them."""
+        return {f"{call.service}:{call.action}" for call in self.account.calls.all()}
+
+
+@pytest.fixture
+def place(monkeypatch: pytest.MonkeyPatch) -> Iterator[Place]:
+    """Return the example in an account: a cluster, its VPC CNI, and a rule that takes our hooks' launches."""
+    account = Account(VirtualClock(), Settings())
+    document: dict[str, Any] = yaml.safe_load(EXAMPLE.read_text(encoding="utf-8"))
+    with account.active(), mock_aws(config=SHARED_SESSION):
+        made = platform.build(account, document)
+        group = account.client("autoscaling").describe_auto_scaling_groups()["AutoScalingGroups"][0]
+        eks = account.client("eks")
+        eks.create_cluster(
+            name="telco",
+            version="1.33",
+            roleArn="arn:aws:iam::123456789012:role/cluster",
+            resourcesVpcConfig={"subnetIds": group["VPCZoneIdentifier"].split(",")},
+        )
+        eks.create_addon(
+            clusterName="telco",
+            addonName="vpc-cni",
+            addonVersion="v1.23.1-eksbuild.1",
+            configurationValues="env:\n  ENABLE_POD_ENI: true\n  WARM_PREFIX_TARGET: '2'\n",
+        )
+        events = account.client("events")
+        events.put_rule(Name="nth", EventPattern=json.dumps(LAUNCHES))
+        events.put_targets(Rule="nth", Targets=[{"Id": "queue", "Arn": QUEUE}])
+        yield Place(account, made.document, monkeypatch)

@@ -1,0 +1,269 @@
+"""The reader against the embedded account: what it sees, with which rights, and what it makes of a refusal."""
+
+from __future__ import annotations
+
+import json
+import re
+from ipaddress import IPv4Network
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from account import reader
+from account.reader import ACTIONS
+from account.session import AccountUnreachable
+from domain.model import SecurityGroupId, SubnetId
+from domain.preflight import observed
+from domain.preflight.observed import Unseen, shown
+from localaws.faults import Fault, FaultKind
+from tests.account.conftest import GROUP, LAUNCHES, QUEUE
+
+if TYPE_CHECKING:
+    from tests.account.conftest import Place
+
+DOCUMENT = Path(__file__).parents[2] / "docs" / "preflight.md"
+
+
+def documented_policy() -> dict[str, Any]:
+    """Return the policy that docs/preflight.md tells to attach."""
+    [block] = re.findall(r"```json\n(.*?)```", DOCUMENT.read_text(encoding="utf-8"), re.DOTALL)
+    policy: dict[str, Any] = json.loads(block)
+    return policy
+
+
+def unseen(account: observed.Account) -> list[str]:
+    """Return the actions whose answers are missing anywhere in what was seen."""
+    parts: list[object] = list(vars(account).values())
+    if not isinstance(account.groups, Unseen):
+        for group in account.groups.values():
+            parts += [group.launches, group.hooks]
+    if not isinstance(account.rules, Unseen):
+        parts += [rule.targets for rule in account.rules]
+    return [part.action for part in parts if isinstance(part, Unseen)]
+
+
+def interface(place: Place) -> dict[str, Any]:
+    """Return the first interface of the configuration."""
+    spec: dict[str, Any] = place.document["node_groups"][0]["interfaces"][0]
+    return spec
+
+
+def change_group(place: Place, **changes: Any) -> None:  # noqa: ANN401 - parameters of UpdateAutoScalingGroup
+    """Change the first group."""
+    place.account.client("autoscaling").update_auto_scaling_group(
+        AutoScalingGroupName=GROUP, **changes
+    )
+
+
+def make_template(place: Place, name: str, **data: Any) -> str:  # noqa: ANN401 - LaunchTemplateData
+    """Make a launch template and return its id."""
+    made = place.account.client("ec2").create_launch_template(
+        LaunchTemplateName=name, LaunchTemplateData=data
+    )
+    template_id: str = made["LaunchTemplate"]["LaunchTemplateId"]
+    return template_id
+
+
+def test_it_sees_the_groups_with_what_they_launch(place: Place) -> None:
+    groups = shown(place.read().groups)
+    assert set(groups) == {"telco-control-plane", "telco-user-plane"}
+    group = groups[GROUP]
+    assert (group.most_nodes, group.nodes, group.running_types) == (1000, 0, ())
+    assert shown(group.launches) == observed.Launches(("m5.2xlarge",))
+    assert shown(group.hooks) == ()
+    assert len(group.subnet_ids) == 2
+
+
+def test_it_sees_hooks_tags_and_running_nodes(place: Place) -> None:
+    autoscaling = place.account.client("autoscaling")
+    autoscaling.put_lifecycle_hook(
+        AutoScalingGroupName=GROUP,
+        LifecycleHookName="nth",
+        LifecycleTransition="autoscaling:EC2_INSTANCE_TERMINATING",
+    )
+    autoscaling.create_or_update_tags(
+        Tags=[
+            {
+                "ResourceId": GROUP,
+                "ResourceType": "auto-scaling-group",
+                "Key": "aws-node-termination-handler/managed",
+                "Value": "true",
+                "PropagateAtLaunch": True,
+            }
+        ]
+    )
+    change_group(place, DesiredCapacity=2)
+    place.account.clock.wait(5)
+    group = shown(place.read().groups)[GROUP]
+    assert shown(group.hooks) == ("nth",)
+    assert group.tags == {"aws-node-termination-handler/managed": "true"}
+    assert (group.nodes, group.running_types) == (2, ("m5.2xlarge",))
+
+
+def test_a_group_that_is_not_there_is_left_out(place: Place) -> None:
+    place.document["node_groups"][0]["auto_scaling_group"] = "nobody"
+    assert set(shown(place.read().groups)) == {"telco-user-plane"}
+
+
+def test_overrides_say_what_a_mixed_group_launches(place: Place) -> None:
+    template = make_template(
+        place,
+        "mixed",
+        InstanceType="m5.large",
+        NetworkInterfaces=[{"DeviceIndex": 0}, {"DeviceIndex": 3, "NetworkCardIndex": 0}],
+    )
+    change_group(
+        place,
+        MixedInstancesPolicy={
+            "LaunchTemplate": {
+                "LaunchTemplateSpecification": {"LaunchTemplateId": template, "Version": "$Latest"},
+                "Overrides": [{"InstanceType": "m5.4xlarge"}, {"InstanceType": "m6i.4xlarge"}],
+            }
+        },
+    )
+    account = place.read()
+    launches = shown(shown(account.groups)[GROUP].launches)
+    assert launches == observed.Launches(("m5.4xlarge", "m6i.4xlarge"), ((0, 3),))
+    assert {"m5.4xlarge", "m6i.4xlarge"} < set(shown(account.instance_types))
+
+
+def test_a_launch_template_that_is_gone_says_nothing(place: Place) -> None:
+    ec2 = place.account.client("ec2")
+    for template in ec2.describe_launch_templates()["LaunchTemplates"]:
+        ec2.delete_launch_template(LaunchTemplateId=template["LaunchTemplateId"])
+    account = place.read()
+    assert shown(shown(account.groups)[GROUP].launches) == observed.Launches(())
+    assert {"m5.2xlarge", "m6i.2xlarge"} < set(shown(account.instance_types))
+
+
+def test_a_warm_pool_may_be_larger_than_its_group(place: Place) -> None:
+    place.account.client("autoscaling").put_warm_pool(
+        AutoScalingGroupName=GROUP, MaxGroupPreparedCapacity=1200, MinSize=0
+    )
+    place.account.clock.wait(1)
+    most = shown(place.read().groups)[GROUP].most_nodes
+    assert most == 1200
+
+
+def test_it_sees_subnets_with_what_is_free_in_them(place: Place) -> None:
+    subnet_id = SubnetId(interface(place)["subnets"]["us-east-1a"])
+    ec2 = place.account.client("ec2")
+    ec2.create_tags(Resources=[subnet_id], Tags=[{"Key": "use", "Value": "multus"}])
+    ec2.create_subnet_cidr_reservation(
+        SubnetId=subnet_id, Cidr=first_half(ec2, subnet_id), ReservationType="explicit"
+    )
+    account = place.read()
+    subnet = shown(account.subnets)[subnet_id]
+    assert (subnet.zone, subnet.tags) == ("us-east-1a", {"use": "multus"})
+    assert subnet.ipv4_cidr is not None
+    assert subnet.ipv4_cidr.num_addresses == 1024
+    assert subnet.has_ipv6 is False
+    [reserved] = shown(account.reservations)[subnet_id]
+    assert reserved == next(subnet.ipv4_cidr.subnets())
+
+
+def first_half(ec2: Any, subnet_id: str) -> str:  # noqa: ANN401 - a client of EC2
+    """Return the lower half of a subnet's CIDR."""
+    [subnet] = ec2.describe_subnets(SubnetIds=[subnet_id])["Subnets"]
+    return str(next(IPv4Network(subnet["CidrBlock"]).subnets()))
+
+
+def test_it_sees_ipv6(place: Place) -> None:
+    oam = place.document["node_groups"][0]["interfaces"][1]
+    known = shown(place.read().subnets)
+    assert all(known[SubnetId(subnet_id)].has_ipv6 for subnet_id in oam["subnets"].values())
+
+
+def test_it_sees_security_groups(place: Place) -> None:
+    account = place.read()
+    [group_id] = interface(place)["security_groups"]
+    subnet = shown(account.subnets)[SubnetId(interface(place)["subnets"]["us-east-1a"])]
+    assert shown(account.security_groups)[SecurityGroupId(group_id)].vpc_id == subnet.vpc_id
+
+
+def test_it_sees_the_limits_of_the_types_that_the_region_has(place: Place) -> None:
+    types = shown(place.read().instance_types)
+    assert set(types) == {"m5.2xlarge", "c6in.8xlarge"}
+    assert types["m5.2xlarge"] == observed.InstanceType(
+        "m5.2xlarge", (4,), 4, 15, 15, nitro=True, ena=True
+    )
+
+
+def test_it_sees_the_cluster_and_its_cni(place: Place) -> None:
+    account = place.read()
+    cluster = shown(account.cluster)
+    assert cluster is not None
+    subnet_id = shown(account.groups)[GROUP].subnet_ids[0]
+    assert (cluster.version, cluster.ipv6) == ("1.33", False)
+    assert cluster.vpc_id == shown(account.subnets)[subnet_id].vpc_id
+    assert shown(account.vpc_cni) == observed.VpcCni(
+        (1, 23, 1), {"ENABLE_POD_ENI": "true", "WARM_PREFIX_TARGET": "2"}
+    )
+
+
+def test_a_cluster_that_is_not_there_is_none(place: Place) -> None:
+    place.document["cluster_name"] = "nobody"
+    account = place.read()
+    assert (account.cluster, account.vpc_cni) == (None, None)
+
+
+def test_it_sees_the_rules_that_may_take_our_hooks_and_no_others(place: Place) -> None:
+    events = place.account.client("events")
+    events.put_rule(Name="elsewhere", EventPattern=json.dumps({"source": ["aws.ec2"]}))
+    events.put_rule(Name="off", EventPattern=json.dumps(LAUNCHES), State="DISABLED")
+    events.put_rule(Name="nightly", ScheduleExpression="rate(1 day)")
+    assert shown(place.read().rules) == (observed.EventRule("nth", LAUNCHES, (QUEUE,)),)
+
+
+def test_it_reads_every_page(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = place.read()
+    monkeypatch.setattr(reader, "PAGE", 5)
+    monkeypatch.setattr(reader, "NAMES_PER_CALL", 1)
+    monkeypatch.setattr(reader, "FILTER_VALUES", 1)
+    place.account.calls.clear()
+    assert place.read() == whole
+    assert len(place.account.calls.of_action("DescribeSubnets")) > 1
+    assert len(place.account.calls.of_action("DescribeAutoScalingGroups")) == 2
+
+
+def test_it_calls_what_it_says_and_changes_nothing(place: Place) -> None:
+    place.read()
+    assert place.calls() == set(ACTIONS)
+    assert all(re.match(r"\w+:(Describe|List|Get)", action) for action in ACTIONS)
+
+
+def test_calls_for_several_items_are_made_once(place: Place) -> None:
+    place.read()
+    counts = place.account.calls.counts()
+    for action in (
+        "DescribeAutoScalingGroups",
+        "DescribeSubnets",
+        "DescribeSecurityGroups",
+        "DescribeInstanceTypes",
+        "DescribeCluster",
+        "ListRules",
+    ):
+        assert counts[action] == 1
+
+
+def test_the_documented_policy_allows_what_is_called_and_no_more(place: Place) -> None:
+    [statement] = documented_policy()["Statement"]
+    assert (statement["Effect"], statement["Resource"]) == ("Allow", "*")
+    assert tuple(statement["Action"]) == ACTIONS
+    place.act_as_role_that_may(statement["Action"])
+    assert unseen(place.read()) == []
+
+
+@pytest.mark.parametrize("missing", ACTIONS)
+def test_a_missing_right_hides_what_it_is_for_and_nothing_else(place: Place, missing: str) -> None:
+    place.act_as_role_that_may([action for action in ACTIONS if action != missing])
+    assert set(unseen(place.read())) == {missing}
+
+
+def test_any_other_refusal_ends_the_reading(place: Place) -> None:
+    place.account.faults.inject(
+        Fault("DescribeSubnets", FaultKind.ERROR, code="OptInRequired", times=None)
+    )
+    with pytest.raises(AccountUnreachable, match=r"^DescribeSubnets failed: OptInRequired"):
+        place.read()

@@ -1,0 +1,858 @@
+"""Every rule of the preflight: what it finds, and that it finds nothing beside it."""
+
+from __future__ import annotations
+
+import dataclasses
+from ipaddress import IPv4Network
+from typing import TYPE_CHECKING
+
+import pytest
+
+from domain.config import Ipv4Mode, SecurityGroupSelector, SubnetSelector
+from domain.model import SecurityGroupId, SubnetId, VpcId
+from domain.node.config import Driver
+from domain.preflight.examination import CODES, NOT_SHOWN
+from domain.preflight.findings import Finding, Severity, worst, worst_first
+from domain.preflight.hooks import MANAGED_TAG
+from domain.preflight.networks import CNI_TAG
+from domain.preflight.observed import (
+    EventRule,
+    InstanceType,
+    Launches,
+    SecurityGroup,
+    Unseen,
+    VpcCni,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from tests.fakes.scene import Scene
+
+    Change = Callable[[Scene], object]
+
+ERROR, WARNING, FINE = Severity.ERROR, Severity.WARNING, Severity.FINE
+OTHER_VPC = VpcId("vpc-2")
+QUEUE = "arn:aws:sqs:us-east-1:123456789012:nth"
+TOPIC = "arn:aws:sns:us-east-1:123456789012:people"
+LAUNCHES = {"source": ["aws.autoscaling"], "detail-type": [{"prefix": "EC2 Instance-launch"}]}
+TERMINATIONS = {
+    "source": ["aws.autoscaling"],
+    "detail-type": ["EC2 Instance-terminate Lifecycle Action"],
+}
+
+
+def every(*changes: Change) -> Change:
+    """Return all the changes as one."""
+
+    def change(scene: Scene) -> None:
+        for each in changes:
+            each(scene)
+
+    return change
+
+
+def tagged_subnets(name: str = "n3", **tags: str) -> Change:
+    return lambda scene: scene.change_spec(name, subnets=SubnetSelector(tags=tags))
+
+
+def security_groups(count: int, **tags: str) -> Change:
+    """Let n3 choose its security groups by tag, and so many have it."""
+
+    def change(scene: Scene) -> None:
+        scene.change_spec("n3", security_groups=SecurityGroupSelector(tags={"use": "n3"}))
+        for number in range(count):
+            group_id = SecurityGroupId(f"sg-tagged-{number}")
+            scene.security_groups[group_id] = SecurityGroup(
+                group_id, VpcId("vpc-1"), tags or {"use": "n3"}
+            )
+
+    return change
+
+
+def cni(*version: int) -> Change:
+    return lambda scene: setattr(scene, "cni", VpcCni(version))
+
+
+def ipv6_cluster(scene: Scene) -> None:
+    scene.cluster = dataclasses.replace(scene.cluster, ipv6=True)
+
+
+def ipv6_only(scene: Scene) -> None:
+    """Let n3 be in IPv6-only subnets."""
+    scene.change_spec("n3", ipv4=Ipv4Mode.NONE, ipv6_count=1)
+    for name in ("n3-a", "n3-b"):
+        scene.change_subnet(name, ipv4_cidr=None, has_ipv6=True, free=0)
+
+
+def rule(name: str, pattern: Mapping[str, object], *targets: str) -> Change:
+    return lambda scene: setattr(scene, "rules", (EventRule(name, pattern, targets),))
+
+
+def launch_type(name: str, **changes: object) -> Change:
+    """Let the group launch another type, like m5.xlarge but for the changes."""
+
+    def change(scene: Scene) -> None:
+        like = dataclasses.replace(scene.types["m5.xlarge"], name=name)
+        scene.types[name] = dataclasses.replace(like, **changes)  # type: ignore[arg-type]  # the fields of InstanceType
+        scene.change_group(launches=Launches((name,)))
+        scene.change_node(instance_types=(name,))
+
+    return change
+
+
+TROUBLES: dict[str, tuple[str, Change, Severity, str, str]] = {
+    "a cluster that is not there": (
+        "cluster-missing",
+        lambda s: s.instead.update(cluster=None),
+        ERROR,
+        "telco",
+        "there is no cluster of this name",
+    ),
+    "a CNI before no_manage": (
+        "cni-too-old",
+        cni(1, 5, 7),
+        ERROR,
+        "vpc-cni",
+        "1.5.7 does not know",
+    ),
+    "a CNI that miscounts": ("cni-too-old", cni(1, 22, 9), WARNING, "vpc-cni", "again and again"),
+    "a CNI that is no add-on": (
+        "cni-too-old",
+        lambda s: s.instead.update(vpc_cni=None),
+        WARNING,
+        "vpc-cni",
+        "is no EKS add-on",
+    ),
+    "an IPv6-only interface before 1.23.1": (
+        "cni-too-old",
+        every(ipv6_only, cni(1, 23, 0)),
+        ERROR,
+        "vpc-cni",
+        "with an IPv6-only interface (n3)",
+    ),
+    "an IPv4 interface on IPv6 nodes before 1.20.5": (
+        "cni-too-old",
+        every(ipv6_cluster, cni(1, 20, 4)),
+        ERROR,
+        "vpc-cni",
+        "of an IPv6 cluster",
+    ),
+    "a CNI that reads no tags": (
+        "cni-settings",
+        lambda s: s.turn_on("ENABLE_IMDS_ONLY_MODE"),
+        ERROR,
+        "vpc-cni",
+        "it reads no tags",
+    ),
+    "a CNI on all cards": (
+        "cni-settings",
+        every(
+            lambda s: s.turn_on("ENABLE_MULTI_NIC"),
+            lambda s: s.change_spec("n3", network_card_index=1),
+        ),
+        WARNING,
+        "vpc-cni",
+        "the network cards that Multus interfaces are on",
+    ),
+    "prefixes before 1.9.0": (
+        "cni-prefixes",
+        every(cni(1, 8, 0), lambda s: s.turn_on("ENABLE_PREFIX_DELEGATION")),
+        WARNING,
+        "vpc-cni",
+        "1.8.0 does not know ENABLE_PREFIX_DELEGATION",
+    ),
+    "a group that is not there": (
+        "group-missing",
+        lambda s: s.instead.update(groups={}),
+        ERROR,
+        "telco-workers",
+        "there is no Auto Scaling group",
+    ),
+    "nodes outside of the cluster's VPC": (
+        "cluster-vpc",
+        lambda s: s.change_subnet("nodes-b", vpc_id=OTHER_VPC),
+        ERROR,
+        "telco-workers",
+        "launches nodes in vpc-2, and the cluster telco is in vpc-1",
+    ),
+    "a subnet that is not there": (
+        "subnet-missing",
+        lambda s: s.subnets.pop(SubnetId("subnet-n3-b")),
+        ERROR,
+        "n3",
+        "subnet-n3-b does not exist",
+    ),
+    "a listed subnet that is not there": (
+        "subnet-missing",
+        lambda s: s.change_spec("n3", subnets=SubnetSelector(ids=(SubnetId("subnet-x"),))),
+        ERROR,
+        "n3",
+        "subnet-x does not exist",
+    ),
+    "tags that no subnet has": (
+        "subnet-missing",
+        tagged_subnets(use="n3"),
+        ERROR,
+        "n3",
+        "no subnet of the nodes' VPC has the tags use=n3",
+    ),
+    "tags on a subnet of another VPC only": (
+        "subnet-missing",
+        every(
+            tagged_subnets(use="n3"),
+            lambda s: s.change_subnet("n3-a", tags={"use": "n3"}, vpc_id=OTHER_VPC),
+        ),
+        ERROR,
+        "n3",
+        "no subnet of the nodes' VPC",
+    ),
+    "a zone without a subnet": (
+        "zone-uncovered",
+        lambda s: s.change_spec(
+            "n6", subnets=SubnetSelector(by_zone={"us-east-1a": SubnetId("subnet-n6-a")})
+        ),
+        ERROR,
+        "n6",
+        "has no subnet in us-east-1b, where the group launches nodes, only in us-east-1a",
+    ),
+    "a zone without a tagged subnet": (
+        "zone-uncovered",
+        every(tagged_subnets(use="n3"), lambda s: s.change_subnet("n3-a", tags={"use": "n3"})),
+        ERROR,
+        "n3",
+        "has no subnet in us-east-1b",
+    ),
+    "a subnet under the wrong zone": (
+        "zone-wrong",
+        lambda s: s.change_subnet("n3-a", zone="us-east-1c"),
+        ERROR,
+        "n3",
+        "subnet-n3-a stands under us-east-1a and is in us-east-1c",
+    ),
+    "a security group of another VPC": (
+        "vpc-mismatch",
+        every(
+            lambda s: s.change_spec(
+                "n3", security_groups=SecurityGroupSelector(ids=(SecurityGroupId("sg-2"),))
+            ),
+            lambda s: s.security_groups.update(
+                {SecurityGroupId("sg-2"): SecurityGroup(SecurityGroupId("sg-2"), OTHER_VPC)}
+            ),
+        ),
+        ERROR,
+        "n3",
+        "sg-2 is of vpc-2, and subnet-n3-a is in vpc-1",
+    ),
+    "a subnet of another VPC": (
+        "vpc-mismatch",
+        every(
+            lambda s: s.change_subnet("n3-a", vpc_id=OTHER_VPC),
+            lambda s: s.change_spec("n3", security_groups=SecurityGroupSelector()),
+        ),
+        WARNING,
+        "n3",
+        "subnet-n3-a is in vpc-2, the nodes are in vpc-1",
+    ),
+    "a security group that is not there": (
+        "security-group-missing",
+        lambda s: s.change_spec(
+            "n3", security_groups=SecurityGroupSelector(ids=(SecurityGroupId("sg-x"),))
+        ),
+        ERROR,
+        "n3",
+        "sg-x does not exist",
+    ),
+    "tags that no security group has": (
+        "security-group-missing",
+        security_groups(1, use="n6"),
+        ERROR,
+        "n3",
+        "no security group of the nodes' VPC has the tags use=n3",
+    ),
+    "more tagged security groups than usual": (
+        "security-group-missing",
+        security_groups(6),
+        WARNING,
+        "n3",
+        "6 security groups have the tags",
+    ),
+    "more tagged security groups than ever": (
+        "security-group-missing",
+        security_groups(17),
+        ERROR,
+        "n3",
+        "17 security groups have the tags",
+    ),
+    "a subnet that the CNI takes from": (
+        "subnet-tagged-for-cni",
+        lambda s: s.change_subnet("n3-a", tags={CNI_TAG: "1"}),
+        ERROR,
+        "n3",
+        f"subnet-n3-a has the tag {CNI_TAG}=1",
+    ),
+    "a subnet that the CNI takes from, its settings unknown": (
+        "subnet-tagged-for-cni",
+        every(
+            lambda s: s.instead.update(vpc_cni=None),
+            lambda s: s.change_subnet("n3-a", tags={CNI_TAG: ""}),
+        ),
+        ERROR,
+        "n3",
+        f"subnet-n3-a has the tag {CNI_TAG}=",
+    ),
+    "a subnet of the nodes' own": (
+        "subnet-shared",
+        lambda s: s.change_spec("n3", subnets=SubnetSelector(ids=(SubnetId("subnet-nodes-a"),))),
+        WARNING,
+        "n3",
+        "subnet-nodes-a is also a subnet of the nodes themselves",
+    ),
+    "IPv6 without a CIDR": (
+        "address-family",
+        every(
+            lambda s: s.change_spec("n3", ipv6_count=1),
+            lambda s: s.change_subnet("n3-b", has_ipv6=True),
+        ),
+        ERROR,
+        "n3",
+        "asks for IPv6, and subnet-n3-a has no IPv6 CIDR",
+    ),
+    "no IPv4 in a subnet with IPv4": (
+        "address-family",
+        every(ipv6_only, lambda s: s.change_subnet("n3-a", ipv4_cidr=IPv4Network("10.0.1.0/24"))),
+        ERROR,
+        "n3",
+        "says `ipv4: none`, and subnet-n3-a has the IPv4 CIDR 10.0.1.0/24",
+    ),
+    "IPv4 in an IPv6-only subnet": (
+        "address-family",
+        every(ipv6_only, lambda s: s.change_spec("n3", ipv4=Ipv4Mode.AUTO)),
+        ERROR,
+        "n3",
+        "asks for IPv4, and subnet-n3-a is IPv6-only",
+    ),
+    "a pod range elsewhere": (
+        "pod-range-outside",
+        lambda s: s.change_spec("n3", ipv4=Ipv4Mode.FROM_START, pod_ranges=("192.168.0.0/28",)),
+        WARNING,
+        "n3",
+        "192.168.0.0/28 is in none of its subnets (10.0.1.0/24, 10.1.1.0/24)",
+    ),
+    "a subnet that is too small in any case": (
+        "subnet-too-small",
+        lambda s: s.change_subnet("n3-a", free=4),
+        ERROR,
+        "n3",
+        "subnet-n3-a has 4 free addresses, and the groups at their largest need 5 even",
+    ),
+    "a subnet that is too small for a zone alone": (
+        "subnet-too-small",
+        lambda s: s.change_subnet("n3-a", free=9),
+        WARNING,
+        "n3",
+        "subnet-n3-a has 9 free addresses, and the groups at their largest need 5, or 10",
+    ),
+    "a subnet that two interfaces share": (
+        "subnet-too-small",
+        every(
+            lambda s: s.change_spec("n6", subnets=s.specs["n3"].subnets),
+            lambda s: s.change_subnet("n3-a", free=9),
+        ),
+        ERROR,
+        "n3, n6",
+        "need 10 even",
+    ),
+    "addresses that a reservation keeps": (
+        "subnet-too-small",
+        every(
+            lambda s: s.reservations.update(
+                {
+                    SubnetId("subnet-n3-a"): (
+                        IPv4Network("10.0.1.0/25"),
+                        IPv4Network("10.0.1.128/26"),
+                    )
+                }
+            ),
+            lambda s: s.change_subnet("n3-a", free=195),
+        ),
+        WARNING,
+        "n3",
+        "subnet-n3-a has 3 to 59 free addresses outside reservations and pod ranges",
+    ),
+    "addresses that a pod range keeps": (
+        "subnet-too-small",
+        lambda s: s.change_spec("n3", ipv4=Ipv4Mode.FROM_START, pod_ranges=("10.0.0.0/16",)),
+        ERROR,
+        "n3",
+        "subnet-n3-a has 0 free addresses outside reservations and pod ranges",
+    ),
+    "a group whose types nobody knows": (
+        "instance-type-unknown",
+        every(
+            lambda s: s.change_group(launches=Launches(())),
+            lambda s: s.change_node(instance_types=()),
+        ),
+        WARNING,
+        "telco-workers",
+        "neither the group's launch template nor the file",
+    ),
+    "a group whose types only the file knows": (
+        "instance-type-unknown",
+        lambda s: s.change_group(launches=Launches(())),
+        WARNING,
+        "telco-workers",
+        "looked at m5.xlarge instead",
+    ),
+    "a group whose types only its nodes tell": (
+        "instance-type-unknown",
+        lambda s: s.change_group(launches=Launches(()), running_types=("m5.large",)),
+        WARNING,
+        "telco-workers",
+        "looked at m5.large instead",
+    ),
+    "a type that the file leaves out": (
+        "instance-type-unknown",
+        lambda s: s.change_group(launches=Launches(("m5.xlarge", "m5.large"))),
+        WARNING,
+        "m5.large",
+        "`instance_types` in the file leaves it out",
+    ),
+    "a type that the Region does not have": (
+        "instance-type-missing",
+        lambda s: s.change_group(launches=Launches(("m5.xlarge", "m9.xlarge"))),
+        ERROR,
+        "m9.xlarge",
+        "the Region has no such instance type",
+    ),
+    "more interfaces than the card takes": (
+        "interfaces-exceed-type",
+        lambda s: s.change_type(cards=(2,)),
+        ERROR,
+        "m5.xlarge",
+        "takes 2 interfaces on card 0, and a node would have 3, the primary one included",
+    ),
+    "more interfaces than the card takes, with the template's": (
+        "interfaces-exceed-type",
+        lambda s: s.change_group(launches=Launches(("m5.xlarge",), ((0, 1), (0, 2)))),
+        ERROR,
+        "m5.xlarge",
+        "and a node would have 5",
+    ),
+    "a card that is not there": (
+        "interfaces-exceed-type",
+        lambda s: s.change_spec("n3", network_card_index=1),
+        ERROR,
+        "m5.xlarge",
+        "has no network card 1, only 1",
+    ),
+    "more interfaces than the type takes on all cards": (
+        "interfaces-exceed-type",
+        every(
+            lambda s: s.change_spec("n3", network_card_index=1),
+            lambda s: s.change_type(cards=(2, 2), interfaces=2),
+        ),
+        ERROR,
+        "m5.xlarge",
+        "takes 2 interfaces on all its cards together, and a node would have 3",
+    ),
+    "more IPv6 addresses than an interface takes": (
+        "addresses-exceed-type",
+        lambda s: s.change_spec("n3", ipv6_count=16),
+        ERROR,
+        "m5.xlarge",
+        "takes 15 IPv6 addresses per interface, and n3 asks for 16",
+    ),
+    "a device index that the template has": (
+        "device-index-taken",
+        every(
+            lambda s: s.change_spec("n3", device_index=5, device_index_fixed=True),
+            lambda s: s.change_group(launches=Launches(("m5.xlarge",), ((0, 5),))),
+        ),
+        ERROR,
+        "n3",
+        "wants device index 5 on card 0",
+    ),
+    "DPDK without ENA": (
+        "hardware-unsuitable",
+        every(
+            launch_type("t2.small", ena=False, nitro=False),
+            lambda s: s.drivers.update(n3=Driver.VFIO_PCI),
+        ),
+        ERROR,
+        "t2.small",
+        "has no ENA, which DPDK on n3 needs",
+    ),
+    "no ENA": (
+        "hardware-unsuitable",
+        launch_type("t2.small", ena=False, nitro=False),
+        WARNING,
+        "t2.small",
+        "has no ENA",
+    ),
+    "no Nitro": (
+        "hardware-unsuitable",
+        launch_type("m4.16xlarge", nitro=False),
+        WARNING,
+        "m4.16xlarge",
+        "is no Nitro instance",
+    ),
+    "no interface for custom networking": (
+        "cni-without-room",
+        every(
+            lambda s: s.change_type(cards=(3,), interfaces=3),
+            lambda s: s.turn_on("AWS_VPC_K8S_CNI_CUSTOM_NETWORK_CFG"),
+        ),
+        ERROR,
+        "m5.xlarge",
+        "leaves the VPC CNI 0 interfaces on card 0, and custom networking need 1",
+    ),
+    "no interface for a trunk and custom networking": (
+        "cni-without-room",
+        lambda s: s.turn_on("AWS_VPC_K8S_CNI_CUSTOM_NETWORK_CFG", "ENABLE_POD_ENI"),
+        ERROR,
+        "m5.xlarge",
+        "custom networking and security groups for pods need 2",
+    ),
+    "nothing but the primary interface for pods": (
+        "cni-without-room",
+        lambda s: s.change_type(cards=(3,), interfaces=3),
+        WARNING,
+        "m5.xlarge",
+        "nothing but the primary interface: 16 pods per node",
+    ),
+    "more pods than addresses": (
+        "max-pods-too-high",
+        lambda s: s.change_node(max_pods=31),
+        WARNING,
+        "m5.xlarge",
+        "has addresses for 30 pods beside the Multus interfaces, and `max_pods` is 31",
+    ),
+    "max-pods reckoned without Multus": (
+        "max-pods-too-high",
+        lambda s: s.change_node(reduce_max_pods=False),
+        WARNING,
+        "m5.xlarge",
+        "nodeadm reckons without those",
+    ),
+    "prefixes without Nitro": (
+        "prefix-delegation",
+        every(
+            launch_type("m4.16xlarge", nitro=False),
+            lambda s: s.turn_on("ENABLE_PREFIX_DELEGATION"),
+        ),
+        WARNING,
+        "m4.16xlarge",
+        "the VPC CNI gives its pods single addresses",
+    ),
+    "prefixes and Multus in one subnet": (
+        "prefix-delegation",
+        every(
+            lambda s: s.turn_on("ENABLE_PREFIX_DELEGATION"),
+            lambda s: s.change_spec(
+                "n3", subnets=SubnetSelector(ids=(SubnetId("subnet-nodes-a"),))
+            ),
+        ),
+        WARNING,
+        "n3",
+        "takes single addresses of subnet-nodes-a",
+    ),
+    "too few addresses for prefixes": (
+        "prefix-delegation",
+        every(
+            lambda s: s.turn_on("ENABLE_PREFIX_DELEGATION"),
+            lambda s: s.change_subnet("nodes-a", free=84),
+            lambda s: s.change_subnet("nodes-b", free=85),
+        ),
+        WARNING,
+        "telco-workers",
+        "have 169 free addresses, and 10 more nodes take an address and at least one prefix",
+    ),
+    "a rule that takes launches to a queue": (
+        "hook-answered-by-others",
+        rule("nth", LAUNCHES, QUEUE),
+        WARNING,
+        "nth",
+        "sends the events of our launch hooks to arn:aws:sqs:us-east-1:123456789012:nth",
+    ),
+    "a rule that takes launches of nodes that the handler manages": (
+        "hook-answered-by-others",
+        every(rule("nth", LAUNCHES, QUEUE), lambda s: s.change_group(tags={MANAGED_TAG: "true"})),
+        ERROR,
+        "nth",
+        "a node would be in service without its interfaces",
+    ),
+    "a rule that takes terminations of nodes that the handler manages": (
+        "hook-answered-by-others",
+        every(
+            rule("nth", TERMINATIONS, QUEUE),
+            lambda s: s.change_group(tags={MANAGED_TAG: "true"}),
+        ),
+        WARNING,
+        "nth",
+        "the node would go before its interfaces are looked after",
+    ),
+    "a rule whose targets are hidden": (
+        "hook-answered-by-others",
+        lambda s: setattr(
+            s, "rules", (EventRule("nth", LAUNCHES, Unseen("events:ListTargetsByRule", "no")),)
+        ),
+        WARNING,
+        "nth",
+        "to targets that were not shown",
+    ),
+    "a group full of hooks": (
+        "too-many-hooks",
+        lambda s: s.change_group(hooks=tuple(map(str, range(49)))),
+        ERROR,
+        "telco-workers",
+        "would have 51 lifecycle hooks, and a group takes 50",
+    ),
+}
+
+NO_TROUBLES: dict[str, tuple[str, Change]] = {
+    "a CNI that is new enough": ("cni-too-old", cni(1, 23, 0)),
+    "IPv6-only interfaces from 1.23.1 on": ("cni-too-old", every(ipv6_only, cni(1, 23, 1))),
+    "IPv6-only interfaces on IPv6 nodes": (
+        "cni-too-old",
+        every(ipv6_only, ipv6_cluster, cni(1, 23, 0)),
+    ),
+    "switches that are off": (
+        "cni-settings",
+        lambda s: setattr(s, "cni", VpcCni((1, 23, 1), {"ENABLE_IMDS_ONLY_MODE": "false"})),
+    ),
+    "a CNI on all cards, Multus on the first": (
+        "cni-settings",
+        lambda s: s.turn_on("ENABLE_MULTI_NIC"),
+    ),
+    "prefixes from 1.9.0 on": (
+        "cni-prefixes",
+        every(cni(1, 9, 0), lambda s: s.turn_on("ENABLE_PREFIX_DELEGATION")),
+    ),
+    "tagged subnets in every zone": (
+        "zone-uncovered",
+        every(
+            tagged_subnets(use="n3"),
+            lambda s: s.change_subnet("n3-a", tags={"use": "n3"}),
+            lambda s: s.change_subnet("n3-b", tags={"use": "n3"}),
+        ),
+    ),
+    "listed subnets in every zone": (
+        "zone-uncovered",
+        lambda s: s.change_spec(
+            "n3", subnets=SubnetSelector(ids=(SubnetId("subnet-n3-b"), SubnetId("subnet-n3-a")))
+        ),
+    ),
+    "as many tagged security groups as usual": ("security-group-missing", security_groups(5)),
+    "a subnet that the CNI is to leave out": (
+        "subnet-tagged-for-cni",
+        lambda s: s.change_subnet("n3-a", tags={CNI_TAG: "0"}),
+    ),
+    "a tag that the CNI does not look for": (
+        "subnet-tagged-for-cni",
+        every(
+            lambda s: s.change_subnet("n3-a", tags={CNI_TAG: "1"}),
+            lambda s: setattr(s, "cni", VpcCni((1, 23, 1), {"ENABLE_SUBNET_DISCOVERY": "false"})),
+        ),
+    ),
+    "a CNI tag on the nodes' own subnet": (
+        "subnet-tagged-for-cni",
+        lambda s: s.change_subnet("nodes-a", tags={CNI_TAG: "1"}),
+    ),
+    "dual-stack": (
+        "address-family",
+        every(
+            lambda s: s.change_spec("n3", ipv6_count=1),
+            lambda s: s.change_subnet("n3-a", has_ipv6=True),
+            lambda s: s.change_subnet("n3-b", has_ipv6=True),
+        ),
+    ),
+    "IPv6-only": ("address-family", ipv6_only),
+    "a pod range in one of the subnets": (
+        "pod-range-outside",
+        lambda s: s.change_spec("n3", ipv4=Ipv4Mode.FROM_START, pod_ranges=("10.1.1.128/25",)),
+    ),
+    "exactly enough addresses": (
+        "subnet-too-small",
+        lambda s: s.change_subnet("n3-a", free=10),
+    ),
+    "nodes that have their addresses": (
+        "subnet-too-small",
+        every(
+            lambda s: s.change_subnet("n3-a", free=4),
+            lambda s: s.change_group(nodes=6, hooks=("MultusEni-example-launch",)),
+        ),
+    ),
+    "IPv6-only subnets have no IPv4 to give": ("subnet-too-small", ipv6_only),
+    "as many IPv6 addresses as an interface takes": (
+        "addresses-exceed-type",
+        lambda s: s.change_spec("n3", ipv6_count=15),
+    ),
+    "a card of its own": (
+        "interfaces-exceed-type",
+        every(
+            lambda s: s.change_spec("n3", network_card_index=1),
+            lambda s: s.change_type(cards=(2, 1), interfaces=3),
+        ),
+    ),
+    "a taken device index that the next free one replaces": (
+        "device-index-taken",
+        lambda s: s.change_group(launches=Launches(("m5.xlarge",), ((0, 1),))),
+    ),
+    "custom networking with an interface to spare": (
+        "cni-without-room",
+        lambda s: s.turn_on("AWS_VPC_K8S_CNI_CUSTOM_NETWORK_CFG"),
+    ),
+    "no room on IPv6 nodes, which need none": (
+        "cni-without-room",
+        every(ipv6_cluster, lambda s: s.change_type(cards=(3,), interfaces=3)),
+    ),
+    "as many pods as addresses": ("max-pods-too-high", lambda s: s.change_node(max_pods=30)),
+    "more pods with prefixes": (
+        "max-pods-too-high",
+        every(
+            lambda s: s.turn_on("ENABLE_PREFIX_DELEGATION"), lambda s: s.change_node(max_pods=110)
+        ),
+    ),
+    "pods of IPv6 nodes": (
+        "max-pods-too-high",
+        every(ipv6_cluster, lambda s: s.change_node(max_pods=110)),
+    ),
+    "prefixes with all they need": (
+        "prefix-delegation",
+        lambda s: s.turn_on("ENABLE_PREFIX_DELEGATION"),
+    ),
+    "a rule that takes launches to people": (
+        "hook-answered-by-others",
+        rule("news", LAUNCHES, TOPIC),
+    ),
+    "a rule for another hook": (
+        "hook-answered-by-others",
+        rule("nth", {**LAUNCHES, "detail": {"LifecycleHookName": ["nth"]}}, QUEUE),
+    ),
+    "a rule for another group": (
+        "hook-answered-by-others",
+        rule("nth", {**LAUNCHES, "detail": {"AutoScalingGroupName": ["other"]}}, QUEUE),
+    ),
+    "the stack's own rule": (
+        "hook-answered-by-others",
+        rule("MultusEni-example-LaunchRule1A2B", LAUNCHES, QUEUE),
+    ),
+    "hooks of ours that are there already": (
+        "too-many-hooks",
+        lambda s: s.change_group(
+            hooks=(
+                *map(str, range(48)),
+                "MultusEni-example-launch",
+                "MultusEni-example-terminate",
+            )
+        ),
+    ),
+}
+
+
+JUST: dict[str, tuple[str, Change, list[Severity]]] = {
+    "the first CNI that knows no_manage": ("cni-too-old", cni(1, 6, 0), [WARNING]),
+    "the first CNI for IPv4 on IPv6 nodes": (
+        "cni-too-old",
+        every(ipv6_cluster, cni(1, 20, 5)),
+        [WARNING],
+    ),
+    "as many tagged security groups as can be": (
+        "security-group-missing",
+        security_groups(16),
+        [WARNING],
+    ),
+    "just enough addresses when the nodes are spread": (
+        "subnet-too-small",
+        lambda s: s.change_subnet("n3-a", free=5),
+        [WARNING],
+    ),
+    "more interfaces than fit say nothing about pods": (
+        "max-pods-too-high",
+        every(lambda s: s.change_type(cards=(2,)), lambda s: s.change_node(max_pods=110)),
+        [FINE],
+    ),
+    "just as many interfaces as fit": (
+        "max-pods-too-high",
+        every(
+            lambda s: s.change_type(cards=(3,), interfaces=3),
+            lambda s: s.change_node(max_pods=17),
+        ),
+        [WARNING],
+    ),
+    "room on the card and none on the type": (
+        "cni-without-room",
+        lambda s: s.change_type(interfaces=3),
+        [WARNING],
+    ),
+    "room on the type and none on the card": (
+        "cni-without-room",
+        lambda s: s.change_type(cards=(3, 4), interfaces=7),
+        [WARNING],
+    ),
+    "just enough addresses for prefixes beside the nodes there are": (
+        "prefix-delegation",
+        every(
+            lambda s: s.turn_on("ENABLE_PREFIX_DELEGATION"),
+            lambda s: s.change_group(nodes=4),
+            lambda s: s.change_subnet("nodes-a", free=51),
+            lambda s: s.change_subnet("nodes-b", free=51),
+        ),
+        [FINE],
+    ),
+}
+
+
+@pytest.mark.parametrize("case", JUST)
+def test_bounds_are_where_they_are_said_to_be(scene: Scene, case: str) -> None:
+    code, change, severities = JUST[case]
+    change(scene)
+    assert [each.severity for each in scene.by(code)] == severities
+
+
+def test_the_worst_severity_of_several_is_told() -> None:
+    findings = [Finding("rule", severity, "", "", "") for severity in (FINE, WARNING, ERROR, FINE)]
+    assert worst(findings) is ERROR
+    assert [each.severity for each in worst_first(findings)] == [ERROR, WARNING, FINE, FINE]
+    assert worst(findings[:2]) is WARNING
+    assert worst([]) is FINE
+
+
+def test_all_is_fine_where_all_is_well(scene: Scene) -> None:
+    assert {each.severity for each in scene.findings()} == {Severity.FINE}
+    assert [each.code for each in scene.findings()] == [code for code in CODES if code != NOT_SHOWN]
+
+
+@pytest.mark.parametrize("case", TROUBLES)
+def test_trouble_is_told_with_a_remedy(scene: Scene, case: str) -> None:
+    code, change, severity, subject, words = TROUBLES[case]
+    change(scene)
+    told = scene.troubles(code)
+    assert [each for each in told if each[:2] == (severity, subject) and words in each[2]], told
+    assert all(each.remedy.endswith((".", "Image")) for each in scene.by(code))
+
+
+@pytest.mark.parametrize("case", NO_TROUBLES)
+def test_what_is_well_is_told_as_such(scene: Scene, case: str) -> None:
+    code, change = NO_TROUBLES[case]
+    change(scene)
+    assert [(each.severity, each.code) for each in scene.by(code)] == [(Severity.FINE, code)]
+
+
+def test_every_rule_has_both_kinds_of_case() -> None:
+    assert {code for code, *_ in TROUBLES.values()} == set(CODES) - {NOT_SHOWN}
+
+
+def test_one_trouble_is_told_once(scene: Scene) -> None:
+    scene.change_subnet("nodes-a", vpc_id=OTHER_VPC)
+    scene.change_subnet("nodes-b", vpc_id=OTHER_VPC)
+    assert len(scene.troubles("cluster-vpc")) == 1
+
+
+def test_each_instance_type_is_looked_at(scene: Scene) -> None:
+    scene.types["m5.large"] = InstanceType("m5.large", (3,), 3, 10, 10, nitro=True, ena=True)
+    scene.change_group(launches=Launches(("m5.xlarge", "m5.large")))
+    [(severity, subject, message)] = scene.troubles("cni-without-room")
+    assert (severity, subject) == (WARNING, "m5.large")
+    assert message.endswith("11 pods per node")

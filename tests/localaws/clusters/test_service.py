@@ -1,0 +1,124 @@
+"""EKS over boto3: clusters that know their VPC, and their add-ons."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import boto3
+import pytest
+from botocore.exceptions import ClientError
+from moto import mock_aws
+from moto.core.config import DefaultConfig
+
+from localaws.account import Account, Settings
+from localaws.clock import SystemClock, VirtualClock
+from localaws.server import serve
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+pytestmark = pytest.mark.localaws
+
+SHARED_SESSION = DefaultConfig(core={"reset_boto3_session": False})
+ROLE = "arn:aws:iam::123456789012:role/cluster"
+VALUES = '{"env": {"ENABLE_PREFIX_DELEGATION": "true"}}'
+
+
+def make_subnets(account: Account, *cidrs: str) -> list[str]:
+    """Make subnets, each in a VPC of its own CIDR's /16."""
+    ec2 = account.client("ec2")
+    vpcs: dict[str, str] = {}
+    made = []
+    for cidr in cidrs:
+        block = ".".join(cidr.split(".")[:2]) + ".0.0/16"
+        if block not in vpcs:
+            vpcs[block] = ec2.create_vpc(CidrBlock=block)["Vpc"]["VpcId"]
+        subnet = ec2.create_subnet(VpcId=vpcs[block], CidrBlock=cidr)["Subnet"]
+        made.append(subnet["SubnetId"])
+    return made
+
+
+def make_cluster(eks: Any, subnets: list[str]) -> Any:  # noqa: ANN401 - a client of EKS and its answer
+    return eks.create_cluster(
+        name="telco", roleArn=ROLE, resourcesVpcConfig={"subnetIds": subnets}
+    )["cluster"]
+
+
+@pytest.fixture
+def account() -> Iterator[Account]:
+    account = Account(VirtualClock(), Settings())
+    with account.active(), mock_aws(config=SHARED_SESSION):
+        yield account
+
+
+@pytest.fixture
+def eks(account: Account) -> Any:  # noqa: ANN401 - a client of EKS
+    make_cluster(account.client("eks"), make_subnets(account, "10.0.0.0/24", "10.0.1.0/24"))
+    return boto3.client("eks", region_name="us-east-1")
+
+
+def _refused(error: pytest.ExceptionInfo[ClientError]) -> tuple[str, int]:
+    response = error.value.response
+    return response["Error"]["Code"], response["ResponseMetadata"]["HTTPStatusCode"]
+
+
+def test_a_cluster_knows_the_vpc_of_its_subnets(account: Account, eks: Any) -> None:  # noqa: ANN401 - a client of EKS
+    network = eks.describe_cluster(name="telco")["cluster"]["resourcesVpcConfig"]
+    [vpc_id] = {
+        subnet["VpcId"]
+        for subnet in account.client("ec2").describe_subnets(SubnetIds=network["subnetIds"])[
+            "Subnets"
+        ]
+    }
+    assert network["vpcId"] == vpc_id
+
+
+def test_a_cluster_in_two_vpcs_is_refused(account: Account) -> None:
+    subnets = make_subnets(account, "10.0.0.0/24", "10.1.0.0/24")
+    with pytest.raises(ClientError, match="not in one VPC"):
+        make_cluster(boto3.client("eks", region_name="us-east-1"), subnets)
+
+
+def test_an_addon_is_described_as_it_was_made(eks: Any) -> None:  # noqa: ANN401 - a client of EKS
+    eks.create_addon(
+        clusterName="telco",
+        addonName="vpc-cni",
+        addonVersion="v1.23.1-eksbuild.1",
+        configurationValues=VALUES,
+    )
+    addon = eks.describe_addon(clusterName="telco", addonName="vpc-cni")["addon"]
+    assert addon["addonVersion"] == "v1.23.1-eksbuild.1"
+    assert addon["configurationValues"] == VALUES
+    assert addon["status"] == "ACTIVE"
+
+
+def test_what_is_not_there_is_not_found(eks: Any) -> None:  # noqa: ANN401 - a client of EKS
+    for cluster in ("telco", "other"):
+        with pytest.raises(ClientError) as refused:
+            eks.describe_addon(clusterName=cluster, addonName="vpc-cni")
+        assert _refused(refused) == ("ResourceNotFoundException", 404)
+
+
+def test_an_addon_is_made_once_and_with_its_version(eks: Any) -> None:  # noqa: ANN401 - a client of EKS
+    with pytest.raises(ClientError) as refused:
+        eks.create_addon(clusterName="telco", addonName="vpc-cni")
+    assert _refused(refused)[0] == "LocalAws.NotModelled"
+    eks.create_addon(clusterName="telco", addonName="vpc-cni", addonVersion="v1.23.1-eksbuild.1")
+    with pytest.raises(ClientError) as refused:
+        eks.create_addon(
+            clusterName="telco", addonName="vpc-cni", addonVersion="v1.23.1-eksbuild.1"
+        )
+    assert _refused(refused) == ("ResourceInUseException", 409)
+
+
+def test_addons_are_served_over_http_too() -> None:
+    clock = SystemClock()
+    account = Account(clock)
+    with serve(account) as endpoint:
+        make_cluster(account.client("eks"), make_subnets(account, "10.0.0.0/24"))
+        client = boto3.client("eks", endpoint_url=endpoint.url, region_name="us-east-1")
+        client.create_addon(clusterName="telco", addonName="vpc-cni", addonVersion="v1.23.1")
+        addon = client.describe_addon(clusterName="telco", addonName="vpc-cni")["addon"]
+        assert addon["addonVersion"] == "v1.23.1"
+        client.close()
+    clock.stop()
