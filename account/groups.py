@@ -4,26 +4,24 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import boto3
-from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
+from account.session import AccountUnreachable, Session
 from authoring.adoption import ManagedNodeGroup, TaggedGroups
 from domain.errors import ConfigInvalid, Problem
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
+    from mypy_boto3_autoscaling import AutoScalingClient
     from mypy_boto3_autoscaling.type_defs import FilterTypeDef
 
     from authoring.adoption import Sought
 
-_CONFIG = Config(
-    retries={"mode": "standard", "total_max_attempts": 6}, connect_timeout=5, read_timeout=20
-)
 
-
-def look_up(sought: Iterable[Sought], *, region: str | None) -> Mapping[Sought, Sequence[str]]:
+def look_up(
+    sought: Sequence[Sought], *, region: str | None, profile: str | None = None
+) -> Mapping[Sought, Sequence[str]]:
     """Return the names of the Auto Scaling groups by what was looked up; none for what does not exist.
 
     EKS names a managed node group's Auto Scaling group itself, so it is asked (EKS API, DescribeNodegroup:
@@ -31,29 +29,41 @@ def look_up(sought: Iterable[Sought], *, region: str | None) -> Mapping[Sought, 
 
     Args:
         sought: what to look up.
-        region: where; None leaves it to the credentials' own.
+        region: where; None leaves it to the environment.
+        profile: whose credentials; None leaves them to the environment.
 
     Raises:
         ConfigInvalid: the account cannot be asked, with every look-up that failed.
     """
     found: dict[Sought, Sequence[str]] = {}
+    if not sought:
+        return found
+    try:
+        session = Session(region=region, profile=profile)
+    except AccountUnreachable as error:
+        raise ConfigInvalid(
+            [_unasked(each, error.message, error.remedy) for each in sought]
+        ) from error
     problems = []
     for each in sought:
         try:
             found[each] = (
-                _of_managed(each, region)
+                _of_managed(each, session)
                 if isinstance(each, ManagedNodeGroup)
-                else _tagged(each, region)
+                else _tagged(each, session)
             )
         except (BotoCoreError, ClientError) as error:
-            problems.append(_unasked(each, error))
+            remedy = (
+                f"Use credentials that may call {_RIGHTS[type(each)]}, or write auto_scaling_group."
+            )
+            problems.append(_unasked(each, str(error), remedy))
     if problems:
         raise ConfigInvalid(problems)
     return found
 
 
-def _of_managed(group: ManagedNodeGroup, region: str | None) -> Sequence[str]:
-    client = boto3.session.Session(region_name=region).client("eks", config=_CONFIG)
+def _of_managed(group: ManagedNodeGroup, session: Session) -> Sequence[str]:
+    client = session.client("eks")
     try:
         seen = client.describe_nodegroup(clusterName=group.cluster, nodegroupName=group.name)
     except client.exceptions.ResourceNotFoundException:
@@ -63,8 +73,8 @@ def _of_managed(group: ManagedNodeGroup, region: str | None) -> Sequence[str]:
     return [each["name"] for each in resources.get("autoScalingGroups", ())]
 
 
-def _tagged(groups: TaggedGroups, region: str | None) -> Sequence[str]:
-    client = boto3.session.Session(region_name=region).client("autoscaling", config=_CONFIG)
+def _tagged(groups: TaggedGroups, session: Session) -> Sequence[str]:
+    client: AutoScalingClient = session.client("autoscaling")
     # Several filters are joined with AND; an empty value is a value (Auto Scaling API, DescribeAutoScalingGroups, Filters).
     filters: list[FilterTypeDef] = [
         {"Name": f"tag:{key}", "Values": [value]} for key, value in groups.tags
@@ -85,10 +95,5 @@ _RIGHTS = {
 }
 
 
-def _unasked(sought: Sought, error: Exception) -> Problem:
-    return Problem(
-        path="node_groups",
-        value=str(sought),
-        message=f"cannot be looked up: {error}",
-        remedy=f"Synthesize with credentials that may call {_RIGHTS[type(sought)]}, or write auto_scaling_group.",
-    )
+def _unasked(sought: Sought, message: str, remedy: str) -> Problem:
+    return Problem("node_groups", str(sought), f"cannot be looked up: {message}", remedy)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from typing import Any
 
 import boto3
 from botocore.config import Config
@@ -15,14 +15,11 @@ from botocore.exceptions import (
     ProfileNotFound,
 )
 
-if TYPE_CHECKING:
-    from botocore.client import BaseClient
-
 CONFIG = Config(
     retries={"mode": "standard", "total_max_attempts": 6},
     connect_timeout=5,
     read_timeout=20,
-    user_agent_extra="multus-eni-preflight",
+    user_agent_extra="multus-eni",
 )
 
 
@@ -31,6 +28,8 @@ class AccountUnreachable(Exception):
 
     def __init__(self, message: str, remedy: str) -> None:
         super().__init__(f"{message}. {remedy}")
+        self.message = message
+        self.remedy = remedy
 
 
 class Session:
@@ -58,10 +57,9 @@ class Session:
             )
         self.region: str = self._session.region_name
 
-    def client(self, service: str) -> BaseClient:
+    def client(self, service: str) -> Any:  # noqa: ANN401 - each service's client has a type of its own
         """Return a client; each is used for one reading."""
-        made: BaseClient = self._session.client(service, config=CONFIG)  # type: ignore[call-overload]  # any service
-        return made
+        return self._session.client(service, config=CONFIG)  # type: ignore[call-overload]  # any service
 
     def account_id(self) -> str:
         """Return the account's id; the one call that nobody needs a right for (AWS STS API reference).

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import typer
 
 import authoring
+from account.groups import look_up
 from domain.errors import ConfigInvalid
 
 if TYPE_CHECKING:
@@ -34,3 +35,19 @@ def load_or_exit(path: Path) -> authoring.Authored:
     if authored is None:
         raise typer.Exit(EXIT_BAD_CONFIG)
     return authored
+
+
+def adopt_or_exit(
+    path: Path, authored: authoring.Authored, *, region: str | None, profile: str | None = None
+) -> authoring.Authored:
+    """Return the configuration with the names of all Auto Scaling groups; those that it does not name are looked up.
+
+    Raises:
+        typer.Exit: with status 2, after telling every problem on stderr.
+    """
+    try:
+        found = look_up(authoring.sought(authored), region=region, profile=profile)
+        return authoring.adopted(authored, found)
+    except ConfigInvalid as invalid:
+        typer.echo(authoring.report(path, invalid), err=True)
+        raise typer.Exit(EXIT_BAD_CONFIG) from invalid

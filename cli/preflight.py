@@ -15,7 +15,7 @@ from rich.text import Text
 import authoring
 from account.reader import read
 from account.session import AccountUnreachable, Session
-from cli.loading import EXIT_BAD_CONFIG, load_or_exit
+from cli.loading import EXIT_BAD_CONFIG, adopt_or_exit, load_or_exit
 from domain.config import Ipv4Mode
 from domain.preflight.examination import CODES, examine
 from domain.preflight.findings import Severity, worst
@@ -58,11 +58,12 @@ def preflight(
 ) -> None:
     """Look, read-only, whether the account is as a configuration needs it; status 1 after errors, 2 if it cannot be told."""
     authored = load_or_exit(path)
-    config, nodes = authoring.resolve(authored), authoring.resolve_nodes(authored)
     try:
         session = Session(region=_one_region(authored.region, region), profile=profile)
         account_id = session.account_id()
         _check_account(authored.account, account_id)
+        authored = adopt_or_exit(path, authored, region=session.region, profile=profile)
+        config, nodes = authoring.resolve(authored), authoring.resolve_nodes(authored)
         account = read(session, config, nodes)
     except AccountUnreachable as unreachable:
         typer.echo(f"preflight: {unreachable}", err=True)

@@ -9,10 +9,8 @@ from typing import Annotated
 import typer
 
 import authoring
-from account.groups import look_up
-from cli.loading import EXIT_BAD_CONFIG, load_or_exit
+from cli.loading import adopt_or_exit, load_or_exit
 from domain import config
-from domain.errors import ConfigInvalid
 from domain.node import config as node_config
 
 
@@ -25,12 +23,7 @@ def resolved(
 ) -> None:
     """Print the resolved configuration as JSON: defaults filled in, device indexes given out, tags merged."""
     authored = load_or_exit(path)
-    try:
-        found = look_up(authoring.sought(authored), region=authored.region)
-        authored = authoring.adopted(authored, found)
-    except ConfigInvalid as invalid:
-        typer.echo(authoring.report(path, invalid), err=True)
-        raise typer.Exit(EXIT_BAD_CONFIG) from invalid
+    authored = adopt_or_exit(path, authored, region=authored.region)
     document = (
         node_config.to_json(authoring.resolve_nodes(authored))
         if nodes

@@ -111,7 +111,7 @@ def test_a_look_up_that_is_denied_is_told_with_the_right_that_it_takes(eks: Stub
         look_up([MANAGED], region=REGION)
     assert str(refused.value) == (
         "node_groups: cannot be looked up: An error occurred (AccessDeniedException) when calling the DescribeNodegroup operation: "
-        "not authorized (got 'managed node group workers of cluster lab'). Synthesize with credentials that may call "
+        "not authorized (got 'managed node group workers of cluster lab'). Use credentials that may call "
         "eks:DescribeNodegroup, or write auto_scaling_group."
     )
 
