@@ -34,6 +34,8 @@ from domain.launch import INVISIBLE_FOR
 from domain.lifecycle import LifecycleResult
 from domain.model import GroupName, InstanceId, InstanceState, SubnetId
 from domain.outcome import Result
+from domain.pacing import AttachPace
+from lambdas.reconcile.catalog import KEEP_FOR
 from lambdas.reconcile.launch import ENOUGH_NODES, WORTH_TAKING
 from tests.fakes.ec2 import Pace
 from tests.fakes.world import RUN
@@ -911,6 +913,42 @@ def test_a_node_that_is_done_does_not_wait_for_the_work_of_another(
     attaches = [place for place, call in enumerate(world.calls.log) if call == "attach"]
     assert len(attaches) == 2 * len(world.specs)
     assert world.calls.log.index("complete") < attaches[len(world.specs)]
+
+
+def attaching_while_another_begins(
+    build: Builders, make_world: type[World], *, failing_look_ups: int
+) -> World:
+    """Return a world after a run in which what tags select is looked up again, for a node that is not due, and that fails."""
+    marked = SubnetSelector(tags={"use": "multus"})
+    world = make_world([build.spec("n1", 1, subnets=marked)], pace=Pace(attach_s=10.0))
+    world.ec2.add_subnet("subnet-n1", build.zone, "10.7.0.0/24", with_tags={"use": "multus"})
+    # The answer outlives the first look of both nodes, and no later one.
+    world.catalog.desired(world.config.node_groups[0], world.ec2.instance(world.launch()))
+    world.clock.wait((KEEP_FOR - timedelta(seconds=1)).total_seconds())
+    launches = [world.launching(world.launch(running_in_s=boot_s)) for boot_s in (0.0, 1.0)]
+    world.calls.fail("find_subnets", Throttled("slow down"), times=failing_look_ups)
+    assert {each.result for each in world.run_launches(*launches)} == {Result.CONTINUED}
+    return world
+
+
+def test_a_look_up_that_fails_for_a_node_that_is_not_due_holds_up_none_that_is(
+    build: Builders, make_world: type[World]
+) -> None:
+    calm = attaching_while_another_begins(build, make_world, failing_look_ups=0)
+    failing = attaching_while_another_begins(build, make_world, failing_look_ups=1)
+    assert failing.calls.counts - calm.calls.counts == Counter({"find_subnets": 1})
+    assert failing.clock.waits == calm.clock.waits
+
+
+def test_how_long_attachments_take_is_not_learned_from_a_node_whose_look_was_not_due(
+    make_world: type[World],
+) -> None:
+    world = one_ready_while_the_other_begins(make_world)
+    begun = len(world.clock.waits)
+    world.launch_and_serve()
+    # Shortened once, by the node that was looked at when it was due.
+    first = AttachPace()
+    assert world.clock.waits[begun:] == [pytest.approx(first.expected_s * first.shrink)]
 
 
 def test_one_that_is_taken_twice_is_worked_once(make_world: type[World]) -> None:
