@@ -31,6 +31,10 @@ if TYPE_CHECKING:
 
 TAKE_OVER_AFTER = timedelta(seconds=60)
 """A hook's event reaches its queue within seconds when it comes at all."""
+RELEASE_AFTER = 1 / 3
+"""From which part of a heartbeat time-out on a termination is worked on although it may be queued. A run comes at least every
+quarter: it first sees the node within one, and the second run after that is in time. With a half, that run would put the node
+off to the very end of the time-out whenever it came a little early."""
 
 LAUNCH_WAIT = frozenset({"Pending:Wait", "Warmed:Pending:Wait"})
 TERMINATE_WAIT = frozenset({"Terminating:Wait", "Warmed:Terminating:Wait"})
@@ -93,9 +97,9 @@ def is_stuck(wait: Wait, heartbeat_timeout_s: int) -> bool:
     """Return whether a node in Terminating:Wait is released here although the terminate queue holds messages.
 
     Its hook is not held, for an instance that waits costs money: what reads the queue is as good as dead when it has not come
-    to the node in a third of the time-out, and after the whole of it nobody would have looked at the node.
+    to the node in RELEASE_AFTER of the time-out, and after the whole of it nobody would have looked at the node.
     """
-    return wait.at_least.total_seconds() >= heartbeat_timeout_s / 3
+    return wait.at_least.total_seconds() >= heartbeat_timeout_s * RELEASE_AFTER
 
 
 @dataclass(frozen=True)

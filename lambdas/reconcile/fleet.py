@@ -153,10 +153,9 @@ class FleetReconciler:
         self, fleet: _Fleet, now: datetime, deadline: datetime
     ) -> tuple[list[Outcome], int]:
         waiting = [
-            (member, fleet.instances[member.instance_id])
+            (member, fleet.instances.get(member.instance_id))
             for member in fleet.members
             if member.lifecycle_state in decide.LAUNCH_WAIT
-            and member.instance_id in fleet.instances
         ]
         waits = self._waits.look(waiting, now)
         if not waiting:
@@ -192,16 +191,21 @@ class FleetReconciler:
         return len(restarted)
 
     def _has_everything(
-        self, member: Member, instance: Instance, interfaces: tuple[NetworkInterface, ...]
+        self, member: Member, instance: Instance | None, interfaces: tuple[NetworkInterface, ...]
     ) -> bool:
         """Return whether a waiting node needs nothing of us but, at most, the answer to its hook.
 
         It is then in one of these states, which Auto Scaling does not tell apart:
           1. our hook is answered and another launch hook is open, such as the one that the node answers itself;
           2. a run ended between its last step and the answer, and its event will not come again.
+
+        One that EC2 does not show is not known to have anything: taking the launch over looks at it again, and gives it up
+        when it stays unknown.
         """
         group = self._config.node_group_of(member.group_name)
-        if group is None or decide.missing(member.instance_id, group.interfaces, interfaces):
+        if group is None or instance is None:
+            return False
+        if decide.missing(member.instance_id, group.interfaces, interfaces):
             return False
         try:
             desired = self._catalog.desired(group, instance)
@@ -259,15 +263,12 @@ class FleetReconciler:
         self, waiting: Sequence[Member], fleet: _Fleet, now: datetime
     ) -> frozenset[InstanceId]:
         """Return the nodes that have waited in a terminate hook for so long that nobody else will come."""
-        seen = [
-            (member, fleet.instances[member.instance_id])
-            for member in waiting
-            if member.instance_id in fleet.instances
-        ]
-        waits = self._leaving.look(seen, now)
+        waits = self._leaving.look(
+            [(member, fleet.instances.get(member.instance_id)) for member in waiting], now
+        )
         return frozenset(
             member.instance_id
-            for (member, _), wait in zip(seen, waits, strict=True)
+            for member, wait in zip(waiting, waits, strict=True)
             if decide.is_stuck(wait, self._bounds.heartbeat_timeout_s)
         )
 

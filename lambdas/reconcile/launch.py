@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -18,6 +19,7 @@ from domain.errors import (
     NotYetVisible,
     Permanent,
     TokenSpent,
+    Transient,
 )
 from domain.outcome import Outcome, Result
 from domain.plan import Create, NodePlan
@@ -219,9 +221,16 @@ class LaunchReconciler:
                 node.stumbles = 0
 
     def _done(self, beside: Sequence[LaunchingNode]) -> list[LaunchingNode]:
-        done = [node for node in beside if self._plan(node).converged]
-        for node in done:
-            node.rounds += 1
+        """Return those that are done; when what one must have cannot be looked up now, no more of them are asked about.
+
+        Each has a look of its own to come, which tells of the fault if it lasts; the nodes that are due are not to wait for it.
+        """
+        done: list[LaunchingNode] = []
+        with suppress(Transient):
+            for node in beside:
+                if self._plan(node).converged:
+                    node.rounds += 1
+                    done.append(node)
         return done
 
     def _end(self, nodes: Sequence[LaunchingNode], plans: Sequence[NodePlan]) -> None:

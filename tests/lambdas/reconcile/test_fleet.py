@@ -11,11 +11,14 @@ import pytest
 from domain import tags
 from domain.config import SecurityGroupSelector, SubnetSelector
 from domain.errors import AccessDenied, InvariantBroken, SpecRejected, Throttled
+from domain.fleet import RELEASE_AFTER
+from domain.launch import INVISIBLE_FOR
 from domain.lifecycle import LifecycleResult
 from domain.model import InstanceId, InstanceState, SecurityGroupId, SubnetId
 from domain.outcome import Result
 from lambdas.reconcile.adoption import Adoptee, AdoptionReconciler
 from tests.fakes.builders import GROUP
+from tests.fakes.world import HEARTBEAT_S
 
 if TYPE_CHECKING:
     from domain.config import InterfaceSpec
@@ -177,6 +180,18 @@ def test_no_launch_is_taken_over_that_the_run_has_no_time_for(world: World) -> N
     assert world.action(node).is_open
 
 
+def test_a_launch_whose_instance_stays_unknown_is_given_up(world: World) -> None:
+    node = world.launch()
+    world.run_fleet()
+    world.ec2.forget(node)
+    world.clock.wait(INVISIBLE_FOR.total_seconds())
+    (outcome,) = world.run_fleet().outcomes
+    assert outcome.result is Result.ABANDONED
+    assert outcome.error is not None
+    assert outcome.error.code == "instance-gone"
+    assert not world.action(node).is_open
+
+
 # Nodes that wait in another launch hook: the one that they answer themselves.
 
 LOOKS = ["list_interfaces", "list_members", "describe_group_instances"]
@@ -264,6 +279,18 @@ def test_a_termination_that_nobody_takes_from_the_queue_is_completed(world: Worl
     assert [outcome.result for outcome in world.run_fleet().outcomes] == [Result.CONTINUED]
     world.clock.wait(60)
     assert world.enis() == []
+
+
+def test_a_termination_whose_instance_is_unknown_is_completed_too(world: World) -> None:
+    (node,) = world.launch_and_serve()
+    world.scale_in(node)
+    world.ec2.forget(node)
+    world.terminate_queue.backlog = True
+    world.run_fleet()
+    assert world.action(node).is_open
+    world.clock.wait(HEARTBEAT_S * RELEASE_AFTER)
+    world.run_fleet()
+    assert world.action(node).results == [LifecycleResult.CONTINUE]
 
 
 def test_a_termination_whose_queue_cannot_be_asked_is_completed(world: World) -> None:

@@ -17,7 +17,6 @@ from domain.config import Ipv4Mode, SecurityGroupSelector, SubnetSelector
 from domain.errors import (
     AccessDenied,
     AddressTaken,
-    AttachmentLimitReached,
     DeadlineExceeded,
     DeviceIndexTaken,
     EniLifecycleError,
@@ -25,8 +24,6 @@ from domain.errors import (
     NotYetVisible,
     QuotaReached,
     ServiceFault,
-    SpecRejected,
-    SubnetExhausted,
     Throttled,
     WrongState,
 )
@@ -34,6 +31,8 @@ from domain.launch import INVISIBLE_FOR
 from domain.lifecycle import LifecycleResult
 from domain.model import GroupName, InstanceId, InstanceState, SubnetId
 from domain.outcome import Result
+from domain.pacing import AttachPace
+from lambdas.reconcile.catalog import KEEP_FOR
 from lambdas.reconcile.launch import ENOUGH_NODES, WORTH_TAKING
 from tests.fakes.ec2 import Pace
 from tests.fakes.world import RUN
@@ -44,7 +43,7 @@ if TYPE_CHECKING:
     from tests.fakes.calls import Killed
     from tests.fakes.world import World
 
-CONTINUE, ABANDON = LifecycleResult.CONTINUE, LifecycleResult.ABANDON
+CONTINUE = LifecycleResult.CONTINUE
 
 
 # What a launch costs.
@@ -284,14 +283,6 @@ def test_an_instance_that_is_still_pending_is_waited_for(world: World) -> None:
     assert world.faults_of(launch.instance_id) == []
 
 
-def test_an_instance_that_stays_pending_is_given_back_with_its_interfaces(world: World) -> None:
-    launch = world.launching(world.launch(running_in_s=300))
-    (outcome,) = world.run_launches(launch)
-    assert outcome.result is Result.RETRY
-    assert len(world.enis()) == 2
-    assert world.action(launch.instance_id).is_open
-
-
 def test_an_instance_that_is_not_visible_yet_is_given_back(world: World) -> None:
     launch = world.launching(world.launch())
     unseen = dataclasses.replace(launch, instance_id=InstanceId("i-unseen"))
@@ -324,17 +315,6 @@ def test_a_modify_without_effect_is_repeated_ever_more_rarely(
     assert 3 <= world.calls.counts["set_delete_on_termination"] / len(world.specs) < 20
 
 
-def test_a_run_out_of_time_keeps_what_there_is(world: World) -> None:
-    world.ec2.pace = dataclasses.replace(world.ec2.pace, attach_s=30.0)
-    launch = world.launching(world.launch())
-    (outcome,) = world.launches.run([launch], world.clock.now() + timedelta(seconds=10))
-    assert outcome.result is Result.RETRY
-    assert outcome.error is not None
-    assert outcome.error.code == "deadline-exceeded"
-    assert len(world.enis()) == 2
-    assert world.action(launch.instance_id).is_open
-
-
 def test_a_slow_node_does_not_hold_the_others_up(world: World) -> None:
     slow, quick = world.launch(running_in_s=30), world.launch()
     outcomes = world.run_launches(world.launching(slow), world.launching(quick))
@@ -345,92 +325,7 @@ def test_a_slow_node_does_not_hold_the_others_up(world: World) -> None:
     assert quick_s < 5 < slow_s
 
 
-# Heartbeats.
-
-
-@pytest.mark.parametrize(
-    ("age_s", "heartbeats"),
-    [
-        pytest.param(0, 0, id="young: the timer is still long"),
-        pytest.param(400, 1, id="past a third of the time-out"),
-        pytest.param(4 * 600, 0, id="held long enough: the hook's default decides"),
-    ],
-)
-def test_a_launch_given_back_is_held_by_a_heartbeat(
-    world: World, age_s: int, heartbeats: int
-) -> None:
-    launch = world.launching(world.launch(running_in_s=10_000))
-    world.clock.wait(age_s)
-    world.run_launches(launch)
-    assert world.action(launch.instance_id).heartbeats == heartbeats
-
-
-def test_a_heartbeat_that_fails_is_noted_on_the_reason(world: World) -> None:
-    launch = world.launching(world.launch(running_in_s=10_000))
-    world.clock.wait(400)
-    world.calls.fail("heartbeat", Throttled("slow down"))
-    (outcome,) = world.run_launches(launch)
-    assert outcome.result is Result.RETRY
-    assert outcome.to_log()["notes"] == ["while prolonging the hook: slow down"]
-
-
 # What cannot be mended.
-
-
-@pytest.mark.parametrize(
-    ("method", "error"),
-    [
-        ("create", SubnetExhausted("no free address")),
-        ("create", QuotaReached("no more interfaces")),
-        ("create", AccessDenied("may not create")),
-        ("create", SpecRejected("no such subnet")),
-        ("attach", AttachmentLimitReached("no more")),
-        ("attach", AccessDenied("may not attach")),
-    ],
-    ids=lambda value: value if isinstance(value, str) else value.code,
-)
-def test_a_launch_that_can_never_succeed_is_abandoned_and_leaves_nothing(
-    world: World, method: str, error: EniLifecycleError
-) -> None:
-    launch = world.launching(world.launch())
-    world.calls.fail(method, error, on_call=2, times=1000)
-    (outcome,) = world.run_launches(launch)
-    assert (outcome.result, outcome.error, outcome.reason) == (Result.ABANDONED, error, str(error))
-    assert world.action(launch.instance_id).results == [ABANDON]
-    world.clock.wait(60)
-    assert world.enis() == []
-
-
-def test_what_cannot_be_set_to_go_with_its_node_is_left_to_the_orphan_sweep(world: World) -> None:
-    launch = world.launching(world.launch())
-    world.calls.fail("set_delete_on_termination", AccessDenied("may not modify"), times=1000)
-    (outcome,) = world.run_launches(launch)
-    assert outcome.result is Result.ABANDONED
-    assert "while cleaning up: may not modify" in str(outcome.to_log()["notes"])
-    world.clock.wait(3600)
-    assert len(world.enis()) == 2
-    world.run_fleet()
-    assert world.enis() == []
-
-
-def test_the_first_error_is_kept_and_what_cleaning_up_met_is_noted(world: World) -> None:
-    launch = world.launching(world.launch())
-    first = SubnetExhausted("no free address")
-    world.calls.fail("create", first, on_call=2)
-    world.calls.fail("attach", Throttled("slow down"))
-    world.calls.fail("delete", WrongState("still busy"))
-    (outcome,) = world.run_launches(launch)
-    assert outcome.error is first
-    assert first.__notes__ == ["while cleaning up: still busy"]
-
-
-def test_cleaning_up_that_cannot_even_look_does_not_hold_the_hook(world: World) -> None:
-    launch = world.launching(world.launch())
-    world.calls.fail("create", SubnetExhausted("no free address"))
-    world.calls.fail("list_interfaces", Throttled("slow down"), on_call=2)
-    (outcome,) = world.run_launches(launch)
-    assert outcome.result is Result.ABANDONED
-    assert outcome.to_log()["notes"] == ["while cleaning up: slow down"]
 
 
 def test_one_nodes_failure_is_not_the_others(world: World) -> None:
@@ -785,54 +680,6 @@ def test_what_a_renamed_interface_left_unattached_is_deleted(
     assert world.faults_of(launch.instance_id) == []
 
 
-def test_a_node_that_another_run_finished_meanwhile_is_not_abandoned(
-    build: Builders, make_world: type[World], killed: type[Killed]
-) -> None:
-    """The look by tag lags behind the look at the instance: our own interface holds the index we insist on."""
-    world = make_world([build.spec("n1", 1, device_index_fixed=True)])
-    launch = world.launching(world.launch())
-    world.calls.kill_at(5, after=True)
-    with pytest.raises(killed):
-        world.run_launches(launch)
-    world.restart()
-    world.clock.wait(5)
-    world.ec2.lists_to_miss = 1
-    (outcome,) = world.run_launches(launch)
-    assert outcome.result is Result.CONTINUED
-    assert world.action(launch.instance_id).results == [CONTINUE]
-
-
-def test_what_fails_on_a_node_with_all_its_interfaces_is_looked_at_twice_and_no_more(
-    world: World,
-) -> None:
-    launch = world.launching(world.launch())
-    error = AccessDenied("may not modify")
-    world.calls.fail("set_delete_on_termination", error, times=1000)
-    (outcome,) = world.run_launches(launch)
-    assert (outcome.result, outcome.error) == (Result.ABANDONED, error)
-
-
-def test_a_launch_given_up_stays_given_up_while_its_hook_cannot_be_answered(world: World) -> None:
-    launch = world.launching(world.launch(max_interfaces=2))
-    world.calls.fail("complete", Throttled("slow down"), times=3)
-    (outcome,) = world.run_launches(launch)
-    assert outcome.result is Result.ABANDONED
-    assert outcome.error is not None
-    assert outcome.error.code == "attachment-limit-reached"
-    assert world.calls.counts["create"] == 2
-
-
-def test_an_answer_that_is_refused_for_good_ends_the_run_at_once(world: World) -> None:
-    launch = world.launching(world.launch())
-    world.calls.fail("complete", AccessDenied("may not complete"), times=1000)
-    started = world.clock.now()
-    (outcome,) = world.run_launches(launch)
-    assert outcome.result is Result.FAILED
-    assert world.calls.counts["complete"] == 1
-    assert (world.clock.now() - started).total_seconds() < 5
-    assert world.faults_of(launch.instance_id) == []
-
-
 def test_a_message_of_a_group_taken_out_of_the_configuration_ends_there(world: World) -> None:
     """Its hook goes with it and the role may not answer any more: a retry would only be denied again."""
     world.autoscaling.add_group(
@@ -911,6 +758,42 @@ def test_a_node_that_is_done_does_not_wait_for_the_work_of_another(
     attaches = [place for place, call in enumerate(world.calls.log) if call == "attach"]
     assert len(attaches) == 2 * len(world.specs)
     assert world.calls.log.index("complete") < attaches[len(world.specs)]
+
+
+def attaching_while_another_begins(
+    build: Builders, make_world: type[World], *, failing_look_ups: int
+) -> World:
+    """Return a world after a run in which what tags select is looked up again, for a node that is not due, and that fails."""
+    marked = SubnetSelector(tags={"use": "multus"})
+    world = make_world([build.spec("n1", 1, subnets=marked)], pace=Pace(attach_s=10.0))
+    world.ec2.add_subnet("subnet-n1", build.zone, "10.7.0.0/24", with_tags={"use": "multus"})
+    # The answer outlives the first look of both nodes, and no later one.
+    world.catalog.desired(world.config.node_groups[0], world.ec2.instance(world.launch()))
+    world.clock.wait((KEEP_FOR - timedelta(seconds=1)).total_seconds())
+    launches = [world.launching(world.launch(running_in_s=boot_s)) for boot_s in (0.0, 1.0)]
+    world.calls.fail("find_subnets", Throttled("slow down"), times=failing_look_ups)
+    assert {each.result for each in world.run_launches(*launches)} == {Result.CONTINUED}
+    return world
+
+
+def test_a_look_up_that_fails_for_a_node_that_is_not_due_holds_up_none_that_is(
+    build: Builders, make_world: type[World]
+) -> None:
+    calm = attaching_while_another_begins(build, make_world, failing_look_ups=0)
+    failing = attaching_while_another_begins(build, make_world, failing_look_ups=1)
+    assert failing.calls.counts - calm.calls.counts == Counter({"find_subnets": 1})
+    assert failing.clock.waits == calm.clock.waits
+
+
+def test_how_long_attachments_take_is_not_learned_from_a_node_whose_look_was_not_due(
+    make_world: type[World],
+) -> None:
+    world = one_ready_while_the_other_begins(make_world)
+    begun = len(world.clock.waits)
+    world.launch_and_serve()
+    # Shortened once, by the node that was looked at when it was due.
+    first = AttachPace()
+    assert world.clock.waits[begun:] == [pytest.approx(first.expected_s * first.shrink)]
 
 
 def test_one_that_is_taken_twice_is_worked_once(make_world: type[World]) -> None:

@@ -33,6 +33,12 @@ class Case:
         (wait,) = self.waits.look([(member, shown)], self._first + timedelta(seconds=at_s))
         return wait
 
+    def look_without_its_instance(self, at_s: float) -> Wait:
+        """Look while EC2 does not show the instance that Auto Scaling says waits."""
+        member = Member(self.instance.instance_id, self._group, "Pending:Wait")
+        (wait,) = self.waits.look([(member, None)], self._first + timedelta(seconds=at_s))
+        return wait
+
     def look_at_nobody(self, at_s: float) -> None:
         """Look while nobody waits."""
         assert self.waits.look([], self._first + timedelta(seconds=at_s)) == []
@@ -85,3 +91,17 @@ def test_a_restart_is_remembered_for_as_long_as_the_wait(build: Builders) -> Non
     assert case.look(300) == told(300, 3900, 290)
     case.look_at_nobody(600)
     assert case.look(900) == told(0, 300)
+
+
+def test_a_look_that_misses_the_instance_does_not_begin_the_wait_anew(build: Builders) -> None:
+    case = Case(build)
+    case.look(0)
+    case.restarted(10, case.instance.instance_id)
+    assert case.look_without_its_instance(150) == told(150, 3750, 140)
+    assert case.look(300) == told(300, 3900, 290)
+
+
+def test_an_instance_shown_late_has_waited_since_its_launch_at_most(build: Builders) -> None:
+    case = Case(build)
+    assert case.look_without_its_instance(0) == told(0, 0)
+    assert case.look(300) == told(300, 3900)
