@@ -23,7 +23,9 @@ _CONFIG = Config(
 )
 
 
-def look_up(sought: Iterable[Sought], *, region: str | None) -> Mapping[Sought, Sequence[str]]:
+def look_up(
+    sought: Iterable[Sought], *, region: str | None, profile: str | None = None
+) -> Mapping[Sought, Sequence[str]]:
     """Return the names of the Auto Scaling groups by what was looked up; none for what does not exist.
 
     EKS names a managed node group's Auto Scaling group itself, so it is asked (EKS API, DescribeNodegroup:
@@ -32,6 +34,7 @@ def look_up(sought: Iterable[Sought], *, region: str | None) -> Mapping[Sought, 
     Args:
         sought: what to look up.
         region: where; None leaves it to the credentials' own.
+        profile: whose credentials of the AWS configuration; None leaves it to the environment.
 
     Raises:
         ConfigInvalid: the account cannot be asked, with every look-up that failed.
@@ -41,9 +44,9 @@ def look_up(sought: Iterable[Sought], *, region: str | None) -> Mapping[Sought, 
     for each in sought:
         try:
             found[each] = (
-                _of_managed(each, region)
+                _of_managed(each, region, profile)
                 if isinstance(each, ManagedNodeGroup)
-                else _tagged(each, region)
+                else _tagged(each, region, profile)
             )
         except (BotoCoreError, ClientError) as error:
             problems.append(_unasked(each, error))
@@ -52,8 +55,10 @@ def look_up(sought: Iterable[Sought], *, region: str | None) -> Mapping[Sought, 
     return found
 
 
-def _of_managed(group: ManagedNodeGroup, region: str | None) -> Sequence[str]:
-    client = boto3.session.Session(region_name=region).client("eks", config=_CONFIG)
+def _of_managed(group: ManagedNodeGroup, region: str | None, profile: str | None) -> Sequence[str]:
+    client = boto3.session.Session(profile_name=profile, region_name=region).client(
+        "eks", config=_CONFIG
+    )
     try:
         seen = client.describe_nodegroup(clusterName=group.cluster, nodegroupName=group.name)
     except client.exceptions.ResourceNotFoundException:
@@ -63,8 +68,10 @@ def _of_managed(group: ManagedNodeGroup, region: str | None) -> Sequence[str]:
     return [each["name"] for each in resources.get("autoScalingGroups", ())]
 
 
-def _tagged(groups: TaggedGroups, region: str | None) -> Sequence[str]:
-    client = boto3.session.Session(region_name=region).client("autoscaling", config=_CONFIG)
+def _tagged(groups: TaggedGroups, region: str | None, profile: str | None) -> Sequence[str]:
+    client = boto3.session.Session(profile_name=profile, region_name=region).client(
+        "autoscaling", config=_CONFIG
+    )
     # Several filters are joined with AND; an empty value is a value (Auto Scaling API, DescribeAutoScalingGroups, Filters).
     filters: list[FilterTypeDef] = [
         {"Name": f"tag:{key}", "Values": [value]} for key, value in groups.tags

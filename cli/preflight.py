@@ -13,10 +13,12 @@ from rich.table import Table
 from rich.text import Text
 
 import authoring
+from account.groups import look_up
 from account.reader import read
 from account.session import AccountUnreachable, Session
 from cli.loading import EXIT_BAD_CONFIG, load_or_exit
 from domain.config import Ipv4Mode
+from domain.errors import ConfigInvalid
 from domain.preflight.examination import CODES, examine
 from domain.preflight.findings import Severity, worst
 from domain.preflight.looks import Whole
@@ -58,15 +60,20 @@ def preflight(
 ) -> None:
     """Look, read-only, whether the account is as a configuration needs it; status 1 after errors, 2 if it cannot be told."""
     authored = load_or_exit(path)
-    config, nodes = authoring.resolve(authored), authoring.resolve_nodes(authored)
     try:
         session = Session(region=_one_region(authored.region, region), profile=profile)
         account_id = session.account_id()
         _check_account(authored.account, account_id)
+        found = look_up(authoring.sought(authored), region=session.region, profile=profile)
+        authored = authoring.adopted(authored, found)
+        config, nodes = authoring.resolve(authored), authoring.resolve_nodes(authored)
         account = read(session, config, nodes)
     except AccountUnreachable as unreachable:
         typer.echo(f"preflight: {unreachable}", err=True)
         raise typer.Exit(EXIT_CANNOT_TELL) from unreachable
+    except ConfigInvalid as invalid:
+        typer.echo(authoring.report(path, invalid), err=True)
+        raise typer.Exit(EXIT_CANNOT_TELL) from invalid
     findings = examine(config, nodes, account)
     console = Console(markup=False, emoji=False, highlight=False)
     console.print(f"{config.owner} in account {account_id}, {session.region}")
@@ -98,20 +105,21 @@ def described(
     """Yield what was found, ready to be printed: the cluster, each node group with its subnets, and the worst of it."""
     yield _findings(f"Cluster {config.cluster_name}", findings, "")
     for group in Whole(config, nodes, account).groups():
-        name = group.config.name
-        title = f"Node group {name} (Auto Scaling group {group.config.auto_scaling_group})"
-        yield _findings(title, findings, name)
+        name = group.config.auto_scaling_group
+        yield _findings(
+            f"Node group {group.config.name} (Auto Scaling group {name})", findings, name
+        )
         yield from _subnets(group)
     yield _verdict(findings)
 
 
-def _findings(title: str, findings: Sequence[Finding], node_group: str) -> Table:
+def _findings(title: str, findings: Sequence[Finding], group: str) -> Table:
     table = _table(title)
     table.add_column("", width=7)
     table.add_column("rule", min_width=_LONGEST_CODE, max_width=_LONGEST_CODE, overflow="fold")
     table.add_column("finding", overflow="fold", ratio=1)
     for each in findings:
-        if each.node_group == node_group:
+        if each.auto_scaling_group == group:
             severity = Text(each.severity.value, _STYLES[each.severity])
             table.add_row(severity, each.code, _told(each))
     return table
