@@ -99,20 +99,21 @@ def described(
     """Yield what was found, ready to be printed: the cluster, each node group with its subnets, and the worst of it."""
     yield _findings(f"Cluster {config.cluster_name}", findings, "")
     for group in Whole(config, nodes, account).groups():
-        name = group.config.name
-        title = f"Node group {name} (Auto Scaling group {group.config.auto_scaling_group})"
-        yield _findings(title, findings, name)
+        name = group.config.auto_scaling_group
+        yield _findings(
+            f"Node group {group.config.name} (Auto Scaling group {name})", findings, name
+        )
         yield from _subnets(group)
     yield _verdict(findings)
 
 
-def _findings(title: str, findings: Sequence[Finding], node_group: str) -> Table:
+def _findings(title: str, findings: Sequence[Finding], group: str) -> Table:
     table = _table(title)
     table.add_column("", width=7)
     table.add_column("rule", min_width=_LONGEST_CODE, max_width=_LONGEST_CODE, overflow="fold")
     table.add_column("finding", overflow="fold", ratio=1)
     for each in findings:
-        if each.node_group == node_group:
+        if each.auto_scaling_group == group:
             severity = Text(each.severity.value, _STYLES[each.severity])
             table.add_row(severity, each.code, _told(each))
     return table

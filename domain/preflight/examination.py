@@ -45,20 +45,16 @@ CODES = (NOT_SHOWN, *(rule.code for rule in WHOLE_RULES), *(rule.code for rule i
 
 
 def examine(config: Config, nodes: NodeConfig, account: Account) -> tuple[Finding, ...]:
-    """Return every finding: of the whole file first, then by node group, in each the worst first."""
+    """Return every finding: of the whole file first, then by Auto Scaling group, in each the worst first."""
     whole = Whole(config, nodes, account)
     found = [*_not_shown(account)]
     for rule in WHOLE_RULES:
         found += rule.findings(whole, "", config.cluster_name)
     findings = [*worst_first(found)]
     for group in whole.groups():
-        name = group.config.name
+        name = group.config.auto_scaling_group
         findings += worst_first(
-            [
-                finding
-                for each in GROUP_RULES
-                for finding in each.findings(group, name, group.config.auto_scaling_group)
-            ]
+            [finding for each in GROUP_RULES for finding in each.findings(group, name, name)]
         )
     return tuple(findings)
 

@@ -34,7 +34,7 @@ class Finding:
     code: str
     """Stable, kebab-case: the rule."""
     severity: Severity
-    node_group: str
+    auto_scaling_group: str
     """Empty: it concerns the whole file."""
     subject: str
     """The resource that it is about."""
@@ -71,18 +71,16 @@ class Rule(Generic[T]):
     """What is said when there is no trouble."""
     check: Callable[[T], Iterable[Trouble]]
 
-    def findings(self, look: T, node_group: str, subject: str) -> Iterator[Finding]:
+    def findings(self, look: T, group: str, subject: str) -> Iterator[Finding]:
         """Yield the trouble, or one finding that says that there is none; nothing when it could not be told."""
         try:
             troubles = tuple(self.check(look))
         except CannotTell:
             return
         for each in dict.fromkeys(troubles):
-            yield Finding(
-                self.code, each.severity, node_group, each.subject, each.message, each.remedy
-            )
+            yield Finding(self.code, each.severity, group, each.subject, each.message, each.remedy)
         if not troubles:
-            yield Finding(self.code, Severity.FINE, node_group, subject, self.fine)
+            yield Finding(self.code, Severity.FINE, group, subject, self.fine)
 
 
 def worst(findings: Iterable[Finding]) -> Severity:

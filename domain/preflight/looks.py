@@ -36,9 +36,9 @@ class Whole:
     account: Account
 
     def groups(self) -> Iterator[Group]:
-        """Yield its node groups."""
-        for group, node in zip(self.config.node_groups, self.nodes.node_groups):
-            yield Group(self, group, node)
+        """Yield its node groups, one for each Auto Scaling group that a node group has."""
+        for group in self.config.node_groups:
+            yield Group(self, group, self.nodes.node_group(group.name))
 
     @property
     def cluster(self) -> Cluster:
@@ -75,7 +75,7 @@ class Whole:
 
 @dataclass(frozen=True)
 class Group:
-    """One node group beside the account."""
+    """One node group, with one Auto Scaling group, beside the account."""
 
     whole: Whole
     config: NodeGroup

@@ -169,6 +169,49 @@ def test_the_files_region_is_looked_into(place: Place) -> None:
     assert place.run("--region", "us-east-1").stdout.startswith("MultusEni-minimal in account")
 
 
+def test_every_group_of_a_node_group_that_is_named_by_tags_is_looked_at(place: Place) -> None:
+    autoscaling = place.account.client("autoscaling")
+    [first] = autoscaling.describe_auto_scaling_groups()["AutoScalingGroups"]
+    autoscaling.create_auto_scaling_group(
+        AutoScalingGroupName="lab-more",
+        LaunchTemplate={
+            key: first["LaunchTemplate"][key] for key in ("LaunchTemplateId", "Version")
+        },
+        MinSize=0,
+        MaxSize=2000,
+        VPCZoneIdentifier=first["VPCZoneIdentifier"],
+    )
+    autoscaling.create_or_update_tags(
+        Tags=[
+            {
+                "ResourceId": name,
+                "ResourceType": "auto-scaling-group",
+                "Key": "multus",
+                "Value": "yes",
+                "PropagateAtLaunch": True,
+            }
+            for name in (place.group, "lab-more")
+        ]
+    )
+    [group] = place.document["node_groups"]
+    del group["auto_scaling_group"]
+    group["auto_scaling_groups"] = {"tags": {"multus": "yes"}}
+    result = place.run()
+    assert result.exit_code == 1
+    for name in (place.group, "lab-more"):
+        assert f"Node group workers (Auto Scaling group {name})" in result.stdout
+    assert "need 2010 even" in " ".join(result.stdout.split())
+
+
+def test_a_node_group_whose_groups_are_not_found_is_told(place: Place) -> None:
+    [group] = place.document["node_groups"]
+    del group["auto_scaling_group"]
+    group["auto_scaling_groups"] = {"tags": {"multus": "yes"}}
+    result = place.run()
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "are tags that no Auto Scaling group has" in result.stderr
+
+
 def troubled() -> Scene:
     """Return a scene with something of everything."""
     scene = Scene()

@@ -58,7 +58,7 @@ def test_rules_are_silent_about_what_was_not_shown(scene: Scene, part: str, acti
     everything = {each.code for each in scene.findings()}
     scene.hide(part, action)
     [told] = scene.by(NOT_SHOWN)
-    assert (told.severity, told.node_group, told.subject) == (Severity.WARNING, "", action)
+    assert (told.severity, told.auto_scaling_group, told.subject) == (Severity.WARNING, "", action)
     assert told.remedy.startswith(f"Allow {action};")
     found = scene.findings()
     assert everything - {each.code for each in found} == SILENT[part, action]
