@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from authoring.adoption import Sought
 
-_CONFIG = Config(
+CONFIG = Config(
     retries={"mode": "standard", "total_max_attempts": 6}, connect_timeout=5, read_timeout=20
 )
 
@@ -53,7 +53,7 @@ def look_up(sought: Iterable[Sought], *, region: str | None) -> Mapping[Sought, 
 
 
 def _of_managed(group: ManagedNodeGroup, region: str | None) -> Sequence[str]:
-    client = boto3.session.Session(region_name=region).client("eks", config=_CONFIG)
+    client = boto3.session.Session(region_name=region).client("eks", config=CONFIG)
     try:
         seen = client.describe_nodegroup(clusterName=group.cluster, nodegroupName=group.name)
     except client.exceptions.ResourceNotFoundException:
@@ -64,7 +64,7 @@ def _of_managed(group: ManagedNodeGroup, region: str | None) -> Sequence[str]:
 
 
 def _tagged(groups: TaggedGroups, region: str | None) -> Sequence[str]:
-    client = boto3.session.Session(region_name=region).client("autoscaling", config=_CONFIG)
+    client = boto3.session.Session(region_name=region).client("autoscaling", config=CONFIG)
     # Several filters are joined with AND; an empty value is a value (Auto Scaling API, DescribeAutoScalingGroups, Filters).
     filters: list[FilterTypeDef] = [
         {"Name": f"tag:{key}", "Values": [value]} for key, value in groups.tags
