@@ -8,6 +8,7 @@ from pydantic import ValidationError
 
 from authoring import checks, documents, wording
 from authoring.adoption import adopted, sought
+from authoring.cluster import sought_cluster, with_cluster
 from authoring.models import Authored
 from authoring.node_resolution import resolve_nodes
 from authoring.problems import Fault, located, report
@@ -26,6 +27,8 @@ __all__ = [
     "resolve_nodes",
     "schema",
     "sought",
+    "sought_cluster",
+    "with_cluster",
 ]
 
 

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from authoring.problems import path_of
+from authoring.resolution import named
+from domain import naming
 from domain.errors import ConfigInvalid, Problem
 
 if TYPE_CHECKING:
@@ -57,7 +59,7 @@ def adopted(authored: Authored, found: Mapping[Sought, Sequence[str]]) -> Author
     groups = [
         (position, group, name)
         for position, group in enumerate(authored.node_groups)
-        for name in _names(group, authored.cluster_name, found)
+        for name in _names(group, authored, found)
     ]
     problems = [
         *_not_found(authored, found),
@@ -66,8 +68,10 @@ def adopted(authored: Authored, found: Mapping[Sought, Sequence[str]]) -> Author
     ]
     if problems:
         raise ConfigInvalid(problems)
-    named = tuple(
-        group.model_copy(
+    known = tuple(
+        group
+        if group.create is not None
+        else group.model_copy(
             update={
                 "auto_scaling_group": name,
                 "managed_node_group": None,
@@ -76,7 +80,7 @@ def adopted(authored: Authored, found: Mapping[Sought, Sequence[str]]) -> Author
         )
         for _, group, name in groups
     )
-    return authored.model_copy(update={"node_groups": named})
+    return authored.model_copy(update={"node_groups": known})
 
 
 def _sought(group: NodeGroup, cluster: str) -> Sought | None:
@@ -87,11 +91,13 @@ def _sought(group: NodeGroup, cluster: str) -> Sought | None:
     return None
 
 
-def _names(group: NodeGroup, cluster: str, found: Mapping[Sought, Sequence[str]]) -> Sequence[str]:
-    asked = _sought(group, cluster)
+def _names(
+    group: NodeGroup, authored: Authored, found: Mapping[Sought, Sequence[str]]
+) -> Sequence[str]:
+    asked = _sought(group, authored.cluster_name)
     if asked is not None:
         return sorted(found[asked])
-    return (group.auto_scaling_group,) if group.auto_scaling_group else ()
+    return (named(group, naming.owner(authored.name)),)
 
 
 def _not_found(authored: Authored, found: Mapping[Sought, Sequence[str]]) -> Iterator[Problem]:

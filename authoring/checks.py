@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from authoring import node_checks, wellformed
+from authoring import created_checks, node_checks, wellformed
 from authoring.instance_types import known_types
 from authoring.models import WAYS_TO_NAME
 from authoring.problems import Fault, Location, path_of
@@ -56,6 +56,7 @@ def faults(data: object) -> Iterator[Fault]:
         yield from _device_indexes(group.interfaces)
         yield from _instance_types(group)
     yield from node_checks.faults(file)
+    yield from created_checks.faults(file)
 
 
 def _name(interface: WrittenInterface) -> Text | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -30,6 +31,12 @@ class Limits:
     def have_room(self, wanted: Mapping[int, int]) -> bool:
         """Return whether a node can have so many interfaces, by card, besides its primary one."""
         return all(count + (card == 0) <= self.on_card(card) for card, count in wanted.items())
+
+
+def architecture(type_name: str) -> str:
+    """Return `arm64` or `x86_64`, by the name: Graviton's families have a g behind their generation (EC2 User Guide, instance
+    type naming conventions), and a1 is Graviton's first."""
+    return "arm64" if re.match(r"(a1|[a-z]+[0-9]+[a-z]*g[a-z]*)\.", type_name) else "x86_64"
 
 
 @cache

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
+from pydantic import Discriminator, Field, Tag
 
+from authoring.created import Cluster, Create
 from authoring.shapes import (
     REFUSED,
     AccountId,
@@ -33,21 +34,16 @@ from authoring.shapes import (
     TopicArn,
     ZoneName,
 )
+from authoring.written import Written
 
 
-class _Written(BaseModel):
-    """Exactly the declared keys, exactly the declared types (no text for a number), not changed afterwards."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
-
-
-class ByTags(_Written):
+class ByTags(Written):
     """Resources that carry all of these tags."""
 
     tags: dict[TagKey, SoughtTagValue] = Field(min_length=1)
 
 
-class Hook(_Written):
+class Hook(Written):
     """The lifecycle hooks on every node group's Auto Scaling group."""
 
     heartbeat_timeout_s: Annotated[
@@ -64,7 +60,7 @@ class Hook(_Written):
     )
 
 
-class Reconcile(_Written):
+class Reconcile(Written):
     """The scheduled repair of what events cannot promise."""
 
     interval_minutes: Annotated[
@@ -96,7 +92,7 @@ class Reconcile(_Written):
     )
 
 
-class Ipv6(_Written):
+class Ipv6(Written):
     """IPv6 addresses of an interface."""
 
     count: Annotated[
@@ -105,7 +101,7 @@ class Ipv6(_Written):
     ] = Field(description="How many IPv6 addresses each node's interface has.")
 
 
-class InterfaceNode(_Written):
+class InterfaceNode(Written):
     """What a node makes of an interface."""
 
     link: LinkName | None = Field(
@@ -138,7 +134,7 @@ class InterfaceNode(_Written):
     )
 
 
-class HugePages(_Written):
+class HugePages(Written):
     """Huge pages of one size."""
 
     size: Literal["2Mi", "1Gi"] = Field(description="The size of a page.")
@@ -152,7 +148,7 @@ class HugePages(_Written):
     )
 
 
-class Node(_Written):
+class Node(Written):
     """What the bootstrap does on each node of a group."""
 
     deadline_s: Annotated[
@@ -255,7 +251,7 @@ SecurityGroups = Annotated[
 ]
 
 
-class Interface(_Written):
+class Interface(Written):
     """One Multus interface that every node of the group gets."""
 
     name: InterfaceName = Field(description="What the interface is called; unique in its group.")
@@ -298,11 +294,11 @@ class Interface(_Written):
     )
 
 
-WAYS_TO_NAME = ("auto_scaling_group", "managed_node_group", "auto_scaling_groups")
+WAYS_TO_NAME = ("auto_scaling_group", "managed_node_group", "auto_scaling_groups", "create")
 """The keys of which a node group has exactly one."""
 
 
-class NodeGroup(_Written):
+class NodeGroup(Written):
     """A group of worker nodes, and what each node gets."""
 
     name: GroupLabel = Field(description="What the node group is called; unique in the file.")
@@ -316,6 +312,10 @@ class NodeGroup(_Written):
     auto_scaling_groups: ByTags | None = Field(
         default=None,
         description="Tags of the Auto Scaling groups to adopt, one or several; they are looked up.",
+    )
+    create: Create | None = Field(
+        default=None,
+        description="A group that the stacks create themselves, with its hooks from the first node on.",
     )
     adopt_running: bool = Field(
         default=False,
@@ -336,11 +336,15 @@ class NodeGroup(_Written):
     )
 
 
-class Authored(_Written):
+class Authored(Written):
     """One configuration file: one stack, for one cluster."""
 
     name: StackName = Field(description="Names the stack: `MultusEni-<name>`.")
     cluster_name: ClusterName = Field(description="The EKS cluster that the nodes belong to.")
+    cluster: Cluster | None = Field(
+        default=None,
+        description="What nodes of created groups must know of the cluster. Left out: it is looked up.",
+    )
     region: RegionName | None = Field(
         default=None, description="The Region to deploy into. Left out: that of the credentials."
     )

@@ -49,7 +49,7 @@ def _node_group(groups: Iterable[models.NodeGroup], owner: str) -> NodeGroup:
     indexes = device_indexes(group.interfaces)
     return NodeGroup(
         name=group.name,
-        auto_scaling_group=", ".join(map(named, (group, *others))),
+        auto_scaling_group=", ".join(named(each, owner) for each in (group, *others)),
         interfaces=tuple(
             _interface(item, position, index)
             for position, (item, index) in enumerate(zip(group.interfaces, indexes, strict=True))

@@ -29,18 +29,21 @@ def resolve(authored: models.Authored) -> Config:
     Every node group has its Auto Scaling group's name by now, see `authoring.adopted`. Several of one name are one node group
     that has several Auto Scaling groups.
     """
+    owner = naming.owner(authored.name)
     return Config(
-        owner=naming.owner(authored.name),
+        owner=owner,
         cluster_name=authored.cluster_name,
-        node_groups=tuple(_node_group(group, authored.tags) for group in authored.node_groups),
+        node_groups=tuple(
+            _node_group(group, owner, authored.tags) for group in authored.node_groups
+        ),
     )
 
 
-def _node_group(group: models.NodeGroup, tags: Mapping[str, str]) -> NodeGroup:
+def _node_group(group: models.NodeGroup, owner: str, tags: Mapping[str, str]) -> NodeGroup:
     indexes = device_indexes(group.interfaces)
     return NodeGroup(
         name=group.name,
-        auto_scaling_group=GroupName(named(group)),
+        auto_scaling_group=GroupName(named(group, owner)),
         adopt_running=group.adopt_running,
         interfaces=tuple(
             _interface(item, index, tags)
@@ -49,8 +52,15 @@ def _node_group(group: models.NodeGroup, tags: Mapping[str, str]) -> NodeGroup:
     )
 
 
-def named(group: models.NodeGroup) -> str:
-    """Return the name of a node group's Auto Scaling group, which is known by now."""
+def named(group: models.NodeGroup, owner: str) -> str:
+    """Return the name of a node group's Auto Scaling group, which is known by now.
+
+    Args:
+        group: the node group.
+        owner: the stack's name, which begins the name of a group that is created.
+    """
+    if group.create is not None:
+        return naming.created_group(owner, group.name)
     if group.auto_scaling_group is None:
         raise InvariantBroken(f"the Auto Scaling group of {group.name} has not been looked up")
     return group.auto_scaling_group

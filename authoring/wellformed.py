@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Generic, TypeVar
 from zlib import crc32
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
+from authoring.created import Cluster, Create
 from authoring.models import (
     WAYS_TO_NAME,
     Hook,
@@ -17,7 +19,14 @@ from authoring.models import (
     Node,
     Reconcile,
 )
-from authoring.shapes import RegionName, SecurityGroupIdText, SubnetIdText, TopicArn, ZoneName
+from authoring.shapes import (
+    RegionName,
+    SecurityGroupIdText,
+    StackName,
+    SubnetIdText,
+    TopicArn,
+    ZoneName,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -37,7 +46,7 @@ class Text:
 
 @dataclass(frozen=True)
 class Map(Generic[Model]):
-    """A map of keys that all have defaults; those in `unreadable` have them for what is written."""
+    """A map of keys; those in `unreadable` have defaults, or stand-ins, for what is written."""
 
     location: Location
     item: Model
@@ -71,6 +80,7 @@ class WrittenGroup:
     """Those of the keys that say which group it is that are written, right or wrong."""
     auto_scaling_group: Text | None
     managed_node_group: Text | None
+    create: Map[Create] | None
     instance_types: tuple[Text, ...]
     node: Map[Node]
     huge_pages: tuple[tuple[Location, HugePages], ...]
@@ -82,6 +92,8 @@ class WrittenGroup:
 class Written:
     """What can be read of a file."""
 
+    name: Text | None
+    cluster: Cluster | None
     hook: Hook | None
     reconcile: Reconcile | None
     region: Text | None
@@ -94,6 +106,8 @@ def read(data: object) -> Written:
     """Return what can be read of a file's data, whatever else is wrong with it."""
     top = _map(data)
     return Written(
+        name=_shaped(TypeAdapter(StackName), _text((), top, "name")),
+        cluster=_valid(Cluster, top.get("cluster")),
         hook=_valid(Hook, top.get("hook", {})),
         reconcile=_valid(Reconcile, top.get("reconcile", {})),
         region=_shaped(TypeAdapter(RegionName), _text((), top, "region")),
@@ -118,6 +132,9 @@ def _group(here: Location, raw: Mapping[object, object]) -> WrittenGroup:
         named_by=tuple(key for key in WAYS_TO_NAME if key in raw),
         auto_scaling_group=_text(here, raw, "auto_scaling_group"),
         managed_node_group=_text(here, raw, "managed_node_group"),
+        create=_key_by_key(Create, (*here, "create"), _map(raw["create"]), _CREATE_STAND_INS)
+        if "create" in raw
+        else None,
         instance_types=tuple(
             Text((*here, "instance_types", position), name)
             for position, name in enumerate(_list(raw.get("instance_types")))
@@ -137,19 +154,36 @@ _STAND_INS: Mapping[str, object] = {
     "subnets": ["subnet-00000000"],
     "security_groups": ["sg-00000000"],
 }
+_CREATE_STAND_INS: Mapping[str, object] = {
+    "subnets": {"us-east-1a": "subnet-00000000"},
+    "min_size": 0,
+    "max_size": 1,
+}
 _ZONE: TypeAdapter[str] = TypeAdapter(ZoneName)
 _SUBNET_ID: TypeAdapter[str] = TypeAdapter(SubnetIdText)
 _SECURITY_GROUP_ID: TypeAdapter[str] = TypeAdapter(SecurityGroupIdText)
 
 
-def _key_by_key(model: type[Model], here: Location, written: Mapping[object, object]) -> Map[Model]:
-    """Read a map whose keys all have defaults: one that is malformed, or unknown, takes none of the others with it."""
+def _key_by_key(
+    model: type[Model],
+    here: Location,
+    written: Mapping[object, object],
+    stand_ins: Mapping[str, object] = MappingProxyType({}),
+) -> Map[Model]:
+    """Read a map key by key: one that is malformed, unknown or missing takes none of the others with it.
+
+    Args:
+        model: what the map should be.
+        here: where it stands.
+        written: the map.
+        stand_ins: for the keys without a default.
+    """
     try:
         return Map(here, model.model_validate(written), frozenset())
     except ValidationError as error:
         unreadable = frozenset(str(detail["loc"][0]) for detail in error.errors())
         kept = {str(key): value for key, value in written.items() if str(key) not in unreadable}
-        return Map(here, model.model_validate(kept), unreadable)
+        return Map(here, model.model_validate({**stand_ins, **kept}), unreadable)
 
 
 def _interface(here: Location, written: Mapping[object, object]) -> WrittenInterface:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from authoring.created import Cluster, Create, RootVolume, Taint, Update, WarmPool
 from authoring.models import (
     UNION_FORMS,
     Authored,
@@ -28,10 +29,16 @@ if TYPE_CHECKING:
 
 _MODELS: Mapping[tuple[str, ...], type[BaseModel]] = {
     (): Authored,
+    ("cluster",): Cluster,
     ("hook",): Hook,
     ("reconcile",): Reconcile,
     ("node_groups",): NodeGroup,
     ("node_groups", "auto_scaling_groups"): ByTags,
+    ("node_groups", "create"): Create,
+    ("node_groups", "create", "root_volume"): RootVolume,
+    ("node_groups", "create", "taints"): Taint,
+    ("node_groups", "create", "update"): Update,
+    ("node_groups", "create", "warm_pool"): WarmPool,
     ("node_groups", "node"): Node,
     ("node_groups", "node", "huge_pages"): HugePages,
     ("node_groups", "interfaces"): Interface,

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 import authoring
-from authoring.instance_types import known_types
+from authoring.instance_types import architecture, known_types
 from cli.loading import EXIT_BAD_CONFIG, load_or_tell
 from domain.config import Ipv4Mode
 from domain.node.config import OnFailure, PodNetwork
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from rich.console import RenderableType
 
+    from authoring.created import Cluster, Create
     from authoring.models import NodeGroup as AuthoredGroup
     from domain.config import InterfaceSpec, NodeGroup, SecurityGroupSelector, SubnetSelector
     from domain.node import config as node_config
@@ -58,6 +59,8 @@ def described(authored: authoring.Authored) -> Iterator[RenderableType]:
         yield _interfaces(group)
         yield _links(node)
         yield _promise(node)
+        if written.create is not None:
+            yield _created(written, written.create, group.auto_scaling_group, authored.cluster)
         if written.instance_types:
             yield _room(written)
 
@@ -166,6 +169,27 @@ def _promise(group: node_config.NodeGroup) -> str:
     parts += [_huge_pages(pages) for pages in group.huge_pages]
     if group.allow_unsafe_noiommu:
         parts.append("vfio-pci may work without an IOMMU.")
+    return "\n".join(parts)
+
+
+def _created(
+    group: AuthoredGroup, create: Create, name: str, cluster: Cluster | None
+) -> RenderableType:
+    """Say what the group's own stack makes, and what of it is looked up when the stacks are synthesized."""
+    version = create.kubernetes_version or (cluster.version if cluster else "of the cluster")
+    image = create.ami or f"the recommended one for Kubernetes {version}"
+    parts = [
+        f"Created by a stack of its own, {name}: {create.min_size} to {create.max_size} nodes in "
+        f"{', '.join(sorted(create.subnets))}.",
+        f"Types, the first preferred: {', '.join(group.instance_types)} ({create.spot_percent}% Spot). Image: {image} "
+        f"({architecture(group.instance_types[0])}).",
+    ]
+    if create.isolated_cpus:
+        parts.append(f"CPUs {create.isolated_cpus} are isolated: a new node boots twice.")
+    if create.warm_pool:
+        parts.append("Stopped nodes wait in a warm pool.")
+    if cluster is None:
+        parts.append("What the nodes must know of the cluster is looked up at synthesis.")
     return "\n".join(parts)
 
 

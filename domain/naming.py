@@ -31,6 +31,11 @@ def owner(name: str) -> str:
     return f"MultusEni-{name}"
 
 
+def created_group(owner_name: str, node_group: str) -> str:
+    """Return the name of the Auto Scaling group, and of the stack, of a node group that is created."""
+    return f"{owner_name}-{node_group}"
+
+
 def launch_hook(owner_name: str) -> str:
     """Return the name of the launch hook; the rule filters on it, so two stacks never answer each other's hooks."""
     return f"{owner_name}-launch"

@@ -175,6 +175,7 @@ class EniLifecycleStack(Stack):
             config=config,
             heartbeat_timeout_s=settings.heartbeat_timeout_s,
             ready_timeouts_s=settings.ready_timeouts_s,
+            hooked_inline=settings.hooked_inline,
             answered_by=[
                 launches,
                 terminations,

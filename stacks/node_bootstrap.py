@@ -121,6 +121,8 @@ def _published(scope: Construct, asset: BootstrapAsset) -> FileAssetLocation:
 def user_data_documents(config: NodeConfig) -> dict[str, str]:
     """Return each node group's user data by the leaf of its parameter."""
     return {
-        f"node-user-data/{group.name}": user_data.multipart(config.owner, group.name)
+        f"node-user-data/{group.name}": user_data.multipart(
+            user_data.shell(user_data.script(config.owner, group.name))
+        )
         for group in config.node_groups
     }

@@ -33,6 +33,8 @@ class StackSettings:
     region: str | None = None
     ready_timeouts_s: Mapping[str, int] = field(default_factory=dict)
     """The ready hook's heartbeat timeout by node group; a group that is not in it has no ready hook."""
+    hooked_inline: frozenset[str] = frozenset()
+    """The node groups that are created together with their hooks."""
 
 
 def settings_of(authored: Authored) -> StackSettings:
@@ -53,4 +55,7 @@ def settings_of(authored: Authored) -> StackSettings:
             for group in authored.node_groups
             if group.node.ready_hook
         },
+        hooked_inline=frozenset(
+            group.name for group in authored.node_groups if group.create is not None
+        ),
     )

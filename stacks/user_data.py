@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from domain import naming
 from domain.node import layout
 
@@ -36,25 +38,45 @@ THREE_LINES = f"{SHUT}\n{FETCH}\n{INSTALL}\n"
 BOUNDARY = "==MULTUS-NODE=="
 
 
-def script(owner: str, node_group: str) -> str:
-    """Return the shell script for a node group's nodes."""
+@dataclass(frozen=True)
+class Part:
+    """A part of MIME user data."""
+
+    content_type: str
+    text: str
+
+
+def script(owner: str, node_group: str, *, before_fetching: str = "") -> str:
+    """Return the shell script for a node group's nodes.
+
+    Args:
+        owner: the stack's name.
+        node_group: the group's name in the configuration.
+        before_fetching: lines to run once the gate is shut, each with its end.
+    """
     filled = THREE_LINES.replace("{parameter}", naming.parameter(owner, LEAF)).replace(
         "{node_group}", node_group
     )
-    return f"#!/bin/bash\nset -euo pipefail\n{filled}"
+    shut, rest = filled[: len(SHUT) + 1], filled[len(SHUT) + 1 :]
+    return f"#!/bin/bash\nset -euo pipefail\n{shut}{before_fetching}{rest}"
 
 
-def multipart(owner: str, node_group: str) -> str:
-    """Return user data with the script as its only part.
+def shell(text: str) -> Part:
+    """Return a shell script as a part: cloud-init runs it once, late in an instance's first boot."""
+    return Part('text/x-shellscript; charset="us-ascii"', text)
+
+
+def multipart(*parts: Part) -> str:
+    """Return user data of several parts.
 
     EKS adds its own part to that of a managed node group; for other nodes put the `application/node.eks.aws` part
     beside it (EKS User Guide, "Customize managed nodes with launch templates").
     """
+    bodies = "".join(
+        f"--{BOUNDARY}\nContent-Type: {part.content_type}\n\n{part.text}\n" for part in parts
+    )
     return (
         "MIME-Version: 1.0\n"
         f'Content-Type: multipart/mixed; boundary="{BOUNDARY}"\n\n'
-        f"--{BOUNDARY}\n"
-        'Content-Type: text/x-shellscript; charset="us-ascii"\n\n'
-        f"{script(owner, node_group)}\n"
-        f"--{BOUNDARY}--\n"
+        f"{bodies}--{BOUNDARY}--\n"
     )

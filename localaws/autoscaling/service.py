@@ -254,6 +254,8 @@ class AutoScaling:
             with self._account.lock:
                 hooks = self._actions.take_inline_hooks()
                 parsed = [hook_from(params) for params in hooks]
+                policy = kwargs.get("mixed_instances_policy")
+                _check_mixed(policy if isinstance(policy, dict) else {})
                 group = original(backend, *args, **kwargs)
                 roster = self.roster_of(group)
                 roster.hooks = {hook.name: hook for hook in parsed}
@@ -577,7 +579,7 @@ def _run_instance(group: FakeAutoScalingGroup, spot: Spot) -> Instance:
         1,
         group.user_data,
         group.security_groups,
-        instance_type=group.instance_type,
+        instance_type=_preferred_type(group),
         tags={"instance": {**group.instance_tags, **group.get_propagated_tags(), TAG: group.name}},
         placement=spot.zone,
         launch_config=group.launch_config,
@@ -588,6 +590,26 @@ def _run_instance(group: FakeAutoScalingGroup, spot: Spot) -> Instance:
     )
     instance: Instance = reservation.instances[0]
     return instance
+
+
+def _preferred_type(group: FakeAutoScalingGroup) -> str:
+    """Return the type that the next instance has: of several the first, as On-Demand capacity of every type is there.
+
+    Source: Amazon EC2 Auto Scaling API reference, InstancesDistribution, OnDemandAllocationStrategy: `prioritized`, the default
+    without instance requirements, takes the overrides in their order.
+    """
+    policy = group.mixed_instances_policy or {}
+    overrides = policy.get("LaunchTemplate", {}).get("Overrides") or [{}]
+    preferred: str = overrides[0].get("InstanceType") or group.instance_type
+    return preferred
+
+
+def _check_mixed(policy: Mapping[str, Any]) -> None:
+    distribution = policy.get("InstancesDistribution") or {}
+    if int(distribution.get("OnDemandPercentageAboveBaseCapacity", 100)) < 100:  # noqa: PLR2004 - percent
+        raise rules.NOT_MODELLED.refusal(what="a share of Spot Instances")
+    if distribution.get("OnDemandAllocationStrategy", "prioritized") != "prioritized":
+        raise rules.NOT_MODELLED.refusal(what="the allocation strategy lowest-price")
 
 
 def _ignore(_backend: AutoScalingBackend, _instance_ids: list[str]) -> None:

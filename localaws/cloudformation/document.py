@@ -77,8 +77,9 @@ RESOURCE_KEYS = frozenset(
         "Metadata",
     ]
 )
-UPDATE_POLICIES = frozenset({"AutoScalingScheduledAction"})
-"""The update policies this account honours: sizes that the template did not change are left as they are."""
+UPDATE_POLICIES = frozenset({"AutoScalingInstanceRefresh", "AutoScalingScheduledAction"})
+"""The update policies this account honours: nodes are replaced by an instance refresh; sizes that the template did not
+change are left as they are."""
 POLICIES = frozenset({"Delete", "Retain", "Snapshot", "RetainExceptOnCreate"})
 
 SUBSTITUTION = re.compile(r"\$\{(!?)([^}]+)\}")

@@ -280,6 +280,7 @@ class Operation:
         names = (wanted.logical_id, present.physical_id, wanted.resource_type)
         self._event(*names, "UPDATE_IN_PROGRESS", properties=wanted.properties)
         request = self._request(wanted.logical_id, wanted.resource_type, wanted.properties, present)
+        request.update_policy = wanted.update_policy
         made = self._attempt(request, self._handler(wanted.resource_type).update, "UPDATE")
         self._event(*names, "UPDATE_COMPLETE")
         return made
@@ -519,6 +520,7 @@ def _deployed(resource: Wanted, properties: Mapping[str, Json], made: Made) -> D
         deletion_policy=resource.body.get("DeletionPolicy", "Delete"),
         replace_policy=resource.body.get("UpdateReplacePolicy", "Delete"),
         metadata=resource.body.get("Metadata"),
+        update_policy=resource.body.get("UpdatePolicy") or {},
     )
 
 

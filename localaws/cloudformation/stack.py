@@ -37,6 +37,7 @@ class Deployed:
         needs: the logical ids it must be deleted before.
         deletion_policy: what DeleteStack, or its removal from the template, does with it.
         replace_policy: what its replacement does with it.
+        update_policy: its UpdatePolicy.
     """
 
     logical_id: str
@@ -48,6 +49,7 @@ class Deployed:
     deletion_policy: str = "Delete"
     replace_policy: str = "Delete"
     metadata: Json = None
+    update_policy: Mapping[str, Json] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

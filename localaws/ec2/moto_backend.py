@@ -5,11 +5,13 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from moto.core.types import Base64EncodedString
 from moto.ec2.exceptions import InvalidInstanceIdError, InvalidNetworkInterfaceIdError
 from moto.ec2.models import nat_gateways, vpcs
 from moto.ec2.models.amis import AmiBackend
 from moto.ec2.models.elastic_network_interfaces import NetworkInterfaceBackend
 from moto.ec2.models.instances import Instance, InstanceBackend
+from moto.ec2.models.launch_templates import LaunchTemplate
 from moto.ec2.models.subnets import Subnet
 
 from localaws.ec2 import instances, provisioning
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
 
     from moto.ec2.models import EC2Backend
     from moto.ec2.models.instances import InstanceState, Reservation
+    from moto.ec2.models.launch_templates import LaunchTemplateVersion
     from moto.ec2.models.security_groups import SecurityGroup
 
     from localaws.ec2.interfaces import Interface
@@ -50,6 +53,8 @@ class MotoBackend:
         # Moto makes eight hundred public images at every reset, longer than many a test takes. Here an image is
         # there once somebody registers it.
         yield Patch(AmiBackend, "_load_amis", lambda _original: _no_images)
+        # Moto reads the user data of a template's first version, and takes that of a later one for something foreign.
+        yield Patch(LaunchTemplate, "create_version", _with_user_data)
 
     def _interface_patches(self) -> Iterable[Patch]:
         yield Patch(NetworkInterfaceBackend, "create_network_interface", self._create_interface)
@@ -230,3 +235,16 @@ def _interfaces_of_template(backend: EC2Backend, kwargs: Mapping[str, Any]) -> l
         {key: value for key, value in each.items() if key not in dropped}
         for each in template.get("NetworkInterfaces") or ()
     ]
+
+
+def _with_user_data(
+    original: Callable[[LaunchTemplate, dict[str, Any], str], LaunchTemplateVersion],
+) -> Callable[[LaunchTemplate, dict[str, Any], str], LaunchTemplateVersion]:
+    def create_version(
+        template: LaunchTemplate, data: dict[str, Any], description: str
+    ) -> LaunchTemplateVersion:
+        given = data.get("UserData")
+        read = Base64EncodedString(given) if isinstance(given, str) else given
+        return original(template, {**data, "UserData": read} if given else data, description)
+
+    return create_version

@@ -40,6 +40,18 @@ _RIGHT: dict[str, Any] = {
 }
 
 
+CREATED: dict[Location, Any] = {
+    ("node_groups", 0, "auto_scaling_group"): None,
+    ("node_groups", 0, "instance_types"): ["m5.2xlarge"],
+    ("node_groups", 0, "create"): {
+        "subnets": {"us-east-1a": "subnet-000000aa", "us-east-1b": "subnet-000000bb"},
+        "min_size": 1,
+        "max_size": 3,
+    },
+}
+"""Edits by which the right configuration's group is created."""
+
+
 @pytest.fixture
 def edited() -> Callable[..., str]:
     """Return the maker of the right configuration's text with other values at some locations (None: key left out)."""

@@ -52,14 +52,14 @@ REFUSED: dict[str, tuple[dict[Location, Any], list[str]]] = {
         {(*GROUP, "auto_scaling_group"): None},
         [
             "node_groups[0]: does not say which Auto Scaling group it is (got None). "
-            "Write exactly one of auto_scaling_group, managed_node_group, auto_scaling_groups."
+            "Write exactly one of auto_scaling_group, managed_node_group, auto_scaling_groups, create."
         ],
     ),
     "group named in two ways, one of them wrong": (
         {(*GROUP, "managed_node_group"): "a b"},
         [
             "node_groups[0]: says in several ways which Auto Scaling groups it is (got 'auto_scaling_group, managed_node_group'). "
-            "Write exactly one of auto_scaling_group, managed_node_group, auto_scaling_groups.",
+            "Write exactly one of auto_scaling_group, managed_node_group, auto_scaling_groups, create.",
             "node_groups[0].managed_node_group: is not the name of a managed node group (got 'a b'). "
             "Write the name as `aws eks list-nodegroups --cluster-name ...` shows it.",
         ],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from moto.ec2.models.instance_types import INSTANCE_TYPES
 
-from authoring.instance_types import Limits, known_types
+from authoring.instance_types import Limits, architecture, known_types
 from tools import instance_types
 
 
@@ -30,3 +30,13 @@ def test_a_card_without_ordinary_interfaces_takes_none() -> None:
     assert instance_types.rendered({"x.large": {"NetworkInfo": network}}) == (
         '{\n"x.large": {"cards": [4, 0], "ipv4": 10, "ipv6": 0}\n}\n'
     )
+
+
+def test_the_architecture_is_what_ec2_says_of_every_type() -> None:
+    told = {
+        name: "arm64" if "arm64" in facts["ProcessorInfo"]["SupportedArchitectures"] else "x86_64"
+        for name, facts in INSTANCE_TYPES.items()
+        if not name.startswith("mac")
+    }
+    assert len(told) > 1000
+    assert {name: architecture(name) for name in told} == told

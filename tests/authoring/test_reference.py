@@ -11,7 +11,7 @@ import yaml
 from pydantic_core import PydanticUndefined
 
 import authoring
-from authoring import models
+from authoring import created, models
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -55,6 +55,8 @@ SECTIONS: dict[str, tuple[str, type[BaseModel]]] = {
     "reconcile": ("`reconcile`", models.Reconcile),
     "node group": ("`node_groups[]`", models.NodeGroup),
     "interface": ("`node_groups[].interfaces[]`", models.Interface),
+    "cluster": ("`cluster`", created.Cluster),
+    "create": ("`node_groups[].create`", created.Create),
     "node": ("`node_groups[].node`", models.Node),
     "an interface's node": ("`node_groups[].interfaces[].node`", models.InterfaceNode),
 }
@@ -81,9 +83,26 @@ def test_every_key_has_its_row_and_its_true_default(heading: str, model: type[Ba
 
 @pytest.mark.parametrize(
     ("section", "key", "model"),
-    [("interface", "ipv6", models.Ipv6), ("node", "huge_pages", models.HugePages)],
-    ids=["ipv6", "huge pages"],
+    [
+        ("interface", "ipv6", models.Ipv6),
+        ("node", "huge_pages", models.HugePages),
+        ("create", "root_volume", created.RootVolume),
+        ("create", "taints", created.Taint),
+        ("create", "update", created.Update),
+        ("create", "warm_pool", created.WarmPool),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
 )
-def test_the_keys_of_a_map_inside_are_there(section: str, key: str, model: type[BaseModel]) -> None:
-    keys = {each.removeprefix(f"{key}.") for each in _rows(SECTIONS[section][0]) if "." in each}
-    assert keys == model.model_fields.keys()
+def test_the_keys_of_a_map_inside_are_there_with_their_defaults(
+    section: str, key: str, model: type[BaseModel]
+) -> None:
+    rows = _rows(SECTIONS[section][0])
+    inside = {
+        each.removeprefix(f"{key}."): default
+        for each, default in rows.items()
+        if each.startswith(f"{key}.")
+    }
+    assert inside.keys() == model.model_fields.keys()
+    for name, field in model.model_fields.items():
+        if isinstance(field.default, bool | int | str):
+            assert inside[name] == f"`{str(field.default).lower()}`", name

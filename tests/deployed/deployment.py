@@ -17,6 +17,7 @@ import yaml
 from aws_cdk import App
 from moto import mock_aws
 
+import app as application
 import authoring
 from cli.demo import platform
 from cli.demo.promises import Observer, broken_promises
@@ -191,7 +192,7 @@ def deploy(
     """
     made = platform.build(account, document)
     assert isinstance(account.clock, VirtualClock)
-    host = host or _one_environment(account.clock)
+    host = host or one_environment(account.clock)
     return install(account, made, synthesize(made.document, scratch), host)
 
 
@@ -216,6 +217,7 @@ def synthesize(document: dict[str, Any], scratch: Path) -> Assembly:
         nodes=nodes,
         bootstrap=stage_bootstrap(nodes, repository=REPOSITORY, build=scratch),
     )
+    application.node_group_stacks(app, authored, settings_of(authored))
     app.synth()
     return Assembly(config, scratch / "cdk.out", asset.archive)
 
@@ -223,12 +225,17 @@ def synthesize(document: dict[str, Any], scratch: Path) -> Assembly:
 def install(account: Account, made: platform.Platform, assembly: Assembly, host: Host) -> Deployed:
     """Create a synthesized stack in the account and connect its functions."""
     owner = assembly.config.owner
-    _publish(account, assembly.folder, owner)
     assert isinstance(account.clock, VirtualClock)
     deployed = Deployed(account, account.clock, assembly.config, made)
-    _create(account, owner, (assembly.folder / f"{owner}.template.json").read_text())
+    create(account, assembly, owner)
     _connect(deployed, assembly, host)
     return deployed
+
+
+def create(account: Account, assembly: Assembly, name: str) -> None:
+    """Create one of the synthesized stacks in the account."""
+    _publish(account, assembly.folder, name)
+    _create(account, name, (assembly.folder / f"{name}.template.json").read_text())
 
 
 def update(deployed: Deployed, assembly: Assembly, host: Host) -> None:
@@ -236,17 +243,21 @@ def update(deployed: Deployed, assembly: Assembly, host: Host) -> None:
 
     An invocation that runs ends with the code it began with.
     """
-    owner = assembly.config.owner
-    _publish(deployed.account, assembly.folder, owner)
-    cloudformation = deployed.account.client("cloudformation")
-    cloudformation.update_stack(
-        StackName=owner,
-        TemplateBody=(assembly.folder / f"{owner}.template.json").read_text(),
-        Capabilities=["CAPABILITY_NAMED_IAM"],
-    )
-    _check_status(cloudformation, owner, "UPDATE_COMPLETE")
+    change(deployed.account, assembly, assembly.config.owner)
     deployed.config = assembly.config
     _connect(deployed, assembly, host)
+
+
+def change(account: Account, assembly: Assembly, name: str) -> None:
+    """Update one of the stacks to what is synthesized."""
+    _publish(account, assembly.folder, name)
+    cloudformation = account.client("cloudformation")
+    cloudformation.update_stack(
+        StackName=name,
+        TemplateBody=(assembly.folder / f"{name}.template.json").read_text(),
+        Capabilities=["CAPABILITY_NAMED_IAM"],
+    )
+    _check_status(cloudformation, name, "UPDATE_COMPLETE")
 
 
 def _publish(account: Account, folder: Path, owner: str) -> None:
@@ -310,7 +321,7 @@ def _function(account: Account, name: str, root: Path) -> DeployedFunction:
     return DeployedFunction(name, handler, role, start, _HANDLES[handler])
 
 
-def _one_environment(clock: VirtualClock) -> Host:
+def one_environment(clock: VirtualClock) -> Host:
     def host(function: DeployedFunction) -> Handler:
         runtime = function.start(AccountTime(clock), SerialWorkers())
         return lambda event, context: function.handle(event, context, runtime)

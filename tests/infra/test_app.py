@@ -30,12 +30,15 @@ def app_for(tmp_path: Path) -> Callable[[object], App]:
     return make
 
 
-@pytest.mark.parametrize("name", ["example", "minimal"])
+@pytest.mark.parametrize(
+    ("name", "stacks"),
+    [("example", 1), ("minimal", 1), ("created", 2)],
+)
 def test_the_shipped_configurations_pass_every_check(
-    app_for: Callable[[object], App], tmp_path: Path, name: str
+    app_for: Callable[[object], App], tmp_path: Path, name: str, stacks: int
 ) -> None:
     assert application.main(app_for(f"config/{name}.yaml")) == 0
-    assert len(list((tmp_path / "cdk.out").glob("MultusEni-*.template.json"))) == 1
+    assert len(list((tmp_path / "cdk.out").glob("MultusEni-*.template.json"))) == stacks
 
 
 def test_a_finding_of_the_rules_fails_the_synth(app_for: Callable[[object], App]) -> None:

@@ -81,7 +81,9 @@ def test_the_policy_reaches_the_archive_and_its_parameter_and_nothing_else(
 def test_each_node_group_has_user_data_of_its_own(fleet: Synthesized) -> None:
     for group in fleet.config.node_groups:
         published = parameter(fleet, f"node-user-data/{group.name}")
-        assert published == user_data.multipart(fleet.config.owner, group.name)
+        assert published == user_data.multipart(
+            user_data.shell(user_data.script(fleet.config.owner, group.name))
+        )
 
 
 def test_nobody_has_the_policy_until_a_person_attaches_it(fleet: Synthesized) -> None:

@@ -39,7 +39,8 @@ def test_there_are_three_lines_for_every_stack_and_group() -> None:
 
 
 def test_user_data_is_one_shell_script_in_mime() -> None:
-    message = email.message_from_string(user_data.multipart("MultusEni-fleet", "user-plane"))
+    text = user_data.multipart(user_data.shell(user_data.script("MultusEni-fleet", "user-plane")))
+    message = email.message_from_string(text)
     assert message.get_content_type() == "multipart/mixed"
     assert message.defects == []
     (part,) = [each for each in message.walk() if not each.is_multipart()]

@@ -25,6 +25,8 @@ AT_CREATION_ONLY = (
 """What UpdateAutoScalingGroup does not take."""
 STILL_SCALING = frozenset({"ResourceInUse", "ScalingActivityInProgress"})
 """What DeleteAutoScalingGroup answers while there are instances (Auto Scaling API Reference)."""
+REFRESH_TIMEOUT_S = 3600.0
+"""How long an update waits for an instance refresh. AWS's own limit is not documented."""
 EMPTY_GROUP_TIMEOUT_S = 3600.0
 """How long a deletion waits for the group's instances: their terminate hooks run first."""
 
@@ -72,7 +74,49 @@ def _update_group(request: Request) -> Made:
     if wanted:
         client.create_or_update_tags(Tags=_group_tags(name, wanted))
     _notify_and_measure(client, name, request.properties)
+    _set_inline_hooks(request, client)
+    _refresh(request, client)
     return _made_group(client, name)
+
+
+def _set_inline_hooks(request: Request, client: Client) -> None:
+    """Change the hooks of the group's own list in place.
+
+    Source: CloudFormation Template Reference, AutoScalingGroup LifecycleHookSpecification: "Update requires: No interruption".
+    """
+    wanted, present = (
+        {hook["LifecycleHookName"]: hook for hook in of.get("LifecycleHookSpecificationList") or ()}
+        for of in (request.properties, request.previous)
+    )
+    for name in present.keys() - wanted.keys():
+        client.delete_lifecycle_hook(
+            AutoScalingGroupName=request.physical_id, LifecycleHookName=name
+        )
+    for name, hook in wanted.items():
+        if hook != present.get(name):
+            client.put_lifecycle_hook(AutoScalingGroupName=request.physical_id, **hook)
+
+
+def _refresh(request: Request, client: Client) -> None:
+    """Replace the instances by an instance refresh, and wait for its end.
+
+    Source: aws-cdk-lib, CfnAutoScalingInstanceRefresh: CloudFormation starts one when properties that trigger it change, as
+    LaunchTemplate and MixedInstancesPolicy do; BakeTime begins when it has completed successfully.
+    """
+    if "AutoScalingInstanceRefresh" not in request.update_policy or not request.changed(
+        "LaunchTemplate", "MixedInstancesPolicy"
+    ):
+        return
+    name = request.physical_id
+    identity = client.start_instance_refresh(AutoScalingGroupName=name)["InstanceRefreshId"]
+
+    def is_over() -> bool:
+        shown = client.describe_instance_refreshes(
+            AutoScalingGroupName=name, InstanceRefreshIds=[identity]
+        )
+        return bool(shown["InstanceRefreshes"][0]["Status"] == "Successful")
+
+    request.wait_until(is_over, f"the instance refresh of {name}", REFRESH_TIMEOUT_S)
 
 
 def _delete_group(request: Request) -> None:

@@ -56,6 +56,7 @@ class Request:
         physical_id: what Ref gives; at a creation empty until `exists_as` is called.
         attributes: what was last known of the attributes; empty at a creation.
         replaces: the properties of the resource that a creation takes the place of, if it does.
+        update_policy: the resource's UpdatePolicy; empty at a creation.
     """
 
     account: Account
@@ -69,6 +70,7 @@ class Request:
     physical_id: str = ""
     attributes: Mapping[str, Json] = field(default_factory=dict)
     replaces: Mapping[str, Json] | None = None
+    update_policy: Mapping[str, Json] = field(default_factory=dict)
 
     @property
     def account_id(self) -> str:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from localaws.cloudformation.resources import (
     autoscaling,
+    clusters,
     functions,
     identity,
     messaging,
@@ -36,6 +37,7 @@ RECORDS = {
 HANDLERS: Mapping[str, Handler] = {
     **RECORDS,
     **autoscaling.HANDLERS,
+    **clusters.HANDLERS,
     **functions.HANDLERS,
     **identity.HANDLERS,
     **messaging.HANDLERS,

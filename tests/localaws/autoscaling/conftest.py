@@ -36,17 +36,18 @@ class Group:
     name: str = "workers"
 
     def create(self, **parameters: object) -> None:
-        """Create the group; keywords go to CreateAutoScalingGroup."""
+        """Create the group; keywords go to CreateAutoScalingGroup, but those that are None."""
+        wanted: dict[str, object] = {
+            "AutoScalingGroupName": self.name,
+            "MinSize": 0,
+            "MaxSize": 8,
+            "DesiredCapacity": 0,
+            "LaunchTemplate": {"LaunchTemplateName": "node", "Version": "$Latest"},
+            "VPCZoneIdentifier": ",".join(self.subnets),
+            **parameters,
+        }
         self.api.create_auto_scaling_group(
-            **{
-                "AutoScalingGroupName": self.name,
-                "MinSize": 0,
-                "MaxSize": 8,
-                "DesiredCapacity": 0,
-                "LaunchTemplate": {"LaunchTemplateName": "node", "Version": "$Latest"},
-                "VPCZoneIdentifier": ",".join(self.subnets),
-                **parameters,
-            }
+            **{key: value for key, value in wanted.items() if value is not None}
         )
 
     def hook(self, name: str = "launch", transition: str = LAUNCHING, **parameters: object) -> None:

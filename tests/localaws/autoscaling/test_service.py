@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import boto3
 import pytest
+from botocore.exceptions import ClientError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -593,3 +594,37 @@ def test_an_instance_refresh_replaces_one_by_one(group: Group) -> None:
         "InstanceRefreshes"
     ]
     assert refresh["Status"] == "Successful"
+
+
+def _mixed(types: list[str], **distribution: object) -> dict[str, object]:
+    specification = {"LaunchTemplateName": "node", "Version": "$Latest"}
+    return {
+        "LaunchTemplate": None,
+        "MixedInstancesPolicy": {
+            "LaunchTemplate": {
+                "LaunchTemplateSpecification": specification,
+                "Overrides": [{"InstanceType": name} for name in types],
+            },
+            "InstancesDistribution": distribution,
+        },
+    }
+
+
+def test_the_first_of_several_types_is_launched(group: Group) -> None:
+    group.create(DesiredCapacity=1, **_mixed(["m5.xlarge", "m5.2xlarge"]))
+    (reservation,) = group.ec2.describe_instances(InstanceIds=group.ids())["Reservations"]
+    assert reservation["Instances"][0]["InstanceType"] == "m5.xlarge"
+
+
+@pytest.mark.parametrize(
+    ("distribution", "what"),
+    [
+        ({"OnDemandPercentageAboveBaseCapacity": 60}, "a share of Spot Instances"),
+        ({"OnDemandAllocationStrategy": "lowest-price"}, "the allocation strategy"),
+    ],
+)
+def test_a_mixture_that_would_not_be_honoured_is_refused(
+    group: Group, distribution: dict[str, Any], what: str
+) -> None:
+    with pytest.raises(ClientError, match=what):
+        group.create(**_mixed(["m5.xlarge", "m5.2xlarge"], **distribution))

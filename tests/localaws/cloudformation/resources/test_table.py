@@ -436,6 +436,15 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any], dict[str, Any]]] = {
         },
         {"MaxSize": "3"},
     ),
+    "AWS::EKS::AccessEntry": (
+        ROLE,
+        {
+            "ClusterName": "lab",
+            "PrincipalArn": {"Fn::GetAtt": ["Role", "Arn"]},
+            "KubernetesGroups": ["readers"],
+        },
+        {"KubernetesGroups": ["writers"]},
+    ),
     "AWS::AutoScaling::LifecycleHook": (
         GROUP,
         {
@@ -465,6 +474,8 @@ def assets(account: Account) -> None:
     client = account.client("s3")
     client.create_bucket(Bucket="assets")
     client.put_object(Bucket="assets", Key="layer.zip", Body=archive.getvalue())
+    role = "arn:aws:iam::123456789012:role/cluster"
+    account.client("eks").create_cluster(name="lab", roleArn=role, resourcesVpcConfig={})
 
 
 def test_every_type_has_a_case() -> None:
@@ -490,3 +501,83 @@ def test_a_type_is_created_updated_and_deleted(kind: str, stacks: Stacks) -> Non
     stack_id = stacks.stack_id()
     deleted = stacks.delete()
     assert deleted == "DELETE_COMPLETE", stacks.reasons(stack_id)
+
+
+HOOK = {"LifecycleHookName": "launch", "LifecycleTransition": "autoscaling:EC2_INSTANCE_LAUNCHING"}
+REFRESHED = {"AutoScalingInstanceRefresh": {"Strategy": "Rolling"}}
+
+
+def _group(**properties: object) -> dict[str, Any]:
+    subject = copy.deepcopy(GROUP)
+    subject["Group"]["Properties"] |= {"AutoScalingGroupName": "nodes", **properties}
+    subject["Group"]["UpdatePolicy"] = REFRESHED
+    return subject
+
+
+def _hooks(account: Account) -> dict[str, int]:
+    hooks = account.client("autoscaling").describe_lifecycle_hooks(AutoScalingGroupName="nodes")
+    return {hook["LifecycleHookName"]: hook["HeartbeatTimeout"] for hook in hooks["LifecycleHooks"]}
+
+
+def test_inline_hooks_are_changed_in_place(account: Account, stacks: Stacks) -> None:
+    stacks.create(_group(LifecycleHookSpecificationList=[{**HOOK, "HeartbeatTimeout": 60}]))
+    assert _hooks(account) == {"launch": 60}
+    more = [{**HOOK, "HeartbeatTimeout": 90}, {**HOOK, "LifecycleHookName": "ready"}]
+    assert stacks.update(_group(LifecycleHookSpecificationList=more)) == "UPDATE_COMPLETE"
+    assert _hooks(account) == {"launch": 90, "ready": 3600}
+    assert stacks.update(_group(LifecycleHookSpecificationList=more[1:])) == "UPDATE_COMPLETE"
+    assert _hooks(account) == {"ready": 3600}
+
+
+def _types(account: Account) -> dict[str, str]:
+    """Return the types of the instances in service by id."""
+    groups = account.client("autoscaling").describe_auto_scaling_groups()["AutoScalingGroups"]
+    return {
+        one["InstanceId"]: one["InstanceType"]
+        for group in groups
+        for one in group["Instances"]
+        if one["LifecycleState"] == "InService"
+    }
+
+
+def test_a_changed_template_replaces_the_instances_before_the_update_is_complete(
+    account: Account, stacks: Stacks
+) -> None:
+    stacks.create(_group(MinSize="1"))
+    account.clock.wait(60)
+    before = _types(account)
+    assert list(before.values()) == ["m5.large"]
+    changed = _group(MinSize="1")
+    data = changed["LaunchTemplate"]["Properties"]["LaunchTemplateData"]
+    data |= {"InstanceType": "m5.xlarge", "UserData": "IyEvYmluL3NoCg=="}
+    assert stacks.update(changed) == "UPDATE_COMPLETE", stacks.reasons()
+    after = _types(account)
+    assert list(after.values()) == ["m5.xlarge"]
+    assert not before.keys() & after.keys()
+
+
+def test_what_triggers_no_refresh_replaces_nobody(account: Account, stacks: Stacks) -> None:
+    stacks.create(_group(MinSize="1"))
+    account.clock.wait(60)
+    before = _types(account)
+    assert stacks.update(_group(MinSize="1", MaxSize="5")) == "UPDATE_COMPLETE"
+    account.clock.wait(60)
+    assert _types(account) == before
+
+
+@pytest.mark.parametrize(
+    ("properties", "reason"),
+    [
+        ({"ClusterName": "none"}, "No cluster found"),
+        ({"PrincipalArn": "arn:aws:iam::123456789012:role/none"}, "Role none not found"),
+        ({"Type": "EC2_LINUX"}, "KubernetesGroups cannot be set"),
+    ],
+    ids=["no cluster", "no role", "groups of nodes"],
+)
+@pytest.mark.usefixtures("assets")
+def test_an_access_entry_that_could_not_be_is_refused(
+    stacks: Stacks, properties: dict[str, str], reason: str
+) -> None:
+    needed, right, _ = CASES["AWS::EKS::AccessEntry"]
+    stacks.create({**needed, "Subject": _resource("AWS::EKS::AccessEntry", **right | properties)})
+    assert reason in stacks.reasons()["Subject"]

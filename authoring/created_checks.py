@@ -1,0 +1,227 @@
+"""What no single value shows of a group that is created: sizes, zones, Spot, CPUs, architectures, and what goes with what."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from authoring.created_shapes import cpus
+from authoring.instance_types import architecture
+from authoring.problems import Fault, path_of
+from domain import naming, tags
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from authoring.created import Create
+    from authoring.wellformed import Map, Written, WrittenGroup
+
+LEAST_TYPES_FOR_SPOT = 2
+MOST_HEALTHY_RANGE_PERCENT = 100
+"""StartInstanceRefresh: the difference between the two percentages cannot be greater (Auto Scaling API reference)."""
+AUTOSCALER_TAGS = 2
+"""Besides those for labels and taints."""
+GROUP_TAGS = 2
+"""`Name` and the one by which the cluster knows its nodes."""
+
+
+def faults(file: Written) -> Iterator[Fault]:
+    """Yield every fault between what is said of the groups that are created."""
+    for group in file.groups:
+        create = group.create
+        if create is None:
+            continue
+        yield from _sizes(create)
+        yield from _subnets(create, group, file)
+        yield from _instance_types(group)
+        yield from _spot(create, group)
+        yield from _cpus(create)
+        yield from _refresh(create)
+        yield from _warm_pool(create)
+        yield from _tags(create, file)
+        yield from _named_as_another(group, file)
+        yield from _ipv6(group, file)
+
+
+def _sizes(create: Map[Create]) -> Iterator[Fault]:
+    item = create.item
+    if create.says("min_size", "max_size") and item.min_size > item.max_size:
+        yield Fault(
+            (*create.location, "min_size"),
+            item.min_size,
+            f"is more than max_size ({item.max_size})",
+            "Correct one of the two.",
+        )
+
+
+def _subnets(create: Map[Create], group: WrittenGroup, file: Written) -> Iterator[Fault]:
+    if not create.says("subnets"):
+        return
+    for zone in create.item.subnets:
+        here = (*create.location, "subnets", zone)
+        if file.region is not None and not zone.startswith(file.region.value):
+            yield Fault(
+                here,
+                zone,
+                f"is not a zone of {file.region.value}",
+                "Correct the zone, or `region` at the top of the file.",
+            )
+        for interface in group.interfaces:
+            subnets = interface.item.subnets
+            if isinstance(subnets, dict) and zone not in subnets:
+                yield Fault(
+                    here,
+                    zone,
+                    f"is a zone in which interface {interface.item.name} has no subnet",
+                    f"Add one to {path_of((*interface.location, 'subnets'))}, or leave the zone out: each node launched there "
+                    "would be abandoned.",
+                )
+
+
+def _instance_types(group: WrittenGroup) -> Iterator[Fault]:
+    if not group.instance_types:
+        yield Fault(
+            (*group.location, "instance_types"),
+            None,
+            "is missing, and a group that is created launches these types",
+            "Write at least one type; the first is preferred.",
+        )
+        return
+    first = group.instance_types[0].value
+    for text in group.instance_types[1:]:
+        if architecture(text.value) != architecture(first):
+            yield Fault(
+                text.location,
+                text.value,
+                f"is of {architecture(text.value)}, and {first} of {architecture(first)}",
+                "A group has one image, so make a group for each architecture.",
+            )
+
+
+def _spot(create: Map[Create], group: WrittenGroup) -> Iterator[Fault]:
+    item = create.item
+    if not create.says("spot_percent"):
+        return
+    if item.spot_percent:
+        if 0 < len(group.instance_types) < LEAST_TYPES_FOR_SPOT:
+            yield Fault(
+                (*create.location, "spot_percent"),
+                item.spot_percent,
+                "takes Spot Instances of one type only",
+                "Name several in instance_types: when that type runs out, all of the share does, and nothing replaces it.",
+            )
+        return
+    for key, value in (
+        ("on_demand_base", item.on_demand_base),
+        ("capacity_rebalance", item.capacity_rebalance),
+    ):
+        if value and create.says(key):
+            yield Fault(
+                (*create.location, key),
+                value,
+                "has no effect without Spot Instances",
+                "Add `spot_percent`, or leave it out.",
+            )
+
+
+def _cpus(create: Map[Create]) -> Iterator[Fault]:
+    item = create.item
+    if item.isolated_cpus is None or not create.says("isolated_cpus"):
+        return
+    here = (*create.location, "isolated_cpus")
+    if item.reserved_cpus is not None and create.says("reserved_cpus"):
+        both = sorted(cpus(item.isolated_cpus) & cpus(item.reserved_cpus))
+        if both:
+            yield Fault(
+                here,
+                item.isolated_cpus,
+                f"has CPU {both[0]}, which reserved_cpus ({item.reserved_cpus}) keeps for the system",
+                "Give each CPU to one of the two.",
+            )
+    if 0 in cpus(item.isolated_cpus):
+        yield Fault(
+            here,
+            item.isolated_cpus,
+            "has CPU 0, which the kernel boots on and does its own work on",
+            "Begin at 1, or later.",
+        )
+    if item.cpu_manager_policy != "static" and create.says("cpu_manager_policy"):
+        yield Fault(
+            here,
+            item.isolated_cpus,
+            "needs containers that have CPUs for themselves",
+            "Add `cpu_manager_policy: static`: without it no container is put on an isolated CPU by anybody.",
+        )
+
+
+def _refresh(create: Map[Create]) -> Iterator[Fault]:
+    update = create.item.update
+    between = update.max_healthy_percent - update.min_healthy_percent
+    if create.says("update") and between > MOST_HEALTHY_RANGE_PERCENT:
+        yield Fault(
+            (*create.location, "update", "max_healthy_percent"),
+            update.max_healthy_percent,
+            f"is {between} percent above min_healthy_percent ({update.min_healthy_percent})",
+            f"Write at most {update.min_healthy_percent + MOST_HEALTHY_RANGE_PERCENT}: Auto Scaling takes no larger difference.",
+        )
+
+
+def _warm_pool(create: Map[Create]) -> Iterator[Fault]:
+    item = create.item
+    if item.warm_pool is None or not create.says("warm_pool"):
+        return
+    if item.spot_percent and create.says("spot_percent"):
+        yield Fault(
+            (*create.location, "warm_pool"),
+            item.spot_percent,
+            "is not for Spot Instances, and spot_percent asks for some",
+            "Leave one of the two out: Auto Scaling keeps no Spot Instance in a warm pool.",
+        )
+    prepared = item.warm_pool.max_prepared
+    if prepared is not None and prepared < item.warm_pool.min_size:
+        yield Fault(
+            (*create.location, "warm_pool", "max_prepared"),
+            prepared,
+            f"is less than the {item.warm_pool.min_size} that wait at least",
+            "Correct one of the two; max_prepared counts the nodes in service as well.",
+        )
+
+
+def _tags(create: Map[Create], file: Written) -> Iterator[Fault]:
+    item = create.item
+    count = GROUP_TAGS + len(file.tag_keys | item.tags.keys())
+    if item.cluster_autoscaler:
+        count += AUTOSCALER_TAGS + len(item.labels) + len(item.taints)
+    if count > tags.MAX_TAGS_PER_RESOURCE and create.says("tags", "labels", "taints"):
+        yield Fault(
+            (*create.location, "tags"),
+            count,
+            f"are, with the file's own and those for cluster-autoscaler, more than {tags.MAX_TAGS_PER_RESOURCE}",
+            "Leave some out; with `cluster_autoscaler: false` labels and taints need none.",
+        )
+
+
+def _named_as_another(group: WrittenGroup, file: Written) -> Iterator[Fault]:
+    if file.name is None or group.name is None:
+        return
+    name = naming.created_group(naming.owner(file.name.value), group.name.value)
+    for other in file.groups:
+        text = other.auto_scaling_group
+        if text is not None and text.value == name:
+            yield Fault(
+                text.location,
+                name,
+                f"is the group that {path_of((*group.location, 'create'))} creates",
+                "Leave this node group out, or name another Auto Scaling group.",
+            )
+
+
+def _ipv6(group: WrittenGroup, file: Written) -> Iterator[Fault]:
+    if file.cluster is None or not file.cluster.is_ipv6 or not group.node.says("reduce_max_pods"):
+        return
+    if group.node.item.reduce_max_pods:
+        yield Fault(
+            (*group.node.location, "reduce_max_pods"),
+            True,
+            "takes places for pods away that Multus does not need in an IPv6 cluster",
+            "Write `reduce_max_pods: false`: there the VPC CNI uses the primary interface alone.",
+        )

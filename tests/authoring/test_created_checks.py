@@ -1,0 +1,276 @@
+"""Faults between the values of a group that is created."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.authoring.conftest import CREATED
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from authoring.problems import Location
+
+GROUP: Location = ("node_groups", 0)
+HERE = "node_groups[0].create"
+CLUSTER = {
+    "endpoint": "https://example.com",
+    "certificate_authority": "ZXhhbXBsZQ==",
+    "service_cidr": "fd30:1c53:5f8a::/108",
+    "security_group": "sg-0000000c",
+    "vpc": "vpc-0000000c",
+    "version": "1.33",
+}
+
+
+def create(**keys: object) -> dict[Location, Any]:
+    """Return edits with further keys of `create`."""
+    return {**CREATED, (*GROUP, "create"): {**CREATED[*GROUP, "create"], **keys}}
+
+
+REFUSED: dict[str, tuple[dict[Location, Any], list[str]]] = {
+    "fewest above most": (
+        create(min_size=4),
+        [f"{HERE}.min_size: is more than max_size (3) (got 4). Correct one of the two."],
+    ),
+    "a zone without a Multus subnet": (
+        create(subnets={"us-east-1c": "subnet-000000cc"}),
+        [
+            f"{HERE}.subnets.us-east-1c: is a zone in which interface {name} has no subnet (got 'us-east-1c'). Add one to "
+            f"node_groups[0].interfaces[{position}].subnets, or leave the zone out: each node launched there would be abandoned."
+            for position, name in enumerate(("n3", "n6"))
+        ],
+    ),
+    "no types": (
+        {**CREATED, (*GROUP, "instance_types"): []},
+        [
+            "node_groups[0].instance_types: is missing, and a group that is created launches these types (got None). "
+            "Write at least one type; the first is preferred."
+        ],
+    ),
+    "two architectures": (
+        {**CREATED, (*GROUP, "instance_types"): ["m5.2xlarge", "m6g.2xlarge"]},
+        [
+            "node_groups[0].instance_types[1]: is of arm64, and m5.2xlarge of x86_64 (got 'm6g.2xlarge'). "
+            "A group has one image, so make a group for each architecture."
+        ],
+    ),
+    "Spot of one type": (
+        create(spot_percent=50),
+        [
+            f"{HERE}.spot_percent: takes Spot Instances of one type only (got 50). Name several in instance_types: when that "
+            "type runs out, all of the share does, and nothing replaces it."
+        ],
+    ),
+    "Spot's keys without Spot": (
+        create(on_demand_base=1, capacity_rebalance=True),
+        [
+            f"{HERE}.{key}: has no effect without Spot Instances (got {value}). Add `spot_percent`, or leave it out."
+            for key, value in (("on_demand_base", 1), ("capacity_rebalance", True))
+        ],
+    ),
+    "a CPU both isolated and reserved": (
+        create(isolated_cpus="2-7", reserved_cpus="0-2", cpu_manager_policy="static"),
+        [
+            f"{HERE}.isolated_cpus: has CPU 2, which reserved_cpus (0-2) keeps for the system (got '2-7'). "
+            "Give each CPU to one of the two."
+        ],
+    ),
+    "the CPU that boots": (
+        create(isolated_cpus="0-3", cpu_manager_policy="static"),
+        [
+            f"{HERE}.isolated_cpus: has CPU 0, which the kernel boots on and does its own work on (got '0-3'). "
+            "Begin at 1, or later."
+        ],
+    ),
+    "isolated CPUs for nobody": (
+        create(isolated_cpus="2-7"),
+        [
+            f"{HERE}.isolated_cpus: needs containers that have CPUs for themselves (got '2-7'). Add `cpu_manager_policy: static`: "
+            "without it no container is put on an isolated CPU by anybody."
+        ],
+    ),
+    "a refresh of too wide a range": (
+        create(update={"min_healthy_percent": 50, "max_healthy_percent": 200}),
+        [
+            f"{HERE}.update.max_healthy_percent: is 150 percent above min_healthy_percent (50) (got 200). "
+            "Write at most 150: Auto Scaling takes no larger difference."
+        ],
+    ),
+    "a warm pool of Spot Instances": (
+        {
+            **create(warm_pool={}, spot_percent=50),
+            (*GROUP, "instance_types"): ["m5.2xlarge", "m6i.2xlarge"],
+        },
+        [
+            f"{HERE}.warm_pool: is not for Spot Instances, and spot_percent asks for some (got 50). "
+            "Leave one of the two out: Auto Scaling keeps no Spot Instance in a warm pool."
+        ],
+    ),
+    "a warm pool larger than what may be prepared": (
+        create(warm_pool={"min_size": 3, "max_prepared": 2}),
+        [
+            f"{HERE}.warm_pool.max_prepared: is less than the 3 that wait at least (got 2). "
+            "Correct one of the two; max_prepared counts the nodes in service as well."
+        ],
+    ),
+    "more tags than a group takes": (
+        create(labels={f"k{number}": "v" for number in range(47)}),
+        [
+            f"{HERE}.tags: are, with the file's own and those for cluster-autoscaler, more than 50 (got 51). "
+            "Leave some out; with `cluster_autoscaler: false` labels and taints need none."
+        ],
+    ),
+    "an adopted group with a created one's name": (
+        {
+            **CREATED,
+            ("node_groups", 1): {
+                "name": "others",
+                "auto_scaling_group": "MultusEni-lab-workers",
+                "interfaces": [
+                    {
+                        "name": "n3",
+                        "subnets": ["subnet-0000000a"],
+                        "security_groups": ["sg-0000000a"],
+                    }
+                ],
+            },
+        },
+        [
+            "node_groups[1].auto_scaling_group: is the group that node_groups[0].create creates (got 'MultusEni-lab-workers'). "
+            "Leave this node group out, or name another Auto Scaling group."
+        ],
+    ),
+    "max-pods reduced in an IPv6 cluster": (
+        {**CREATED, ("cluster",): CLUSTER},
+        [
+            "node_groups[0].node.reduce_max_pods: takes places for pods away that Multus does not need in an IPv6 cluster "
+            "(got True). Write `reduce_max_pods: false`: there the VPC CNI uses the primary interface alone."
+        ],
+    ),
+    "another zone and another fault": (
+        {("region",): "us-east-2", **create(subnets={"us-east-1a": "subnet-000000aa"}, min_size=9)},
+        [
+            *(
+                f"node_groups[0].interfaces[{number}].subnets.us-east-1{zone}: is not a zone of us-east-2 (got 'us-east-1{zone}'). "
+                "Correct the zone, or `region` at the top of the file."
+                for number in range(2)
+                for zone in "ab"
+            ),
+            f"{HERE}.subnets.us-east-1a: is not a zone of us-east-2 (got 'us-east-1a'). Correct the zone, or `region` at the "
+            "top of the file.",
+            f"{HERE}.min_size: is more than max_size (3) (got 9). Correct one of the two.",
+        ],
+    ),
+}
+
+
+@pytest.mark.parametrize(("edits", "messages"), REFUSED.values(), ids=REFUSED)
+def test_a_fault_of_a_created_group_is_refused_with_path_value_and_remedy(
+    said: Callable[..., list[str]], edits: dict[Location, Any], messages: list[str]
+) -> None:
+    assert sorted(said(edits)) == sorted(messages)
+
+
+@pytest.mark.parametrize(
+    "edits",
+    [
+        pytest.param(CREATED, id="the least"),
+        pytest.param(
+            {
+                **create(spot_percent=50, on_demand_base=1, capacity_rebalance=True),
+                (*GROUP, "instance_types"): ["m5.2xlarge", "m6i.2xlarge"],
+            },
+            id="Spot of two types",
+        ),
+        pytest.param(
+            create(isolated_cpus="2-7", reserved_cpus="0-1", cpu_manager_policy="static"),
+            id="isolated and reserved CPUs apart",
+        ),
+        pytest.param(
+            create(labels={f"k{number}": "v" for number in range(47)}, cluster_autoscaler=False),
+            id="labels that are no tags",
+        ),
+        pytest.param(
+            {**CREATED, ("cluster",): CLUSTER, (*GROUP, "node"): {"reduce_max_pods": False}},
+            id="an IPv6 cluster",
+        ),
+        pytest.param(
+            {**CREATED, ("cluster",): {**CLUSTER, "service_cidr": "10.100.0.0/16"}},
+            id="an IPv4 cluster",
+        ),
+    ],
+)
+def test_a_created_group_that_is_right_is_taken(
+    said: Callable[..., list[str]], edits: dict[Location, Any]
+) -> None:
+    assert said(edits) == []
+
+
+@pytest.mark.parametrize(
+    ("keys", "words"),
+    [
+        pytest.param({"labels": {"node-role.kubernetes.io/x": ""}}, "would not start", id="role"),
+        pytest.param({"labels": {"multus-eni.io/x": ""}}, "the bootstrap sets itself", id="ours"),
+        pytest.param({"labels": {"a b": ""}}, "is not a key of Kubernetes", id="key"),
+        pytest.param({"labels": {"-x.com/a": ""}}, "is not a key of Kubernetes", id="domain"),
+        pytest.param({"labels": {"a": "-"}}, "is not a label's value", id="value"),
+        pytest.param(
+            {"taints": [{"key": "a", "effect": "Never"}]}, "must be 'NoSchedule'", id="effect"
+        ),
+        pytest.param({"isolated_cpus": "2-"}, "is not a list of CPUs", id="CPUs"),
+        pytest.param({"isolated_cpus": "7-2"}, "is not a list of CPUs", id="CPUs from above"),
+        pytest.param({"reserved_cpus": "1,0-1"}, "is not a list of CPUs", id="a CPU twice"),
+        pytest.param({"kubelet_arguments": ["-v"]}, "is not an argument", id="argument"),
+        pytest.param(
+            {"kubelet_arguments": ["--node-labels=a=b"]}, "Write labels instead", id="label"
+        ),
+        pytest.param({"kubernetes_version": "1.3"}, "is not a Kubernetes version", id="version"),
+        pytest.param({"ami": "ami-1"}, "is not an image id", id="image"),
+        pytest.param({"policies": ["AdministratorAccess"]}, "is not the ARN", id="policy"),
+        pytest.param({"root_volume": {"size_gib": 8}}, "must be 20 to 16384 GiB", id="volume"),
+        pytest.param({"subnet": {}}, "Did you mean subnets?", id="unknown key"),
+        pytest.param({"warm_pool": {"size": 1}}, "Did you mean min_size?", id="unknown key inside"),
+    ],
+)
+def test_a_value_that_cannot_be_is_refused(
+    said: Callable[..., list[str]], keys: dict[str, object], words: str
+) -> None:
+    (problem,) = said(create(**keys))
+    assert problem.startswith(f"{HERE}.{next(iter(keys))}")
+    assert words in problem
+
+
+@pytest.mark.parametrize(
+    "label", ["plane", "example.com/plane", "node.kubernetes.io/x", "kubernetes.io/arch"]
+)
+def test_a_label_that_kubelet_may_give_itself_is_taken(
+    said: Callable[..., list[str]], label: str
+) -> None:
+    assert said(create(labels={label: "user"})) == []
+
+
+def test_a_malformed_key_hides_no_fault_of_another(said: Callable[..., list[str]]) -> None:
+    problems = said(create(min_size="one", max_size=3, isolated_cpus="2-7"))
+    assert {problem.partition(":")[0] for problem in problems} == {
+        f"{HERE}.isolated_cpus",
+        f"{HERE}.min_size",
+    }
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "words"),
+    [
+        ("endpoint", "example.com", "is not the address of an API server"),
+        ("certificate_authority", "no base64", "is not base64"),
+        ("service_cidr", "10.100.0.1/16", "is not a range of addresses"),
+        ("vpc", "vpc-1", "is not a VPC id"),
+    ],
+)
+def test_a_cluster_that_cannot_be_is_refused(
+    said: Callable[..., list[str]], key: str, value: str, words: str
+) -> None:
+    (problem,) = said({**CREATED, ("cluster",): {**CLUSTER, key: value}})
+    assert problem.startswith(f"cluster.{key}: {words}")
