@@ -11,6 +11,8 @@ from domain import naming
 if TYPE_CHECKING:
     from email.message import Message
 
+    from domain.config import Config
+
 REPOSITORY = Path(__file__).parents[2]
 EXAMPLES = REPOSITORY / "examples"
 OWNER = naming.owner("example")
@@ -25,12 +27,21 @@ def parameter(leaf: str) -> str:
     return naming.parameter(OWNER, leaf)
 
 
+def _config() -> Config:
+    return authoring.resolve(authoring.load(REPOSITORY / "config" / "example.yaml"))
+
+
+def auto_scaling_group() -> str:
+    """Return the name of the Auto Scaling group that the configuration has for the node group."""
+    (found,) = (g.auto_scaling_group for g in _config().node_groups if g.name == NODE_GROUP)
+    return found
+
+
 def multus_subnets() -> set[str]:
     """Return every subnet that the configuration names for Multus interfaces."""
-    config = authoring.resolve(authoring.load(REPOSITORY / "config" / "example.yaml"))
     return {
         str(subnet)
-        for group in config.node_groups
+        for group in _config().node_groups
         for interface in group.interfaces
         for subnet in interface.subnets.ids
     }
