@@ -154,7 +154,7 @@ class Site:
         """Deploy our stack beside whatever there is."""
         self.made.document["node_groups"][0]["adopt_running"] = adopt_running
         assembly = deployment.synthesize(self.made.document, self.scratch)
-        host = deployment.one_environment(self.account.clock)  # type: ignore[arg-type]
+        host = deployment.one_environment(self.account.clock)  # type: ignore[arg-type]  # the account of a test has a virtual clock
         return deployment.install(self.account, self.made, assembly, host)
 
     def desire(self, nodes: int) -> None:
