@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from ipaddress import IPv4Network
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import yaml
@@ -70,14 +72,26 @@ _NOT_THERE = frozenset(
 )
 
 
-def read(session: Session, config: Config, nodes: NodeConfig) -> Account:
+def read(
+    session: Session,
+    config: Config,
+    nodes: NodeConfig,
+    planned: Mapping[GroupName, AutoScalingGroup] = MappingProxyType({}),
+) -> Account:
     """Return what the account shows of what the configuration is about.
+
+    Args:
+        session: with whose credentials.
+        config: what handlers read.
+        nodes: what nodes read.
+        planned: groups as the configuration will make them. One that is there already is shown as it will be, with the nodes
+            and hooks that it has.
 
     Raises:
         AccountUnreachable: AWS did not answer, or in a way that says nothing about rights.
     """
     try:
-        return _Reader(session).read(config, nodes)
+        return _Reader(session, planned).read(config, nodes)
     except ClientError as failed:
         error = failed.response["Error"]
         raise AccountUnreachable(
@@ -92,7 +106,8 @@ def read(session: Session, config: Config, nodes: NodeConfig) -> Account:
 
 
 class _Reader:
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: Session, planned: Mapping[GroupName, AutoScalingGroup]) -> None:
+        self._planned = planned
         # Typed stubs are not there for all of these services; nothing of their answers leaves this module.
         self._ec2: Any = session.client("ec2")
         self._autoscaling: Any = session.client("autoscaling")
@@ -142,7 +157,11 @@ class _Reader:
         raws = _seen("autoscaling:DescribeAutoScalingGroups", ask)
         if isinstance(raws, Unseen):
             return raws
-        return {GroupName(raw["AutoScalingGroupName"]): self._group(raw) for raw in raws}
+        found = {GroupName(raw["AutoScalingGroupName"]): self._group(raw) for raw in raws}
+        return {
+            **found,
+            **{name: _as_planned(group, found.get(name)) for name, group in self._planned.items()},
+        }
 
     def _group(self, raw: Raw) -> AutoScalingGroup:
         prepared = raw.get("WarmPoolConfiguration", {}).get("MaxGroupPreparedCapacity") or 0
@@ -382,6 +401,12 @@ def _type_names(whole: Whole) -> list[str]:
 def _chunks(items: Sequence[T], size: int) -> Iterator[list[T]]:
     for start in range(0, len(items), size):
         yield list(items[start : start + size])
+
+
+def _as_planned(planned: AutoScalingGroup, found: AutoScalingGroup | None) -> AutoScalingGroup:
+    if found is None:
+        return planned
+    return replace(planned, nodes=found.nodes, running_types=found.running_types, hooks=found.hooks)
 
 
 def _subnet(raw: Raw) -> Subnet:

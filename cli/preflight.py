@@ -15,6 +15,7 @@ from rich.text import Text
 import authoring
 from account.reader import read
 from account.session import AccountUnreachable, Session
+from authoring.planned import planned
 from cli.loading import EXIT_BAD_CONFIG, adopt_or_exit, load_or_exit
 from domain.config import Ipv4Mode
 from domain.preflight.examination import CODES, examine
@@ -64,7 +65,7 @@ def preflight(
         _check_account(authored.account, account_id)
         authored = adopt_or_exit(path, authored, region=session.region, profile=profile)
         config, nodes = authoring.resolve(authored), authoring.resolve_nodes(authored)
-        account = read(session, config, nodes)
+        account = read(session, config, nodes, planned(authored))
     except AccountUnreachable as unreachable:
         typer.echo(f"preflight: {unreachable}", err=True)
         raise typer.Exit(EXIT_CANNOT_TELL) from unreachable

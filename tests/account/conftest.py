@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -21,7 +22,7 @@ from localaws.account import Account, Settings
 from localaws.clock import VirtualClock
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from domain.preflight import observed
 
@@ -43,11 +44,13 @@ class Place:
     document: dict[str, Any]
     monkeypatch: pytest.MonkeyPatch
 
-    def read(self) -> observed.Account:
-        """Return what the account shows."""
+    def read(
+        self, planned: Mapping[GroupName, observed.AutoScalingGroup] = MappingProxyType({})
+    ) -> observed.Account:
+        """Return what the account shows, with groups that the configuration will make."""
         authored = authoring.parse(yaml.safe_dump(self.document, sort_keys=False))
         config, nodes = authoring.resolve(authored), authoring.resolve_nodes(authored)
-        return reader.read(Session(region=None, profile=None), config, nodes)
+        return reader.read(Session(region=None, profile=None), config, nodes, planned)
 
     def act_as_role_that_may(self, actions: Sequence[str]) -> None:
         """Call from now on as a role with these rights and no others."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from ipaddress import IPv4Network
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,9 +14,9 @@ import pytest
 from account import reader
 from account.reader import ACTIONS
 from account.session import AccountUnreachable
-from domain.model import SecurityGroupId, SubnetId
+from domain.model import GroupName, SecurityGroupId, SubnetId
 from domain.preflight import observed
-from domain.preflight.observed import Unseen, shown
+from domain.preflight.observed import Launches, Unseen, shown
 from localaws.faults import Fault, FaultKind
 from tests.account.conftest import GROUP, LAUNCHES, QUEUE
 
@@ -106,6 +107,19 @@ def test_it_sees_hooks_tags_and_running_nodes(place: Place) -> None:
 def test_a_group_that_is_not_there_is_left_out(place: Place) -> None:
     place.document["node_groups"][0]["auto_scaling_group"] = "nobody"
     assert set(shown(place.read().groups)) == {"telco-user-plane"}
+
+
+def test_a_group_is_shown_as_it_will_be_made_with_the_nodes_and_hooks_that_it_has(
+    place: Place,
+) -> None:
+    before = shown(place.read().groups)[GROUP]
+    made = replace(
+        before, most_nodes=77, nodes=0, running_types=(), hooks=("ours",), launches=Launches(("x",))
+    )
+    new = replace(made, name=GroupName("new"))
+    groups = shown(place.read({GROUP: made, new.name: new}).groups)
+    assert groups[GROUP] == replace(before, most_nodes=77, launches=Launches(("x",)))
+    assert groups[new.name] == new
 
 
 def test_overrides_say_what_a_mixed_group_launches(place: Place) -> None:

@@ -111,6 +111,28 @@ def test_an_error_ends_with_1_and_is_told_with_its_remedy(place: Place) -> None:
     assert result.stdout.rstrip().splitlines()[-1].startswith("error: 1 error, 0 warnings, ")
 
 
+def test_a_group_that_the_stacks_will_create_is_judged_as_it_will_be(place: Place) -> None:
+    place.install_cni("v1.23.1-eksbuild.1")
+    [group] = place.account.client("autoscaling").describe_auto_scaling_groups()[
+        "AutoScalingGroups"
+    ]
+    node_group = place.document["node_groups"][0]
+    del node_group["auto_scaling_group"]
+    zones = node_group["interfaces"][0]["subnets"]
+    node_group["create"] = {
+        "subnets": dict(zip(zones, group["VPCZoneIdentifier"].split(","), strict=True)),
+        "min_size": 1,
+        "max_size": 4,
+    }
+    result = place.run("--strict")
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert "Node group workers (Auto Scaling group MultusEni-minimal-workers)" in result.stdout
+    node_group["create"]["max_size"] = 5000
+    result = place.run()
+    assert result.exit_code == 1
+    assert re.search(r"^error +subnet-too-small ", result.stdout, re.MULTILINE)
+
+
 def test_nothing_in_the_account_is_changed(place: Place) -> None:
     place.run()
     called = {call.action for call in place.account.calls.all()}

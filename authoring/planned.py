@@ -1,0 +1,44 @@
+"""Created groups as the account will show them: a preflight looks at them before they are there."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from authoring.resolution import named
+from domain import naming
+from domain.model import GroupName, SubnetId
+from domain.preflight.observed import AutoScalingGroup, Launches
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from authoring.created import Create
+    from authoring.models import Authored, NodeGroup
+
+
+def planned(authored: Authored) -> Mapping[GroupName, AutoScalingGroup]:
+    """Return the groups that the file creates, without nodes, by name."""
+    owner = naming.owner(authored.name)
+    groups = [
+        _group(owner, group, group.create)
+        for group in authored.node_groups
+        if group.create is not None
+    ]
+    return {group.name: group for group in groups}
+
+
+def _group(owner: str, group: NodeGroup, create: Create) -> AutoScalingGroup:
+    pool = create.warm_pool
+    hooks = [naming.launch_hook(owner), naming.terminate_hook(owner)]
+    if group.node.ready_hook:
+        hooks.append(naming.ready_hook(owner))
+    return AutoScalingGroup(
+        name=GroupName(named(group, owner)),
+        most_nodes=max(create.max_size, (pool.max_prepared or 0) if pool else 0),
+        nodes=0,
+        subnet_ids=tuple(SubnetId(subnet) for subnet in create.subnets.values()),
+        running_types=(),
+        launches=Launches(group.instance_types),
+        hooks=tuple(hooks),
+        tags=create.tags,
+    )
