@@ -12,7 +12,8 @@ import yaml
 from botocore.exceptions import BotoCoreError, ClientError
 
 from account.session import AccountUnreachable
-from domain.model import GroupName, SecurityGroupId, SubnetId, VpcId
+from domain import tags
+from domain.model import GroupName, InstanceId, SecurityGroupId, SubnetId, VpcId
 from domain.preflight.hooks import takes_a_hook_of
 from domain.preflight.looks import Whole
 from domain.preflight.observed import (
@@ -46,6 +47,7 @@ ACTIONS = (
     "autoscaling:DescribeLifecycleHooks",
     "ec2:DescribeInstanceTypes",
     "ec2:DescribeLaunchTemplateVersions",
+    "ec2:DescribeNetworkInterfaces",
     "ec2:DescribeSecurityGroups",
     "ec2:DescribeSubnets",
     "ec2:GetSubnetCidrReservations",
@@ -126,17 +128,13 @@ class _Reader:
             cluster=self._cluster(config.cluster_name),
             vpc_cni=self._vpc_cni(config.cluster_name),
             rules=self._rules(config),
+            held=self._held(config.owner),
         )
         whole = Whole(config, nodes, account)
-        return Account(
-            groups=account.groups,
-            subnets=account.subnets,
+        return replace(
+            account,
             reservations=self._reservations(_multus_subnets(whole)),
-            security_groups=account.security_groups,
             instance_types=self._instance_types(_type_names(whole)),
-            cluster=account.cluster,
-            vpc_cni=account.vpc_cni,
-            rules=account.rules,
         )
 
     # Auto Scaling.
@@ -177,6 +175,13 @@ class _Reader:
             ),
             launches=self._launches(raw),
             hooks=self._hooks(raw["AutoScalingGroupName"]),
+            in_service=tuple(
+                sorted(
+                    InstanceId(each["InstanceId"])
+                    for each in instances
+                    if each["LifecycleState"] == "InService"
+                )
+            ),
             tags={tag["Key"]: tag.get("Value", "") for tag in raw.get("Tags", [])},
         )
 
@@ -261,6 +266,24 @@ class _Reader:
             token = page.get("NextToken", "")
             if not token:
                 return
+
+    def _held(self, owner: str) -> Shown[Mapping[InstanceId, frozenset[str]]]:
+        def ask() -> Mapping[InstanceId, frozenset[str]]:
+            held: dict[InstanceId, set[str]] = {}
+            for raw in self._pages(
+                self._ec2,
+                "describe_network_interfaces",
+                "NetworkInterfaces",
+                Filters=[{"Name": f"tag:{tags.OWNER}", "Values": [owner]}],
+                PaginationConfig={"PageSize": PAGE},
+            ):
+                instance_id = raw.get("Attachment", {}).get("InstanceId")
+                named = {tag["Key"]: tag["Value"] for tag in raw["TagSet"]}
+                if instance_id and tags.INTERFACE in named:
+                    held.setdefault(InstanceId(instance_id), set()).add(named[tags.INTERFACE])
+            return {instance_id: frozenset(names) for instance_id, names in held.items()}
+
+        return _seen("ec2:DescribeNetworkInterfaces", ask)
 
     def _security_groups(self) -> Shown[Mapping[SecurityGroupId, SecurityGroup]]:
         def ask() -> Mapping[SecurityGroupId, SecurityGroup]:
@@ -406,7 +429,13 @@ def _chunks(items: Sequence[T], size: int) -> Iterator[list[T]]:
 def _as_planned(planned: AutoScalingGroup, found: AutoScalingGroup | None) -> AutoScalingGroup:
     if found is None:
         return planned
-    return replace(planned, nodes=found.nodes, running_types=found.running_types, hooks=found.hooks)
+    return replace(
+        planned,
+        nodes=found.nodes,
+        running_types=found.running_types,
+        hooks=found.hooks,
+        in_service=found.in_service,
+    )
 
 
 def _subnet(raw: Raw) -> Subnet:

@@ -18,6 +18,7 @@ from account.session import AccountUnreachable, Session
 from authoring.planned import planned
 from cli.loading import EXIT_BAD_CONFIG, adopt_or_exit, load_or_exit
 from domain.config import Ipv4Mode
+from domain.preflight.adoption import lacking
 from domain.preflight.examination import CODES, examine
 from domain.preflight.findings import Severity, worst
 from domain.preflight.looks import Whole
@@ -105,6 +106,7 @@ def described(
             f"Node group {group.config.name} (Auto Scaling group {name})", findings, name
         )
         yield from _subnets(group)
+        yield from _adoptions(group)
     yield _verdict(findings)
 
 
@@ -148,6 +150,22 @@ def _subnets(group: Group) -> Iterator[Table]:
         for subnet in subnets:
             free, needed = _figures(group, spec, subnet, asked.get(subnet.subnet_id))
             table.add_row(spec.name, zone, subnet.subnet_id, free, needed)
+    yield table
+
+
+def _adoptions(group: Group) -> Iterator[Table]:
+    """Show which nodes in service will be given what."""
+    try:
+        missing = lacking(group)
+    except CannotTell:
+        return
+    if not (group.config.adopt_running and missing):
+        return
+    table = _table(f"Adoption in {group.config.name}")
+    for heading in ("node", "interfaces"):
+        table.add_column(heading, overflow="fold")
+    for node, names in missing.items():
+        table.add_row(node, ", ".join(names))
     yield table
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from domain.preflight import cluster, hooks, networks, room, supply
+from domain.preflight import adoption, cluster, hooks, networks, room, supply
 from domain.preflight.findings import Finding, Rule, Severity, error, worst_first
 from domain.preflight.looks import Group, Whole
 from domain.preflight.observed import Unseen, shown
@@ -39,6 +39,7 @@ GROUP_RULES: tuple[Rule[Group], ...] = (
     *supply.RULES,
     *room.RULES,
     *hooks.RULES,
+    *adoption.RULES,
 )
 CODES = (NOT_SHOWN, *(rule.code for rule in WHOLE_RULES), *(rule.code for rule in GROUP_RULES))
 """The code of every finding there can be."""
@@ -85,6 +86,7 @@ def _unseen(account: Account) -> Iterator[Unseen]:
         account.cluster,
         account.vpc_cni,
         account.rules,
+        account.held,
     ]
     if not isinstance(account.groups, Unseen):
         for group in account.groups.values():

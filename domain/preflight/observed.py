@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from ipaddress import IPv4Network
 
-    from domain.model import GroupName, SecurityGroupId, SubnetId, VpcId
+    from domain.model import GroupName, InstanceId, SecurityGroupId, SubnetId, VpcId
 
 T = TypeVar("T")
 
@@ -91,6 +91,8 @@ class AutoScalingGroup:
     launches: Shown[Launches]
     hooks: Shown[tuple[str, ...]]
     """The names of its lifecycle hooks, ours too when the stack was deployed before."""
+    in_service: tuple[InstanceId, ...] = ()
+    """Its instances that are in service."""
     tags: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -165,3 +167,5 @@ class Account:
     vpc_cni: Shown[VpcCni | None]
     """None: it is no add-on of the cluster; somebody installed it in another way."""
     rules: Shown[tuple[EventRule, ...]]
+    held: Shown[Mapping[InstanceId, frozenset[str]]]
+    """The names of the stack's interfaces that are attached, by instance."""

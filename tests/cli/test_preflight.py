@@ -19,7 +19,7 @@ from cli.__main__ import app
 from cli.demo import platform
 from cli.preflight import described
 from domain.config import Ipv4Mode
-from domain.model import SubnetId, VpcId
+from domain.model import InstanceId, SubnetId, VpcId
 from domain.preflight.examination import CODES
 from domain.preflight.findings import Severity
 from domain.preflight.networks import CNI_TAG
@@ -246,6 +246,10 @@ def troubled() -> Scene:
     queue = "arn:aws:sqs:us-east-1:123456789012:nth"
     scene.rules = (EventRule("nth", {"source": ["aws.autoscaling"]}, (queue,)),)
     scene.hide("security_groups", "ec2:DescribeSecurityGroups")
+    scene.adopt_running = True
+    old, older = InstanceId("i-0a1c52f7d93be6840"), InstanceId("i-0b7e94d20c6f815a3")
+    scene.change_group(nodes=2, in_service=(old, older))
+    scene.held = {old: frozenset({"n3"})}
     return scene
 
 

@@ -13,7 +13,7 @@ from domain.config import (
     SecurityGroupSelector,
     SubnetSelector,
 )
-from domain.model import GroupName, SecurityGroupId, SubnetId, VpcId
+from domain.model import GroupName, InstanceId, SecurityGroupId, SubnetId, VpcId
 from domain.node import config as node_config
 from domain.preflight.examination import examine
 from domain.preflight.findings import Finding, Severity
@@ -81,6 +81,8 @@ class Scene:
         self.cluster = Cluster("1.33", ipv6=False, vpc_id=VPC)
         self.cni = VpcCni((1, 23, 1))
         self.rules: tuple[EventRule, ...] = ()
+        self.held: dict[InstanceId, frozenset[str]] = {}
+        self.adopt_running = False
         self.reservations: dict[SubnetId, tuple[IPv4Network, ...]] = {}
         self.instead: dict[str, Any] = {}
         """Whole parts of the account, in the place of those above."""
@@ -139,6 +141,7 @@ class Scene:
             cluster=self.cluster,
             vpc_cni=self.cni,
             rules=self.rules,
+            held=self.held,
         )
         account = dataclasses.replace(account, **self.instead)
         specs = tuple(self.specs.values())
@@ -155,7 +158,8 @@ class Scene:
             )
             for spec in specs
         )
-        config = Config(OWNER, "telco", (NodeGroup("workers", GROUP, specs),))
+        group = NodeGroup("workers", GROUP, specs, self.adopt_running)
+        config = Config(OWNER, "telco", (group,))
         node = dataclasses.replace(self.node, interfaces=interfaces)
         nodes = node_config.NodeConfig(OWNER, "telco", None, (node,))
         return config, nodes, account

@@ -24,6 +24,7 @@ SILENT = {
         "subnet-too-small",
         "instance-type-unknown",
         "too-many-hooks",
+        "nodes-without-interfaces",
     },
     ("subnets", "ec2:DescribeSubnets"): {
         "cluster-vpc",
@@ -50,6 +51,7 @@ SILENT = {
     ("cluster", "eks:DescribeCluster"): {"cluster-missing", "cluster-vpc"},
     ("vpc_cni", "eks:DescribeAddon"): {"cni-too-old", "cni-settings", "cni-prefixes"},
     ("rules", "events:ListRules"): {"hook-answered-by-others"},
+    ("held", "ec2:DescribeNetworkInterfaces"): {"nodes-without-interfaces"},
 }
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from domain.config import Ipv4Mode, SecurityGroupSelector, SubnetSelector
-from domain.model import SecurityGroupId, SubnetId, VpcId
+from domain.model import InstanceId, SecurityGroupId, SubnetId, VpcId
 from domain.node.config import Driver
 from domain.preflight.examination import CODES, NOT_SHOWN
 from domain.preflight.findings import Finding, Severity, worst, worst_first
@@ -48,6 +48,17 @@ def every(*changes: Change) -> Change:
     def change(scene: Scene) -> None:
         for each in changes:
             each(scene)
+
+    return change
+
+
+def in_service(**held: list[str]) -> Change:
+    """Let these nodes be in service, each with such interfaces."""
+    nodes = {InstanceId(name.replace("_", "-")): frozenset(names) for name, names in held.items()}
+
+    def change(scene: Scene) -> None:
+        scene.change_group(nodes=len(nodes), in_service=tuple(nodes))
+        scene.held = nodes
 
     return change
 
@@ -601,6 +612,20 @@ TROUBLES: dict[str, tuple[str, Change, Severity, str, str]] = {
         "nth",
         "to targets that were not shown",
     ),
+    "nodes that are older than the stack": (
+        "nodes-without-interfaces",
+        in_service(i_1=[], i_2=["n3"], i_3=["n3", "n6"]),
+        WARNING,
+        "telco-workers",
+        "2 of 3 nodes in service lack interfaces; they are reported at every run and not touched",
+    ),
+    "a node that adoption will give what it lacks": (
+        "nodes-without-interfaces",
+        every(in_service(i_1=["n6"]), lambda s: setattr(s, "adopt_running", True)),
+        WARNING,
+        "telco-workers",
+        "1 of 1 nodes in service lacks interfaces; the reconciler gives them what they lack",
+    ),
     "a group full of hooks": (
         "too-many-hooks",
         lambda s: s.change_group(hooks=tuple(map(str, range(49)))),
@@ -737,6 +762,10 @@ NO_TROUBLES: dict[str, tuple[str, Change]] = {
     "the stack's own rule": (
         "hook-answered-by-others",
         rule("MultusEni-example-LaunchRule1A2B", LAUNCHES, QUEUE),
+    ),
+    "nodes that have more than what is promised": (
+        "nodes-without-interfaces",
+        in_service(i_1=["n3", "n6", "retired"]),
     ),
     "hooks of ours that are there already": (
         "too-many-hooks",
