@@ -30,7 +30,7 @@ AmiId = Annotated[
 Endpoint = Annotated[
     str,
     Shape(
-        r"https://[A-Za-z0-9.-]+(:[0-9]+)?",
+        r"https://[A-Za-z0-9.-]+(:[0-9]+)?/?",
         "is not the address of an API server",
         "Write it as `aws eks describe-cluster` shows it, like https://EXAMPLE.gr7.us-east-1.eks.amazonaws.com.",
     ),
