@@ -220,6 +220,18 @@ def cpus(text: str) -> frozenset[int]:
     return frozenset(found)
 
 
+def canonical(text: str) -> str:
+    """Return a list of CPUs as the kernel prints it: 2,3,4 as 2-4."""
+    numbers = sorted(cpus(text))
+    runs: list[list[int]] = []
+    for number in numbers:
+        if runs and runs[-1][-1] == number - 1:
+            runs[-1].append(number)
+        else:
+            runs.append([number])
+    return ",".join(f"{run[0]}-{run[-1]}" if len(run) > 1 else str(run[0]) for run in runs)
+
+
 def _cpu_list(text: str) -> str:
     if re.fullmatch(r"[0-9]{1,4}(-[0-9]{1,4})?(,[0-9]{1,4}(-[0-9]{1,4})?)*", text):
         try:
