@@ -11,7 +11,7 @@ from authoring.problems import path_of
 from domain.errors import ConfigInvalid, Problem
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from authoring.models import Authored
 
@@ -49,8 +49,9 @@ def with_cluster(authored: Authored, described: Mapping[str, Any] | None) -> Aut
     problems = list(_without_access_entries(authored, described))
     try:
         cluster = Cluster.model_validate(_facts(described))
-    except ValidationError:
-        raise ConfigInvalid([*problems, _not_ready(authored, described)]) from None
+    except ValidationError as error:
+        keys = sorted({str(detail["loc"][0]) for detail in error.errors()})
+        raise ConfigInvalid([*problems, _not_ready(authored, described, keys)]) from None
     if problems:
         raise ConfigInvalid(problems)
     return authored.model_copy(update={"cluster": cluster})
@@ -71,12 +72,11 @@ def _facts(described: Mapping[str, Any]) -> dict[str, object]:
     }
 
 
-def _not_ready(authored: Authored, described: Mapping[str, Any]) -> Problem:
-    lacking = sorted(key for key, value in _facts(described).items() if value is None)
+def _not_ready(authored: Authored, described: Mapping[str, Any], keys: Sequence[str]) -> Problem:
     return Problem(
         "cluster_name",
         authored.cluster_name,
-        f"is {described.get('status', 'in no known state')} and does not say its {', '.join(lacking) or 'facts'}",
+        f"is {described.get('status', 'in no known state')} and does not say its {', '.join(keys)} as a node needs it",
         "Wait until it is ACTIVE, or write `cluster:`.",
     )
 

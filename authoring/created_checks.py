@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from authoring.created_shapes import cpus
-from authoring.instance_types import architecture
+from authoring.instance_types import architecture, known_types
 from authoring.problems import Fault, path_of
 from domain import naming, tags
 
@@ -35,6 +35,7 @@ def faults(file: Written) -> Iterator[Fault]:
         yield from _instance_types(group)
         yield from _spot(create, group)
         yield from _cpus(create)
+        yield from _cpus_of_types(create, group)
         yield from _refresh(create)
         yield from _warm_pool(create)
         yield from _tags(create, file)
@@ -151,6 +152,24 @@ def _cpus(create: Map[Create]) -> Iterator[Fault]:
             "needs containers that have CPUs for themselves",
             "Add `cpu_manager_policy: static`: without it no container is put on an isolated CPU by anybody.",
         )
+
+
+def _cpus_of_types(create: Map[Create], group: WrittenGroup) -> Iterator[Fault]:
+    """Hold the CPUs against each type's: the kernel takes no list with a CPU that is not there, and kubelet does not start."""
+    known = known_types()
+    for key in ("isolated_cpus", "reserved_cpus"):
+        written: str | None = getattr(create.item, key)
+        if written is None or not create.says(key):
+            continue
+        for text in group.instance_types:
+            limits = known.get(text.value)
+            if limits is not None and max(cpus(written)) >= limits.cpus:
+                yield Fault(
+                    (*create.location, key),
+                    written,
+                    f"has CPU {max(cpus(written))}, and {text.value} has {limits.cpus}, counted from 0",
+                    "Write CPUs that each of the types has, or make a group for each size.",
+                )
 
 
 def _refresh(create: Map[Create]) -> Iterator[Fault]:

@@ -30,7 +30,7 @@ AmiId = Annotated[
 Endpoint = Annotated[
     str,
     Shape(
-        r"https://[A-Za-z0-9.-]+(:[0-9]+)?",
+        r"https://[A-Za-z0-9.-]+(:[0-9]+)?/?",
         "is not the address of an API server",
         "Write it as `aws eks describe-cluster` shows it, like https://EXAMPLE.gr7.us-east-1.eks.amazonaws.com.",
     ),
@@ -218,6 +218,18 @@ def cpus(text: str) -> frozenset[int]:
             raise ValueError(f"{part} is empty or there before")
         found |= set(numbers)
     return frozenset(found)
+
+
+def canonical(text: str) -> str:
+    """Return a list of CPUs as the kernel prints it: 2,3,4 as 2-4."""
+    numbers = sorted(cpus(text))
+    runs: list[list[int]] = []
+    for number in numbers:
+        if runs and runs[-1][-1] == number - 1:
+            runs[-1].append(number)
+        else:
+            runs.append([number])
+    return ",".join(f"{run[0]}-{run[-1]}" if len(run) > 1 else str(run[0]) for run in runs)
 
 
 def _cpu_list(text: str) -> str:

@@ -1,4 +1,4 @@
-"""The network limits of EC2 instance types, as DescribeInstanceTypes states them (NetworkInfo)."""
+"""The network limits and CPUs of EC2 instance types, as DescribeInstanceTypes states them (NetworkInfo, VCpuInfo)."""
 
 from __future__ import annotations
 
@@ -23,6 +23,8 @@ class Limits:
     """The primary address included."""
     ipv6_per_interface: int
     """0: the type has no IPv6."""
+    cpus: int
+    """vCPUs, unless a launch asks for fewer."""
 
     def on_card(self, card: int) -> int:
         """Return how many network interfaces a card takes; a card that the type does not have takes none."""
@@ -44,6 +46,6 @@ def known_types() -> Mapping[str, Limits]:
     """Return the limits of every instance type known; `tools/instance_types.py` writes the file behind it."""
     text = Path(__file__).with_name("instance_types.json").read_text(encoding="utf-8")
     return {
-        name: Limits(tuple(raw["cards"]), raw["ipv4"], raw["ipv6"])
+        name: Limits(tuple(raw["cards"]), raw["ipv4"], raw["ipv6"], raw["cpus"])
         for name, raw in json.loads(text).items()
     }

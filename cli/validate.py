@@ -176,8 +176,9 @@ def _created(
     group: AuthoredGroup, create: Create, name: str, cluster: Cluster | None
 ) -> RenderableType:
     """Say what the group's own stack makes, and what of it is looked up when the stacks are synthesized."""
-    version = create.kubernetes_version or (cluster.version if cluster else "of the cluster")
-    image = create.ami or f"the recommended one for Kubernetes {version}"
+    version = create.kubernetes_version or (cluster.version if cluster else None)
+    whose = f"Kubernetes {version}" if version else "the cluster's Kubernetes version"
+    image = create.ami or f"the recommended one for {whose}"
     parts = [
         f"Created by a stack of its own, {name}: {create.min_size} to {create.max_size} nodes in "
         f"{', '.join(sorted(create.subnets))}.",

@@ -44,6 +44,8 @@ ROOT_DEVICE = "/dev/xvda"
 """Of the EKS images of Amazon Linux 2023 (awslabs/amazon-eks-ami, templates/al2023: root_device_name)."""
 IMAGE_PARAMETER = "/aws/service/eks/optimized-ami/{version}/amazon-linux-2023/{architecture}/standard/recommended/image_id"
 """Amazon EKS User Guide, "Retrieve recommended Amazon Linux AMI IDs"."""
+SECOND_BOOT_S = 300
+"""How long Auto Scaling looks past the status checks of a node in service, which without a ready hook may be in its second boot."""
 NODE_POLICIES = ("AmazonEKSWorkerNodePolicy", "AmazonEC2ContainerRegistryPullOnly")
 """What a node needs for itself (EKS User Guide, "Amazon EKS node IAM role"). AmazonEKS_CNI_Policy is left out: with it every
 pod that reaches the node's credentials could create and attach network interfaces. The VPC CNI has a role of its own."""
@@ -261,6 +263,7 @@ class NodeGroupStack(Stack):
             if create.capacity_rebalance is None
             else create.capacity_rebalance,
             placement_group=create.placement_group,
+            health_check_grace_period=SECOND_BOOT_S if create.isolated_cpus else None,
             lifecycle_hook_specification_list=[
                 autoscaling.CfnAutoScalingGroup.LifecycleHookSpecificationProperty(
                     lifecycle_hook_name=hook.name,

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from authoring.created_shapes import canonical
 from stacks import user_data
 from stacks.user_data import Part
 
@@ -88,8 +89,9 @@ def multipart(owner: str, node_group: str, *, config: str, create: Create) -> st
     parts = [Part("application/node.eks.aws", config)]
     before_fetching = ""
     if create.isolated_cpus is not None:
-        parts.append(Part("text/cloud-boothook", _isolate(create.isolated_cpus)))
-        before_fetching += _is_isolated(create.isolated_cpus)
+        cpus = canonical(create.isolated_cpus)
+        parts.append(Part("text/cloud-boothook", _isolate(cpus)))
+        before_fetching += _is_isolated(cpus)
     if create.warm_pool is not None:
         before_fetching += _stay_out_while_warming()
     script = user_data.script(owner, node_group, before_fetching=before_fetching)
@@ -106,7 +108,7 @@ def _isolate(cpus: str) -> str:
     """
     return (
         "#!/bin/bash\n"
-        f"{_SAID.format(cpus=cpus)} && exit 0\n"
+        f"{_ISOLATED.format(cpus=cpus)} && exit 0\n"
         "mkdir /var/lib/multus-isolated-cpus || exit 0\n"
         f"grubby --update-kernel=ALL --args='isolcpus={cpus} nohz_full={cpus} rcu_nocbs={cpus}' || exit 1\n"
         "systemctl reboot\n"
@@ -116,13 +118,16 @@ def _isolate(cpus: str) -> str:
 
 def _is_isolated(cpus: str) -> str:
     return (
-        f"if ! {_SAID.format(cpus=cpus)}; then "
-        f'echo "isolated-cpus-missing: the kernel does not keep off CPUs {cpus} after a second boot '
-        '(found: $(cat /proc/cmdline)). Look whether the image has grubby, or take isolated_cpus out." >&2; exit 1; fi\n'
+        f"if ! {_ISOLATED.format(cpus=cpus)}; then "
+        f'echo "isolated-cpus-missing: after a second boot the kernel isolates CPUs $(cat {ISOLATED}) and not {cpus} '
+        '(command line: $(cat /proc/cmdline)). Look whether the image has grubby, or take isolated_cpus out." >&2; exit 1; fi\n'
     )
 
 
-_SAID = "tr ' ' '\\n' < /proc/cmdline | grep -qx isolcpus={cpus}"
+ISOLATED = "/sys/devices/system/cpu/isolated"
+"""What the kernel made of isolcpus (sysfs-devices-system-cpu in its ABI documentation). A list with a CPU that is not there it
+leaves alone, whatever its command line says."""
+_ISOLATED = f'[ "$(cat {ISOLATED})" = {{cpus}} ]'
 
 
 def _stay_out_while_warming() -> str:

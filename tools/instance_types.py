@@ -1,4 +1,4 @@
-"""Write authoring/instance_types.json: the network limits of every EC2 instance type, from DescribeInstanceTypes.
+"""Write authoring/instance_types.json: the network limits and CPUs of every EC2 instance type, from DescribeInstanceTypes.
 
 The data come from the copy of DescribeInstanceTypes' answers that moto carries (moto/ec2/resources/
 instance_types.json.gz), so that neither this script nor a synthesis needs an account. Run it after a new moto:
@@ -25,13 +25,13 @@ def rendered(described: Mapping[str, Mapping[str, Any]]) -> str:
     `described` maps a type to its DescribeInstanceTypes entry. A card that takes no ordinary interface counts as 0.
     """
     lines = ",\n".join(
-        f"{json.dumps(name)}: {json.dumps(_limits(described[name]['NetworkInfo']))}"
-        for name in sorted(described)
+        f"{json.dumps(name)}: {json.dumps(_limits(described[name]))}" for name in sorted(described)
     )
     return f"{{\n{lines}\n}}\n"
 
 
-def _limits(network: Mapping[str, Any]) -> dict[str, Any]:
+def _limits(facts: Mapping[str, Any]) -> dict[str, Any]:
+    network = facts["NetworkInfo"]
     cards = sorted(network["NetworkCards"], key=lambda card: int(card["NetworkCardIndex"]))
     return {
         "cards": [
@@ -42,6 +42,7 @@ def _limits(network: Mapping[str, Any]) -> dict[str, Any]:
         ],
         "ipv4": network["Ipv4AddressesPerInterface"],
         "ipv6": network["Ipv6AddressesPerInterface"],
+        "cpus": facts["VCpuInfo"]["DefaultVCpus"],
     }
 
 

@@ -75,6 +75,8 @@ def demo(
             console.print(
                 f"{group} launches {platform.LARGEST_TYPE}: its types do not take {interfaces} Multus interfaces"
             )
+    for group in platform.with_named_groups(document):
+        console.print(f"{group} is adopted here: the demo makes every group itself")
     for group in platform.without_ready_hooks(document):
         console.print(
             f"{group} has no ready hook here: the demo's nodes run nothing that could answer it"

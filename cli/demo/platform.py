@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from authoring.instance_types import known_types
+from authoring.models import WAYS_TO_NAME
 from cli.demo.networks import Network, Zones
+from domain import naming
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -88,6 +90,20 @@ def without_ready_hooks(document: dict[str, Any]) -> list[str]:
             if key not in ("ready_hook", "ready_timeout_s", "on_failure")
         }
     return [str(group["name"]) for group in groups]
+
+
+def with_named_groups(document: dict[str, Any]) -> list[str]:
+    """Have groups adopted by name that are created or looked up, and return the names of such node groups.
+
+    The demo makes each group itself, so that it can be scaled like any other, and there is nothing to look up.
+    """
+    document.pop("cluster", None)
+    others = [group for group in document["node_groups"] if "auto_scaling_group" not in group]
+    for group in others:
+        for way in WAYS_TO_NAME:
+            group.pop(way, None)
+        group["auto_scaling_group"] = naming.created_group(document["name"], group["name"])
+    return [str(group["name"]) for group in others]
 
 
 def build(account: Account, document: dict[str, Any]) -> Platform:

@@ -69,7 +69,10 @@ class Clusters:
         yield Patch(EKSResponse, "describe_addon", partial(self._action, self._describe), adds=True)
 
     def _creating(self, original: Callable[..., Cluster]) -> Callable[..., Cluster]:
-        """Let a cluster know the VPC of its subnets (EKS API reference, VpcConfigResponse: vpcId)."""
+        """Let a cluster know the VPC of its subnets, and give it its security group.
+
+        Source: EKS API reference, VpcConfigResponse: vpcId, and clusterSecurityGroupId, which EKS creates with the cluster.
+        """
 
         def create(backend: EKSBackend, **parameters: Any) -> Cluster:  # noqa: ANN401 - moto's parameters
             ec2: Any = ec2_backends[backend.account_id][backend.region_name]
@@ -77,8 +80,14 @@ class Clusters:
             vpcs = {subnet.vpc_id for subnet in ec2.describe_subnets(network["subnetIds"])}
             if len(vpcs) != 1:
                 raise NOT_MODELLED.refusal(what="a cluster whose subnets are not in one VPC")
-            parameters["resources_vpc_config"] = {**network, "vpcId": vpcs.pop()}
-            return original(backend, **parameters)
+            vpc = vpcs.pop()
+            cluster = original(backend, **{**parameters, "resources_vpc_config": network})
+            group = ec2.create_security_group(
+                f"eks-cluster-sg-{cluster.name}", "EKS created security group", vpc_id=vpc
+            )
+            known = {"vpcId": vpc, "clusterSecurityGroupId": group.id}
+            cluster.resources_vpc_config = {**network, **known}
+            return cluster
 
         return create
 

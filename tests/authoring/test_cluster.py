@@ -91,7 +91,7 @@ def test_a_cluster_that_is_not_ready_and_takes_no_access_entries_is_said_both(
     assert refused(created, {**creating, "status": "CREATING", "accessConfig": mode}) == [
         "node_groups[0].create.access_entry: is not for a cluster whose authentication mode is CONFIG_MAP (got True). "
         "Change the mode to API_AND_CONFIG_MAP; or write `access_entry: false` and add the nodes' role to aws-auth.",
-        "cluster_name: is CREATING and does not say its certificate_authority, endpoint (got 'lab'). "
+        "cluster_name: is CREATING and does not say its certificate_authority, endpoint as a node needs it (got 'lab'). "
         "Wait until it is ACTIVE, or write `cluster:`.",
     ]
 

@@ -85,6 +85,16 @@ REFUSED: dict[str, tuple[dict[Location, Any], list[str]]] = {
             "Begin at 1, or later."
         ],
     ),
+    "CPUs that a type does not have": (
+        {
+            **create(isolated_cpus="2-8", reserved_cpus="0-1", cpu_manager_policy="static"),
+            (*GROUP, "instance_types"): ["m5.4xlarge", "m5.2xlarge"],
+        },
+        [
+            f"{HERE}.isolated_cpus: has CPU 8, and m5.2xlarge has 8, counted from 0 (got '2-8'). "
+            "Write CPUs that each of the types has, or make a group for each size."
+        ],
+    ),
     "isolated CPUs for nobody": (
         create(isolated_cpus="2-7"),
         [

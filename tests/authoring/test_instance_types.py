@@ -16,8 +16,8 @@ def test_the_file_is_what_describe_instance_types_says() -> None:
 
 def test_limits_are_read_per_card() -> None:
     known = known_types()
-    assert known["m5.large"] == Limits((3,), 10, 10)
-    assert known["p4d.24xlarge"] == Limits((15, 15, 15, 15), 50, 50)
+    assert known["m5.large"] == Limits((3,), 10, 10, 2)
+    assert known["p4d.24xlarge"] == Limits((15, 15, 15, 15), 50, 50, 96)
 
 
 def test_a_card_without_ordinary_interfaces_takes_none() -> None:
@@ -27,8 +27,9 @@ def test_a_card_without_ordinary_interfaces_takes_none() -> None:
         "Ipv4AddressesPerInterface": 10,
         "Ipv6AddressesPerInterface": 0,
     }
-    assert instance_types.rendered({"x.large": {"NetworkInfo": network}}) == (
-        '{\n"x.large": {"cards": [4, 0], "ipv4": 10, "ipv6": 0}\n}\n'
+    facts = {"NetworkInfo": network, "VCpuInfo": {"DefaultVCpus": 8}}
+    assert instance_types.rendered({"x.large": facts}) == (
+        '{\n"x.large": {"cards": [4, 0], "ipv4": 10, "ipv6": 0, "cpus": 8}\n}\n'
     )
 
 

@@ -15,6 +15,7 @@ from domain.node import config as node_config
 
 CONFIG = Path(__file__).parents[2] / "config"
 EXAMPLE, MINIMAL = CONFIG / "example.yaml", CONFIG / "minimal.yaml"
+CREATED = CONFIG / "created.yaml"
 
 
 @pytest.fixture
@@ -82,6 +83,34 @@ def test_validate_shows_who_answers_the_ready_hook_and_where_huge_pages_are(tmp_
     assert "It answers its own launch hook MultusEni-minimal-ready." in shown
     assert "Huge pages: 512 of 2 MiB on each NUMA nodes 0, 1." not in shown
     assert "Huge pages: 512 of 2 MiB on each of NUMA nodes 0, 1." in shown
+
+
+def test_validate_shows_what_is_created_and_what_will_be_looked_up(tmp_path: Path) -> None:
+    def shown(path: Path) -> str:
+        text = CliRunner().invoke(app(), ["validate", str(path)], env={"COLUMNS": "80"}).stdout
+        return " ".join(text.split())
+
+    written = shown(CREATED)
+    for part in (
+        "Each node of user-plane (Auto Scaling group MultusEni-created-user-plane)",
+        "2 to 6 nodes in us-east-1a, us-east-1b.",
+        "Types, the first preferred: c6in.8xlarge, c6i.8xlarge (0% Spot).",
+        "Image: the recommended one for Kubernetes 1.33 (x86_64).",
+        "CPUs 2-31 are isolated: a new node boots twice.",
+    ):
+        assert part in written
+    assert "looked up" not in written
+    before, _, after = CREATED.read_text().partition("cluster:\n")
+    path = tmp_path / "sought.yaml"
+    path.write_text(
+        before
+        + after[after.index("\ntags:") :].replace("max_size", "warm_pool: {}\n      max_size")
+    )
+    sought = shown(path)
+    assert "the recommended one for Kubernetes of the cluster" not in sought
+    assert "the recommended one for the cluster's Kubernetes version" in sought
+    assert "What the nodes must know of the cluster is looked up at synthesis." in sought
+    assert "Stopped nodes wait in a warm pool." in sought
 
 
 def test_validate_shows_the_room_left_for_the_vpc_cni() -> None:

@@ -1,4 +1,4 @@
-"""Turns an adopted group of a configuration into one that is created, in a network that is there."""
+"""Turns an adopted group of a configuration into one that is created, for a cluster in a network that is there."""
 
 from __future__ import annotations
 
@@ -7,11 +7,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from localaws.account import Account
 
-CLUSTER = "telco"
-
 
 def have_created(account: Account, document: dict[str, Any], place: int, **keys: object) -> str:
-    """Let the configuration create a group, of no node, that it adopts; return the Auto Scaling group's name.
+    """Let the configuration create a group that it adopts, and make its cluster; return the Auto Scaling group's name.
 
     Args:
         account: where the group's network is.
@@ -22,23 +20,11 @@ def have_created(account: Account, document: dict[str, Any], place: int, **keys:
     group = document["node_groups"][place]
     subnets = _subnets(account, group.pop("auto_scaling_group"))
     group["create"] = {"min_size": 0, "max_size": 4, **subnets, **keys}
-    ec2 = account.client("ec2")
-    (image, *_) = ec2.describe_images()["Images"]
+    (image, *_) = account.client("ec2").describe_images()["Images"]
     group["create"].setdefault("ami", image["ImageId"])
-    described = ec2.describe_subnets(SubnetIds=list(subnets["subnets"].values()))["Subnets"][0]
-    security_group = ec2.create_security_group(
-        GroupName="cluster", Description="cluster", VpcId=described["VpcId"]
-    )["GroupId"]
-    document["cluster"] = {
-        "endpoint": "https://EXAMPLE.gr7.us-east-1.eks.amazonaws.com",
-        "certificate_authority": "ZXhhbXBsZQ==",
-        "service_cidr": "172.20.0.0/16",
-        "security_group": security_group,
-        "vpc": described["VpcId"],
-        "version": "1.33",
-    }
     account.client("eks").create_cluster(
-        name=CLUSTER,
+        name=document["cluster_name"],
+        version="1.33",
         roleArn="arn:aws:iam::123456789012:role/cluster",
         resourcesVpcConfig={"subnetIds": list(subnets["subnets"].values())},
     )

@@ -19,6 +19,7 @@ from moto import mock_aws
 
 import app as application
 import authoring
+from account.lookup import completed
 from cli.demo import platform
 from cli.demo.promises import Observer, broken_promises
 from cli.rehearsal import SerialWorkers
@@ -199,6 +200,7 @@ def deploy(
 def synthesize(document: dict[str, Any], scratch: Path) -> Assembly:
     """Synthesize the stack of a configuration whose ids exist."""
     authored = authoring.parse(yaml.safe_dump(document, sort_keys=False))
+    authored = completed(authored, region=REGION)
     config = authoring.resolve(authored)
     asset = stage(config, repository=REPOSITORY, build=scratch)
     # The account judges the template. The CDK's own judgement, which the tests of the template keep, takes five

@@ -214,6 +214,14 @@ def test_the_size_that_scaling_made_is_left_alone(full: Template) -> None:
     assert "DesiredCapacity" not in group
 
 
+def test_a_node_in_its_second_boot_is_not_taken_for_unhealthy(
+    full: Template, pooled: Template
+) -> None:
+    isolating = full.only("AWS::AutoScaling::AutoScalingGroup")
+    assert isolating["HealthCheckGracePeriod"] == 300
+    assert "HealthCheckGracePeriod" not in pooled.only("AWS::AutoScaling::AutoScalingGroup")
+
+
 def test_a_change_comes_by_an_instance_refresh_that_waits_for_nodes_in_service(
     full: Template,
 ) -> None:

@@ -41,6 +41,25 @@ def test_a_ready_hook_that_no_node_would_answer_is_taken_out(document: dict[str,
     assert nodes.node_groups[1].allow_unsafe_noiommu
 
 
+@pytest.mark.parametrize(
+    ("way", "value"),
+    [
+        ("create", {"subnets": {"us-east-1a": "subnet-0000000a"}, "min_size": 1, "max_size": 1}),
+        ("managed_node_group", "telco-user-plane"),
+        ("auto_scaling_groups", {"tags": {"plane": "user"}}),
+    ],
+)
+def test_a_group_that_is_created_or_looked_up_is_adopted_by_name(
+    document: dict[str, Any], way: str, value: object
+) -> None:
+    del document["node_groups"][1]["auto_scaling_group"]
+    document["node_groups"][1][way] = value
+    assert platform.with_named_groups(document) == ["user-plane"]
+    groups = authoring.resolve(authoring.parse(yaml.safe_dump(document))).node_groups
+    names = [group.auto_scaling_group for group in groups]
+    assert names == ["telco-control-plane", "example-user-plane"]
+
+
 def test_a_configuration_of_another_account_is_deployed_into_this_one(
     document: dict[str, Any], empty_account: Account
 ) -> None:

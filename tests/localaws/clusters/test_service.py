@@ -62,6 +62,14 @@ def _refused(error: pytest.ExceptionInfo[ClientError]) -> tuple[str, int]:
     return response["Error"]["Code"], response["ResponseMetadata"]["HTTPStatusCode"]
 
 
+def test_a_cluster_has_a_security_group_of_its_own_in_its_vpc(account: Account, eks: Any) -> None:  # noqa: ANN401 - a client of EKS
+    network = eks.describe_cluster(name="telco")["cluster"]["resourcesVpcConfig"]
+    [group] = account.client("ec2").describe_security_groups(
+        GroupIds=[network["clusterSecurityGroupId"]]
+    )["SecurityGroups"]
+    assert (group["VpcId"], group["GroupName"]) == (network["vpcId"], "eks-cluster-sg-telco")
+
+
 def test_a_cluster_knows_the_vpc_of_its_subnets(account: Account, eks: Any) -> None:  # noqa: ANN401 - a client of EKS
     network = eks.describe_cluster(name="telco")["cluster"]["resourcesVpcConfig"]
     [vpc_id] = {

@@ -475,7 +475,25 @@ def assets(account: Account) -> None:
     client.create_bucket(Bucket="assets")
     client.put_object(Bucket="assets", Key="layer.zip", Body=archive.getvalue())
     role = "arn:aws:iam::123456789012:role/cluster"
-    account.client("eks").create_cluster(name="lab", roleArn=role, resourcesVpcConfig={})
+    subnets = [
+        made["Subnet"]["SubnetId"]
+        for made in _subnets(account, account.client("ec2").create_vpc(CidrBlock="10.9.0.0/16"))
+    ]
+    account.client("eks").create_cluster(
+        name="lab", roleArn=role, resourcesVpcConfig={"subnetIds": subnets}
+    )
+
+
+def _subnets(account: Account, made: dict[str, Any]) -> list[dict[str, Any]]:
+    """Make a subnet in each of two zones of a VPC."""
+    return [
+        account.client("ec2").create_subnet(
+            VpcId=made["Vpc"]["VpcId"],
+            CidrBlock=f"10.9.{place}.0/24",
+            AvailabilityZone=f"us-east-1{zone}",
+        )
+        for place, zone in enumerate("ab")
+    ]
 
 
 def test_every_type_has_a_case() -> None:
