@@ -1,4 +1,4 @@
-"""A group that is created: its very first node is hooked, and a change reaches nodes only when new ones are ready."""
+"""A group that is created: its very first node is hooked, and whatever its nodes go through, they have their interfaces."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from cli.demo import platform
+from cli.demo.promises import left_behind
 from localaws.clock import VirtualClock
 from tests.deployed.created import have_created
 from tests.deployed.deployment import (
@@ -18,6 +19,7 @@ from tests.deployed.deployment import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from localaws.account import Account
@@ -27,13 +29,24 @@ pytestmark = [pytest.mark.infra, pytest.mark.subprocesses("node")]
 
 SIGNALLING = 0
 INTERFACES = 2
+WARM_POOL = {"max_prepared": 2, "reuse_on_scale_in": True}
+HEARTBEAT_S = 1234
+RESTS = "Warmed:Stopped"
 
 
 @pytest.fixture
-def configuration(account: Account, document: dict[str, Any]) -> platform.Platform:
+def keys() -> dict[str, Any]:
+    """What else is written of the group."""
+    return {}
+
+
+@pytest.fixture
+def configuration(
+    account: Account, document: dict[str, Any], keys: dict[str, Any]
+) -> platform.Platform:
     """The example, where the signalling group is created with one node."""
     made = platform.build(account, document)
-    have_created(account, made.document, SIGNALLING, min_size=1)
+    have_created(account, made.document, SIGNALLING, min_size=1, **keys)
     return made
 
 
@@ -57,37 +70,188 @@ def deployed(
     return deployed
 
 
+@pytest.fixture
+def written(configuration: platform.Platform) -> dict[str, Any]:
+    """What the configuration says of the group, to be changed."""
+    create: dict[str, Any] = configuration.document["node_groups"][SIGNALLING]["create"]
+    return create
+
+
+@pytest.fixture
+def redeploy(
+    account: Account, configuration: platform.Platform, name: str, tmp_path: Path
+) -> Callable[[], None]:
+    """Return what deploys the group's stack again, as the configuration is by then."""
+
+    def deploy() -> None:
+        scratch = tmp_path / "again"
+        scratch.mkdir()
+        change(account, synthesize(configuration.document, scratch), name)
+
+    return deploy
+
+
+@pytest.fixture
+def no_launch_lost(deployed: Deployed, name: str) -> Iterator[None]:
+    """Hold the test to it that no launch of the group is abandoned."""
+    yield
+    activities = deployed.account.client("autoscaling").describe_scaling_activities(
+        AutoScalingGroupName=name
+    )["Activities"]
+    launches = [one for one in activities if one["Description"].startswith("Launching")]
+    assert [one["StatusCode"] for one in launches] == ["Successful"] * len(launches)
+
+
+def _serve(deployed: Deployed, nodes: int) -> set[str]:
+    """Let time pass until so many nodes are in service and nobody else's interfaces are there; return the nodes."""
+    deployed.until(
+        lambda: (
+            len(deployed.nodes()) == nodes == len(deployed.observer.nodes())
+            and len(deployed.enis()) == nodes * INTERFACES
+        ),
+        within_s=120,
+    )
+    assert deployed.broken_promises() == []
+    assert left_behind(deployed.nodes(), deployed.enis()) == []
+    return {node.instance_id for node in deployed.nodes()}
+
+
+def _pooled(deployed: Deployed, name: str) -> dict[str, str]:
+    """Return the lifecycle state of each instance in the warm pool."""
+    shown = deployed.account.client("autoscaling").describe_warm_pool(AutoScalingGroupName=name)
+    return {one["InstanceId"]: one["LifecycleState"] for one in shown["Instances"]}
+
+
+def _interfaces_of(deployed: Deployed, instance_id: str) -> set[str]:
+    """Return the network interfaces that are attached to a node."""
+    return {
+        eni.eni_id for eni in deployed.enis() if eni.attachment.get("InstanceId") == instance_id
+    }
+
+
 def test_the_very_first_node_waits_for_its_interfaces(deployed: Deployed, name: str) -> None:
     (node,) = deployed.observer.nodes()
     assert (node.group, node.state) == (name, "Pending:Wait")
-    deployed.until(lambda: len(deployed.nodes()) == 1, within_s=60)
-    assert len(deployed.enis()) == INTERFACES
-    assert deployed.broken_promises() == []
+    _serve(deployed, 1)
+
+
+@pytest.mark.usefixtures("no_launch_lost")
+def test_scaling_out_and_in_leaves_each_node_its_own_interfaces(
+    deployed: Deployed, name: str
+) -> None:
+    first = _serve(deployed, 1)
+    deployed.desire(name, 4)
+    more = _serve(deployed, 4)
+    assert first < more
+    deployed.desire(name, 1)
+    assert _serve(deployed, 1) < more
 
 
 def test_a_change_is_there_once_every_new_node_has_its_interfaces(
-    deployed: Deployed,
-    account: Account,
-    configuration: platform.Platform,
-    name: str,
-    tmp_path: Path,
+    deployed: Deployed, written: dict[str, Any], name: str, redeploy: Callable[[], None]
 ) -> None:
-    deployed.until(lambda: len(deployed.nodes()) == 1, within_s=60)
-    (before,) = deployed.nodes()
-    written = configuration.document["node_groups"][SIGNALLING]["create"]
+    deployed.desire(name, 2)
+    before = _serve(deployed, 2)
     written["labels"] = {"example.com/generation": "two"}
-    (tmp_path / "again").mkdir()
-    change(account, synthesize(configuration.document, tmp_path / "again"), name)
-    (after,) = deployed.nodes()
-    assert after.instance_id != before.instance_id
-    deployed.until(lambda: len(deployed.enis()) == INTERFACES, within_s=120)
-    assert deployed.broken_promises() == []
+    redeploy()
+    assert len(deployed.nodes()) == 2
+    assert _serve(deployed, 2).isdisjoint(before)
 
 
-def test_a_deleted_group_leaves_no_interface_behind(
+@pytest.mark.usefixtures("no_launch_lost")
+def test_an_instance_refresh_replaces_every_node(
     deployed: Deployed, account: Account, name: str
 ) -> None:
+    deployed.desire(name, 3)
+    before = _serve(deployed, 3)
+    account.client("autoscaling").start_instance_refresh(AutoScalingGroupName=name)
+    deployed.until(
+        lambda: before.isdisjoint(node.instance_id for node in deployed.observer.nodes()),
+        within_s=600,
+    )
+    _serve(deployed, 3)
+
+
+@pytest.mark.usefixtures("no_launch_lost")
+def test_a_node_at_risk_goes_once_its_replacement_has_its_interfaces(
+    deployed: Deployed, account: Account, name: str
+) -> None:
+    """What Capacity Rebalancing does, step by step: the embedded account has no Spot Instances."""
+    (at_risk,) = _serve(deployed, 1)
+    deployed.desire(name, 2)
+    (replacement,) = _serve(deployed, 2) - {at_risk}
+    account.client("autoscaling").terminate_instance_in_auto_scaling_group(
+        InstanceId=at_risk, ShouldDecrementDesiredCapacity=True
+    )
+    assert _serve(deployed, 1) == {replacement}
+
+
+@pytest.mark.usefixtures("no_launch_lost")
+def test_nodes_that_ec2_takes_back_without_a_word_are_replaced(
+    deployed: Deployed, account: Account, name: str
+) -> None:
+    deployed.desire(name, 3)
+    lost, _, kept = sorted(_serve(deployed, 3))
+    account.client("ec2").terminate_instances(InstanceIds=[lost])
+    deployed.until(
+        lambda: lost not in {node.instance_id for node in deployed.observer.nodes()}, within_s=300
+    )
+    assert kept in _serve(deployed, 3) - {lost}
+
+
+@pytest.mark.usefixtures("no_launch_lost")
+@pytest.mark.parametrize("keys", [{"warm_pool": WARM_POOL}])
+def test_a_node_keeps_its_interfaces_out_of_the_warm_pool_and_back_into_it(
+    deployed: Deployed, written: dict[str, Any], name: str, redeploy: Callable[[], None]
+) -> None:
+    deployed.until(lambda: list(_pooled(deployed, name).values()) == [RESTS], within_s=120)
+    (pooled,) = _pooled(deployed, name)
     deployed.until(lambda: len(deployed.nodes()) == 1, within_s=60)
-    account.client("cloudformation").delete_stack(StackName=name)
+    own = _interfaces_of(deployed, pooled)
+    assert len(own) == INTERFACES
+
+    deployed.desire(name, 2)
+    deployed.until(lambda: len(deployed.nodes()) == 2, within_s=120)
+    assert deployed.broken_promises() == []
+    assert pooled in {node.instance_id for node in deployed.nodes()}
+    assert _interfaces_of(deployed, pooled) == own
+
+    deployed.desire(name, 1)
+    deployed.until(lambda: list(_pooled(deployed, name).values()) == [RESTS], within_s=120)
+    assert len(deployed.enis()) == 2 * INTERFACES
+
+    del written["warm_pool"]
+    redeploy()
+    _serve(deployed, 1)
+
+
+@pytest.mark.usefixtures("no_launch_lost")
+def test_hooks_that_change_in_mid_scale_out_lose_no_launch(
+    deployed: Deployed, configuration: platform.Platform, name: str, redeploy: Callable[[], None]
+) -> None:
+    first = _serve(deployed, 1)
+    deployed.desire(name, 4)
+    deployed.until(lambda: len(deployed.nodes("Pending:Wait")) == 3, within_s=10)
+    launching = {node.instance_id for node in deployed.nodes("Pending:Wait")}
+    configuration.document["hook"] = {"heartbeat_timeout_s": HEARTBEAT_S}
+    redeploy()
+    assert {node.instance_id for node in deployed.nodes("Pending:Wait")} == launching
+    hooks = deployed.account.client("autoscaling").describe_lifecycle_hooks(
+        AutoScalingGroupName=name
+    )["LifecycleHooks"]
+    assert HEARTBEAT_S in {hook["HeartbeatTimeout"] for hook in hooks}
+    assert _serve(deployed, 4) == first | launching
+
+
+def test_its_stack_and_then_the_functions_leave_nothing_behind(
+    deployed: Deployed, account: Account, name: str
+) -> None:
+    deployed.desire(name, 2)
+    _serve(deployed, 2)
+    cloudformation = account.client("cloudformation")
+    cloudformation.delete_stack(StackName=name)
     assert deployed.observer.nodes() == []
     deployed.until(lambda: deployed.enis() == [], within_s=120)
+    cloudformation.delete_stack(StackName=deployed.config.owner)
+    assert cloudformation.describe_stacks()["Stacks"] == []
+    assert deployed.observer.enis_in(list(deployed.made.subnets)) == []
