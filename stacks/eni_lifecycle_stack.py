@@ -1,30 +1,14 @@
-"""The stack: composes the capabilities for one configuration and defines nothing itself."""
+"""The stack of one configuration's ENI lifecycle."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from aws_cdk import Environment, Stack
-from aws_cdk import aws_lambda as lambda_
 
-from domain import naming
-from domain.environment import FunctionEnvironment
-from stacks.alarms import Alarms
-from stacks.dashboard import LifecycleDashboard
-from stacks.event_rule import EventRule, launch_pattern, terminate_pattern, terminated_pattern
-from stacks.event_worker import EventWorker
-from stacks.iam import Permissions, see_backlog
-from stacks.lambda_function import LifecycleFunction
-from stacks.lifecycle_hooks import LifecycleHooks
-from stacks.node_bootstrap import NodeBootstrap, user_data_documents
-from stacks.published import Published, node_group_documents
-from stacks.queues import EventQueue, dead_letter_queue
-from stacks.reconcile_schedule import ReconcileSchedule
+from stacks.eni_lifecycle import EniLifecycle
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from aws_cdk import aws_sqs as sqs
     from constructs import Construct
 
     from domain.config import Config
@@ -33,28 +17,9 @@ if TYPE_CHECKING:
     from stacks.bootstrap_archive import BootstrapAsset
     from stacks.settings import StackSettings
 
-LAUNCH_TIMEOUT_S = 180
-"""A node takes seconds. The rest is for a burst, in which calls wait for EC2's tokens and a run takes care of many nodes, ten
-at a time: ten with six interfaces need 120 modifies, 48 seconds at half of the refill. Not more: after a crash the messages
-stay hidden at least this long, and with the usual heartbeat they are hidden for 200 seconds anyway."""
-TERMINATE_TIMEOUT_S = 60
-RECONCILE_TIMEOUT_S = 300
-"""Its calls grow with pages; repairs that do not fit are left to the next run."""
-LAUNCH_CONCURRENCY = 2
-"""The fewest that a mapping takes. EC2's token buckets and not the number of runs decide how fast a burst is served, a run
-takes more messages while it waits, and each run counts on half of every bucket (domain.call_pace): a third would make all of
-them be refused."""
-TERMINATE_CONCURRENCY = 2
-"""The fewest that a mapping takes. A termination needs few calls and nobody waits for it, so launches get the larger
-share of the buckets."""
-
 
 class EniLifecycleStack(Stack):
-    """Everything that gives the nodes of one configuration their network interfaces.
-
-    Only what others find by name is named (the hooks, the parameters, the exports), each by the owner. All else gets
-    CloudFormation's generated names, so two stacks never collide and any resource can be replaced.
-    """
+    """The lifecycle and nothing else, so that what it publishes can have the outputs' short names."""
 
     def __init__(
         self,
@@ -79,197 +44,16 @@ class EniLifecycleStack(Stack):
             env=Environment(account=settings.account, region=settings.region),
             analytics_reporting=False,
         )
-        self._config = config
-        self._settings = settings
-        # Whatever can be refused is asked for before the asset is staged: a refusal leaves nothing behind.
-        permissions = Permissions(self, config=config)
-        may_launch, may_terminate, may_reconcile = (
-            permissions.launch(),
-            permissions.terminate(),
-            permissions.reconcile(),
-        )
-        documents = {**node_group_documents(config), **user_data_documents(nodes)}
-        code = lambda_.Code.from_asset(str(asset.archive), asset_hash=asset.digest)
-
-        launches = self._event_queue("Launches", function_timeout_s=LAUNCH_TIMEOUT_S)
-        terminations = self._event_queue("Terminations", function_timeout_s=TERMINATE_TIMEOUT_S)
-        undeliverable = dead_letter_queue(self, "Undeliverable")
-        environment = FunctionEnvironment(
-            owner=config.owner,
-            launch_hook=naming.launch_hook(config.owner),
-            terminate_hook=naming.terminate_hook(config.owner),
-            heartbeat_timeout_s=settings.heartbeat_timeout_s,
-            launch_queue_url=launches.queue.queue_url,
-            terminate_queue_url=terminations.queue.queue_url,
-            orphan_min_age_s=settings.orphan_min_age_s,
-            max_deletions=settings.max_deletions,
-            max_adoptions=settings.max_adoptions,
-            dry_run=settings.dry_run,
-        )
-        launch = EventWorker(
+        lifecycle = EniLifecycle(
             self,
-            "Launch",
-            description="attach a launching node's interfaces",
-            handler=naming.LAUNCH_HANDLER,
-            code=code,
-            timeout_s=LAUNCH_TIMEOUT_S,
-            max_concurrency=LAUNCH_CONCURRENCY,
-            queue=launches.queue,
-            environment=environment,
-            statements=may_launch,
-            log_retention_days=settings.log_retention_days,
-        )
-        terminate = EventWorker(
-            self,
-            "Terminate",
-            description="release a terminating node's interfaces",
-            handler=naming.TERMINATE_HANDLER,
-            code=code,
-            timeout_s=TERMINATE_TIMEOUT_S,
-            max_concurrency=TERMINATE_CONCURRENCY,
-            queue=terminations.queue,
-            environment=environment,
-            statements=may_terminate,
-            log_retention_days=settings.log_retention_days,
-        )
-        reconcile = LifecycleFunction(
-            self,
-            "Reconcile",
-            description="repair what events cannot promise",
-            handler=naming.RECONCILE_HANDLER,
-            code=code,
-            timeout_s=RECONCILE_TIMEOUT_S,
-            environment=environment,
-            statements=[
-                see_backlog([launches.queue.queue_arn, terminations.queue.queue_arn]),
-                *may_reconcile,
-            ],
-            log_retention_days=settings.log_retention_days,
-        )
-        schedule = ReconcileSchedule(
-            self,
-            "Schedule",
-            function=reconcile.function,
-            interval_minutes=settings.reconcile_interval_minutes,
-        )
-        rules = {
-            "launch": self._rule(
-                "LaunchHookOpened",
-                launch_pattern(naming.launch_hook(config.owner)),
-                launches.queue,
-                undeliverable,
-            ),
-            "terminate": self._rule(
-                "TerminateHookOpened",
-                terminate_pattern(naming.terminate_hook(config.owner)),
-                terminations.queue,
-                undeliverable,
-            ),
-            "terminated": self._rule(
-                "InstanceTerminated", terminated_pattern(), terminations.queue, undeliverable
-            ),
-        }
-        LifecycleHooks(
-            self,
-            "Hooks",
+            # Logical ids leave this id out.
+            "Default",
             config=config,
-            heartbeat_timeout_s=settings.heartbeat_timeout_s,
-            ready_timeouts_s=settings.ready_timeouts_s,
-            hooked_inline=settings.hooked_inline,
-            answered_by=[
-                launches,
-                terminations,
-                undeliverable,
-                launch,
-                terminate,
-                reconcile,
-                schedule,
-                *rules.values(),
-            ],
+            settings=settings,
+            asset=asset,
+            nodes=nodes,
+            bootstrap=bootstrap,
         )
-
-        queues = {"Launch": launches.queue, "Terminate": terminations.queue}
-        dead_letters = {
-            "Launch": launches.dead_letters,
-            "Terminate": terminations.dead_letters,
-            "Rule": undeliverable,
-            "Schedule": schedule.dead_letters,
-        }
-        functions = {
-            "Launch": launch.function,
-            "Terminate": terminate.function,
-            "Reconcile": reconcile.function,
-        }
-        alarms = Alarms(
-            self,
-            "Alarms",
-            owner=config.owner,
-            dead_letters=dead_letters,
-            queues=queues,
-            functions=functions,
-            heartbeat_timeout_s=settings.heartbeat_timeout_s,
-            topic_arn=settings.alarm_topic_arn,
-        )
-        LifecycleDashboard(
-            self,
-            "Overview",
-            owner=config.owner,
-            alarms=alarms.all,
-            queues=queues,
-            functions=functions,
-        )
-        node_bootstrap = NodeBootstrap(self, "NodeBootstrap", config=nodes, asset=bootstrap)
-        Published(
-            self,
-            "Published",
-            owner=config.owner,
-            documents=documents,
-            facts={
-                "owner": config.owner,
-                "launch-hook": naming.launch_hook(config.owner),
-                **(
-                    {"ready-hook": naming.ready_hook(config.owner)}
-                    if settings.ready_timeouts_s
-                    else {}
-                ),
-                "terminate-hook": naming.terminate_hook(config.owner),
-                **_queue_facts({f"{k.lower()}-queue": q for k, q in queues.items()}),
-                **_queue_facts({f"{k.lower()}-dead-letters": q for k, q in dead_letters.items()}),
-                **{f"{k.lower()}-function-name": f.function_name for k, f in functions.items()},
-                **{f"{k.lower()}-function-arn": f.function_arn for k, f in functions.items()},
-                **{f"{k}-rule-arn": rule.rule_arn for k, rule in rules.items()},
-                **node_bootstrap.facts,
-            },
-        )
-
-    def _event_queue(self, construct_id: str, *, function_timeout_s: int) -> EventQueue:
-        return EventQueue(
-            self,
-            construct_id,
-            function_timeout_s=function_timeout_s,
-            heartbeat_timeout_s=self._settings.heartbeat_timeout_s,
-        )
-
-    def _rule(
-        self,
-        construct_id: str,
-        pattern: Mapping[str, object],
-        queue: sqs.Queue,
-        undeliverable: sqs.Queue,
-    ) -> EventRule:
-        return EventRule(
-            self,
-            construct_id,
-            description=f"{self._config.owner}: {construct_id}",
-            pattern=pattern,
-            queue=queue,
-            undeliverable=undeliverable,
-            # After the heartbeat the hook has had its default result, and the reconciler has seen it before.
-            max_age_s=self._settings.heartbeat_timeout_s,
-        )
-
-
-def _queue_facts(queues: Mapping[str, sqs.Queue]) -> dict[str, str]:
-    return {f"{name}-arn": queue.queue_arn for name, queue in queues.items()} | {
-        f"{name}-url": queue.queue_url for name, queue in queues.items()
-    }
+        for leaf, output in lifecycle.outputs.items():
+            # What a person sees after a deployment, and scripts pick from its outputs file.
+            output.override_logical_id(leaf.title().replace("-", ""))

@@ -36,13 +36,13 @@ class NodeBootstrap(Construct):
         self._object = _published(self, asset)
         self._digest = asset.digest
         statements = self._statements()
-        self._policy = iam.ManagedPolicy(
+        self.policy = iam.ManagedPolicy(
             self,
             "Policy",
             description=f"What nodes of {config.owner} need to fetch and run multus-node",
             statements=statements,
         )
-        acknowledge_wildcards(self._policy, statements)
+        acknowledge_wildcards(self.policy, statements)
 
     @property
     def facts(self) -> Mapping[str, str]:
@@ -50,7 +50,7 @@ class NodeBootstrap(Construct):
         return {
             user_data.LEAF: self._object.s3_object_url,
             f"{user_data.LEAF}-sha256": self._digest,
-            "node-policy": self._policy.managed_policy_arn,
+            "node-policy": self.policy.managed_policy_arn,
         }
 
     def _statements(self) -> list[iam.PolicyStatement]:
@@ -118,11 +118,9 @@ def _published(scope: Construct, asset: BootstrapAsset) -> FileAssetLocation:
     )
 
 
-def user_data_documents(config: NodeConfig) -> dict[str, str]:
-    """Return each node group's user data by the leaf of its parameter."""
+def user_data_by_group(config: NodeConfig) -> dict[str, str]:
+    """Return each node group's user data by the group's name."""
     return {
-        f"node-user-data/{group.name}": user_data.multipart(
-            user_data.shell(user_data.script(config.owner, group.name))
-        )
+        group.name: user_data.multipart(user_data.shell(user_data.script(config.owner, group.name)))
         for group in config.node_groups
     }

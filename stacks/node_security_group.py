@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from aws_cdk import aws_ec2 as ec2
 
 if TYPE_CHECKING:
-    from aws_cdk import Stack
+    from constructs import Construct
 
     from authoring.created import Cluster
 
@@ -27,19 +27,19 @@ TO_CLUSTER = (
 is for what runs on the nodes."""
 
 
-def node_security_group(stack: Stack, cluster: Cluster, *, name: str) -> str:
+def node_security_group(scope: Construct, cluster: Cluster, *, name: str) -> str:
     """Make the security group and the rules, and return its id.
 
     The cluster security group, which the control plane and EKS's managed nodes have, lets everybody in it do everything.
     Here its members reach the nodes' pods and kubelets, and the nodes reach the API server, kubelets and DNS.
 
     Args:
-        stack: where.
+        scope: where.
         cluster: whose.
         name: the Auto Scaling group's, for descriptions.
     """
     group = ec2.CfnSecurityGroup(
-        stack,
+        scope,
         "SecurityGroup",
         group_description=f"Nodes of {name}",
         vpc_id=cluster.vpc,
@@ -50,7 +50,7 @@ def node_security_group(stack: Stack, cluster: Cluster, *, name: str) -> str:
     )
     own = group.attr_group_id
     ec2.CfnSecurityGroupIngress(
-        stack,
+        scope,
         "BetweenNodes",
         group_id=own,
         source_security_group_id=own,
@@ -63,7 +63,7 @@ def node_security_group(stack: Stack, cluster: Cluster, *, name: str) -> str:
     ):
         for protocol, first, last in rules:
             ec2.CfnSecurityGroupIngress(
-                stack,
+                scope,
                 f"{what}{protocol.title()}{first}",
                 group_id=target,
                 source_security_group_id=source,

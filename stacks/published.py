@@ -64,11 +64,12 @@ class Published(Construct):
     ) -> None:
         """Publish `facts` by kebab-case name, and the node groups' `documents`, by leaf, as parameters alone."""
         super().__init__(scope, construct_id)
+        self.outputs: dict[str, CfnOutput] = {}
         for leaf, value in facts.items():
             self._parameter(owner, leaf, value)
-            output = CfnOutput(self, f"{leaf}-output", value=value, export_name=f"{owner}-{leaf}")
-            # What a person sees after a deployment, and scripts pick from its outputs file.
-            output.override_logical_id(leaf.title().replace("-", ""))
+            self.outputs[leaf] = CfnOutput(
+                self, f"{leaf}-output", value=value, export_name=f"{owner}-{leaf}"
+            )
         for leaf, document in documents.items():
             self._parameter(owner, leaf, document)
 
