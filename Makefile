@@ -9,7 +9,7 @@ ARGS ?=
 EVENT ?= events/launch.json
 VENV := .venv
 BIN := $(VENV)/bin
-SOURCES := app.py account authoring bench cli domain examples kernellab lambdas localaws node_bootstrap stacks tests tools
+SOURCES := app.py account authoring bench cli domain examples kernellab lambdas localaws multus_eni node_bootstrap stacks tests tools
 
 # jsii reminds of Node 20's end of life on every start; nothing here depends on the release.
 export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 20

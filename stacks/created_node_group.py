@@ -92,24 +92,24 @@ class CreatedNodeGroup(Construct):
             **self._create.tags,
             tags.NAME: self._name,
         }
-        role = self._role(node_policy_arn or self._published_policy())
-        profile = iam.CfnInstanceProfile(self, "Profile", roles=[role.role_name])
+        self.role = self._role(node_policy_arn or self._published_policy())
+        profile = iam.CfnInstanceProfile(self, "Profile", roles=[self.role.role_name])
         template = self._template(profile, text)
-        auto_scaling_group = self._auto_scaling_group(template, settings)
+        self.auto_scaling_group = self._auto_scaling_group(template, settings)
         if self._create.access_entry:
             entry = eks.CfnAccessEntry(
                 self,
                 "AccessEntry",
                 cluster_name=cluster_name,
-                principal_arn=role.role_arn,
+                principal_arn=self.role.role_arn,
                 # A node's permissions come with the type (EKS API, CreateAccessEntry).
                 type="EC2_LINUX",
             )
             # A node that comes before it would be refused by the API server.
-            auto_scaling_group.add_resource_dependency(entry)
-        self._warm_pool(auto_scaling_group)
-        CfnOutput(self, "AutoScalingGroup", value=auto_scaling_group.ref)
-        CfnOutput(self, "NodeRole", value=role.role_arn)
+            self.auto_scaling_group.add_resource_dependency(entry)
+        self._warm_pool()
+        CfnOutput(self, "AutoScalingGroup", value=self.auto_scaling_group.ref)
+        CfnOutput(self, "NodeRole", value=self.role.role_arn)
 
     def _user_data(self) -> str:
         config = nodeadm.node_config(self._cluster_name, self._cluster, self._create)
@@ -333,14 +333,14 @@ class CreatedNodeGroup(Construct):
             ),
         )
 
-    def _warm_pool(self, group: autoscaling.CfnAutoScalingGroup) -> None:
+    def _warm_pool(self) -> None:
         pool = self._create.warm_pool
         if pool is None:
             return
         autoscaling.CfnWarmPool(
             self,
             "WarmPool",
-            auto_scaling_group_name=group.ref,
+            auto_scaling_group_name=self.auto_scaling_group.ref,
             # A running one would join without a boot, and nothing would start its kubelet or answer its ready hook.
             pool_state="Stopped",
             min_size=pool.min_size,
