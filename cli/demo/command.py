@@ -14,7 +14,7 @@ import yaml
 from rich.console import Console
 
 import authoring
-from cli.demo import platform, report
+from cli.demo import created, platform, report
 from cli.demo.cdk import Cdk, CdkFailedError
 from cli.demo.faults import DemoFault, inject
 from cli.demo.networks import TooManySubnets
@@ -36,9 +36,12 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parents[2]
 BUILD = ROOT / "build" / "demo"
 """Each run has a folder of its own in it, for several may go on at once; it stays when the tool fails, for its logs."""
+EXAMPLE = Path("config/example.yaml")
+"""The only configuration that is not deployed as it is written: of its groups one is to be created, one adopted."""
 IN_SERVICE_WITHIN_S = 240
 GONE_WITHIN_S = 120
 LOSSES_WITHIN_S = 60
+_VERBS = (("bootstrap", ()), ("deploy", ("--all", "--require-approval", "never")))
 LOG_WIDTH = 150
 """Columns where there is no terminal to ask: a log scrolls sideways."""
 
@@ -46,7 +49,7 @@ LOG_WIDTH = 150
 def demo(
     config: Annotated[
         Path, typer.Option(help="The configuration to deploy; its ids are replaced.")
-    ] = Path("config/example.yaml"),
+    ] = EXAMPLE,
     nodes: Annotated[
         int, typer.Option(min=1, max=200, help="Nodes to launch, spread over the node groups.")
     ] = 4,
@@ -76,11 +79,17 @@ def demo(
                 f"{group} launches {platform.LARGEST_TYPE}: its types do not take {interfaces} Multus interfaces"
             )
     for group in platform.with_named_groups(document):
-        console.print(f"{group} is adopted here: the demo makes every group itself")
+        console.print(f"{group} is adopted by name here: the demo makes what it adopts itself")
     for group in platform.without_ready_hooks(document):
         console.print(
             f"{group} has no ready hook here: the demo's nodes run nothing that could answer it"
         )
+    if config == EXAMPLE:
+        group = created.have_one_created(document)
+        console.print(
+            f"{group} is created here, by a stack of its own; what else is listed is adopted"
+        )
+    created.from_none_to(document, platform.MAX_NODES)
     # Short enough to watch: the reconciler comes every minute, a crashed run's message after three.
     document["reconcile"] = {**document.get("reconcile", {}), "interval_minutes": 1}
     document["hook"] = {"heartbeat_timeout_s": 420}
@@ -142,7 +151,7 @@ class _Demo:
 
     def _deploy(self) -> tuple[Config, platform.Platform]:
         with self._console.status(
-            "A platform team's account: VPC, subnets, Auto Scaling groups ..."
+            "A platform team's account: VPC, subnets, Auto Scaling groups, a cluster ..."
         ):
             made = platform.build(self._account, self._document)
             path = self._folder / "config.yaml"
@@ -153,7 +162,7 @@ class _Demo:
             )
         config = authoring.resolve(load_or_exit(path))
         cdk = Cdk(ROOT, self._endpoint.environ(), path)
-        for verb, arguments in (("bootstrap", ()), ("deploy", ("--require-approval", "never"))):
+        for verb, arguments in _VERBS:
             started_s = self._account.clock.now()
             with self._console.status(f"cdk {verb} ..."):
                 cdk.run(verb, *arguments)

@@ -22,6 +22,8 @@ SUBNET_PREFIX = 22
 LONGEST_RANGE = 24
 """The prefix of the largest pod range; two of them fill a subnet's upper half."""
 
+NODES = "nodes"
+"""Marks a subnet that no interface names: the nodes' own."""
 Key = object
 """What a subnet or a security group is called in the configuration: its id there, or zone and tags."""
 Spec = dict[str, Any]
@@ -91,7 +93,7 @@ class Network:
             for spec in group["interfaces"]:
                 self._want(spec, zones.of_group(place))
             for zone in zones.of_group(place):
-                self._wanted.setdefault(("nodes", zone), _Wanted(zone, ipv4=True))
+                self._wanted.setdefault((NODES, zone), _Wanted(zone, ipv4=True))
         if len(self._wanted) > MAX_SUBNETS:
             raise TooManySubnets(
                 f"the configuration names {len(self._wanted)} subnets, those of the nodes included, and the demo's one "
@@ -130,7 +132,14 @@ class Network:
 
     def subnet_of_nodes(self, zone: str) -> str:
         """Return the subnet in which the nodes of a zone have their primary interface."""
-        return self._subnet(("nodes", zone))
+        return self._subnet((NODES, zone))
+
+    @property
+    def subnets_of_nodes(self) -> list[str]:
+        """Return every subnet that nodes have been given."""
+        return [
+            made for key, made in self._ids.items() if isinstance(key, tuple) and key[0] == NODES
+        ]
 
     @cached_property
     def image(self) -> str:

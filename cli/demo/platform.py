@@ -1,4 +1,4 @@
-"""What a platform team has before this product comes: a VPC, subnets, security groups and Auto Scaling groups."""
+"""What a platform team has before this product comes: a VPC, subnets, security groups, and Auto Scaling groups or a cluster."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import yaml
 
 from authoring.instance_types import known_types
 from authoring.models import WAYS_TO_NAME
+from cli.demo import created
 from cli.demo.networks import Network, Zones
 from domain import naming
 
@@ -38,7 +39,7 @@ class Platform:
     document: dict[str, Any]
     """The configuration as it is deployed."""
     groups: tuple[str, ...]
-    """The Auto Scaling groups, in the order of the configuration."""
+    """The Auto Scaling groups, in the order of the configuration; those that it creates come with their stacks."""
     zones: tuple[str, ...]
     subnets: dict[str, str] = field(default_factory=dict)
     """Every Multus subnet made, with its zone."""
@@ -93,12 +94,15 @@ def without_ready_hooks(document: dict[str, Any]) -> list[str]:
 
 
 def with_named_groups(document: dict[str, Any]) -> list[str]:
-    """Have groups adopted by name that are created or looked up, and return the names of such node groups.
+    """Have groups adopted by name that the configuration would look up, and return the names of such node groups.
 
-    The demo makes each group itself, so that it can be scaled like any other, and there is nothing to look up.
+    The demo makes what is adopted itself, so there is nothing to look up.
     """
-    document.pop("cluster", None)
-    others = [group for group in document["node_groups"] if "auto_scaling_group" not in group]
+    others = [
+        group
+        for group in document["node_groups"]
+        if group.keys().isdisjoint({"auto_scaling_group", "create"})
+    ]
     for group in others:
         for way in WAYS_TO_NAME:
             group.pop(way, None)
@@ -129,12 +133,19 @@ def build(account: Account, document: dict[str, Any]) -> Platform:
             network.rewrite(spec, zones.of_group(place))
             if before:
                 moved[f"{group['name']}/{spec['name']}"] = (before, spec["pod_ranges"])
-        # A template's name is one in the account and has fewer letters to choose from than a group's.
-        template = f"{document['name']}-{place}"
-        _make_group(account, network, template, group, zones.of_group(place))
+        if "create" in group:
+            _prepare_group(network, group, zones.of_group(place))
+        else:
+            # A template's name is one in the account and has fewer letters to choose from than a group's.
+            template = f"{document['name']}-{place}"
+            _make_group(account, network, template, group, zones.of_group(place))
+    if any("create" in group for group in groups):
+        # What nodes must know of it is looked up when the stacks are synthesized.
+        document.pop("cluster", None)
+        created.make_cluster(account, document["cluster_name"], network.subnets_of_nodes)
     return Platform(
         document,
-        groups=tuple(group["auto_scaling_group"] for group in groups),
+        groups=tuple(_name_of(document["name"], group) for group in groups),
         zones=tuple(
             sorted({zone for place in range(len(groups)) for zone in zones.of_group(place)})
         ),
@@ -147,6 +158,18 @@ def _unshared(data: Any) -> Any:  # noqa: ANN401 - what YAML reads
     if isinstance(data, dict):
         return {key: _unshared(value) for key, value in data.items()}
     return [_unshared(value) for value in data] if isinstance(data, list) else data
+
+
+def _name_of(stack: str, group: Mapping[str, Any]) -> str:
+    if "create" in group:
+        return naming.created_group(naming.owner(stack), group["name"])
+    return str(group["auto_scaling_group"])
+
+
+def _prepare_group(network: Network, group: dict[str, Any], zones: Sequence[str]) -> None:
+    subnets = {zone: network.subnet_of_nodes(zone) for zone in zones}
+    created.rewrite(group["create"], subnets=subnets, image=network.image)
+    group.setdefault("instance_types", [_type_of(group)])
 
 
 def _make_group(

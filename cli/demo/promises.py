@@ -61,7 +61,7 @@ class Observer:
         self._config = config
 
     def nodes(self) -> list[NodeView]:
-        """Return every instance of the adopted groups."""
+        """Return every instance of the node groups."""
         names = [str(group.auto_scaling_group) for group in self._config.node_groups]
         groups = self._autoscaling.describe_auto_scaling_groups(AutoScalingGroupNames=names)[
             "AutoScalingGroups"

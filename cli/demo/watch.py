@@ -57,6 +57,7 @@ class Watch:
         self._promised = {
             str(group.auto_scaling_group): len(group.interfaces) for group in config.node_groups
         }
+        self._names = {str(group.auto_scaling_group): group.name for group in config.node_groups}
         self._since_s = account.clock.now()
         self.traces: dict[str, Trace] = {}
 
@@ -106,7 +107,7 @@ class Watch:
         if not self._console.is_terminal:
             age_s = now_s - self._since_s
             self._console.print(
-                f"  {trace.node.group:<22} {trace.node.instance_id}  {trace.node.zone}  {age_s:5.1f} s  "
+                f"  {self._names[trace.node.group]:<22} {trace.node.instance_id}  {trace.node.zone}  {age_s:5.1f} s  "
                 f"{state:<19} {trace.attached}/{self._promised[trace.node.group]} interfaces"
             )
 
@@ -123,7 +124,7 @@ class Watch:
             state = "gone" if trace.gone_s is not None else trace.node.state
             end_s = trace.in_service_s or trace.gone_s or now_s
             table.add_row(
-                trace.node.group,
+                self._names[trace.node.group],
                 trace.node.instance_id,
                 trace.node.zone,
                 f"[{_colour(state)}]{state}[/]",

@@ -9,7 +9,6 @@ import pytest
 from cli.demo import platform
 from cli.demo.promises import left_behind
 from localaws.clock import VirtualClock
-from tests.deployed.created import have_created
 from tests.deployed.deployment import (
     change,
     create,
@@ -45,16 +44,16 @@ def configuration(
     account: Account, document: dict[str, Any], keys: dict[str, Any]
 ) -> platform.Platform:
     """The example, where the signalling group is created with one node."""
-    made = platform.build(account, document)
-    have_created(account, made.document, SIGNALLING, min_size=1, **keys)
-    return made
+    group = document["node_groups"][SIGNALLING]
+    del group["auto_scaling_group"]
+    group["create"] = {"min_size": 1, "max_size": 4, **keys}
+    return platform.build(account, document)
 
 
 @pytest.fixture
 def name(configuration: platform.Platform) -> str:
     """The group's name, and its stack's."""
-    written = configuration.document
-    return f"MultusEni-{written['name']}-{written['node_groups'][SIGNALLING]['name']}"
+    return configuration.groups[SIGNALLING]
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""The stock CDK CLI against a served account: one stack's whole life, as an operator sees it on the terminal."""
+"""The stock CDK CLI against a served account: the whole life of one stack, and of the product's own two."""
 
 from __future__ import annotations
 
@@ -11,7 +11,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import yaml
+from rich.console import Console
 
+import authoring
+from cli.demo import platform
+from cli.demo.promises import IN_SERVICE, Observer, broken_promises, left_behind
+from cli.demo.watch import Watch
 from localaws.account import ACCOUNT_ID, Account
 from localaws.client import REGION
 from localaws.clock import SystemClock
@@ -19,10 +25,13 @@ from localaws.events.envelope import Occurrence
 from localaws.server import serve
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
+    from cli.demo.promises import NodeView
     from localaws.client import Client
     from localaws.server import Endpoint
+
+pytestmark = [pytest.mark.e2e, pytest.mark.subprocesses("cdk", "python")]
 
 ROOT = Path(__file__).parents[2]
 CLI = ROOT / "node_modules" / ".bin" / "cdk"
@@ -90,20 +99,20 @@ class Cli:
         )
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def account() -> Iterator[Account]:
     clock = SystemClock()
     yield Account(clock)
     clock.stop()
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def endpoint(account: Account) -> Iterator[Endpoint]:
     with serve(account) as endpoint:
         yield endpoint
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def cli(tmp_path_factory: pytest.TempPathFactory, endpoint: Endpoint) -> Cli:
     folder = tmp_path_factory.mktemp("app")
     (folder / "worker").mkdir()
@@ -111,17 +120,15 @@ def cli(tmp_path_factory: pytest.TempPathFactory, endpoint: Endpoint) -> Cli:
     (folder / "app.py").write_text(APP)
     settings = {"app": f"{sys.executable} app.py", "versionReporting": False}
     (folder / "cdk.json").write_text(json.dumps(settings))
-    return Cli(folder, endpoint)
+    cli = Cli(folder, endpoint)
+    bootstrapped = cli.run("bootstrap", "aws://123456789012/us-east-1")
+    assert bootstrapped.returncode == 0, bootstrapped.stdout
+    return cli
 
 
-@pytest.mark.e2e
-@pytest.mark.subprocesses("cdk")
 def test_a_stack_is_deployed_updated_rolled_back_and_destroyed(cli: Cli, account: Account) -> None:
     deploy = ("deploy", "Small", "--require-approval", "never")
     sqs, ssm = account.client("sqs"), account.client("ssm")
-
-    bootstrapped = cli.run("bootstrap", "aws://123456789012/us-east-1")
-    assert bootstrapped.returncode == 0, bootstrapped.stdout
 
     deployed = cli.run(*deploy)
     assert deployed.returncode == 0, deployed.stdout
@@ -157,6 +164,53 @@ def test_a_stack_is_deployed_updated_rolled_back_and_destroyed(cli: Cli, account
     assert destroyed.returncode == 0, destroyed.stdout
     assert sqs.list_queues().get("QueueUrls", []) == []
     assert account.client("lambda").list_functions()["Functions"] == []
+
+
+def test_a_created_group_is_hooked_from_its_first_node_on_and_goes_with_everything(
+    cli: Cli, account: Account, tmp_path: Path
+) -> None:
+    document = yaml.safe_load((ROOT / "config" / "created.yaml").read_text())
+    (group,) = document["node_groups"]
+    group["create"] |= {"min_size": 1, "max_size": 2}
+    platform.without_ready_hooks(document)
+    made = platform.build(account, document)
+    made.write(tmp_path / "config.yaml")
+    config = authoring.resolve(authoring.load(tmp_path / "config.yaml"))
+    app = (
+        "--app",
+        f"{sys.executable} {ROOT / 'app.py'}",
+        "--context",
+        f"config={tmp_path}/config.yaml",
+    )
+    assembly = str(tmp_path / "cdk.out")
+
+    deployed = cli.run("deploy", "--all", "--require-approval", "never", "--output", assembly, *app)
+    assert deployed.returncode == 0, deployed.stdout
+    observer = Observer(account, config)
+    assert Watch(account, observer, config, Console(quiet=True)).until(_all_serve, SERVED_WITHIN_S)
+    (node,), enis = observer.nodes(), observer.enis()
+    assert node.group == "MultusEni-created-user-plane"
+    assert broken_promises(config, [node], enis) + left_behind([node], enis) == []
+    assert len(enis) == 1
+    answered = account.calls.where(lambda call: call.action == "CompleteLifecycleAction")
+    assert [call.params["AutoScalingGroupName"] for call in answered] == [node.group]
+    activities = account.client("autoscaling").describe_scaling_activities()["Activities"]
+    assert [one["StatusCode"] for one in activities] == ["Successful"]
+
+    destroyed = cli.run("destroy", "--all", "--force", "--app", assembly)
+    assert destroyed.returncode == 0, destroyed.stdout
+    (kept,) = account.client("cloudformation").describe_stacks()["Stacks"]
+    assert kept["StackName"] == "CDKToolkit"
+    assert observer.enis_in(list(made.subnets)) == []
+    client = account.client
+    assert client("autoscaling").describe_auto_scaling_groups()["AutoScalingGroups"] == []
+    assert client("ec2").describe_launch_templates()["LaunchTemplates"] == []
+    assert client("lambda").list_functions()["Functions"] == []
+    assert client("sqs").list_queues().get("QueueUrls", []) == []
+
+
+def _all_serve(nodes: Sequence[NodeView]) -> bool:
+    return bool(nodes) and all(node.state == IN_SERVICE for node in nodes)
 
 
 class _Events:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import email
 import hashlib
 import json
 import signal
@@ -10,12 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+import authoring
+from authoring.created import WarmPool
 from domain.node import layout
 from domain.node.config import Driver, NodeGroup, OnFailure, WriteCombining
 from kernellab.guest import Nic
 from kernellab.pythons import find_python39
-from stacks import user_data
-from tests.kernel.node import GROUP, Node, eni, interface
+from stacks import nodeadm, user_data
+from tests.kernel.node import GROUP, REPOSITORY, Node, eni, interface
 
 if TYPE_CHECKING:
     from kernellab.guest import Guest
@@ -43,15 +46,33 @@ def _group(*positions: int, **changed: Any) -> NodeGroup:  # noqa: ANN401 - any 
     return replace(group, **changed)
 
 
-def _publish(node: Node) -> None:
-    """Let user data of the stack find the archive, and let it be the node's."""
+def _of_created_group() -> str:
+    """Return the shell part of a created group's MIME user data: that of the sample, with a warm pool.
+
+    Without isolated CPUs, for which a node boots a second time first.
+    """
+    authored = authoring.load(REPOSITORY / "config" / "created.yaml")
+    (written,) = authored.node_groups
+    assert written.create is not None
+    assert authored.cluster is not None
+    create = written.create.model_copy(update={"isolated_cpus": None, "warm_pool": WarmPool()})
+    config = nodeadm.node_config("telco", authored.cluster, create)
+    text = nodeadm.multipart("MultusEni-lab", written.name, config=config, create=create)
+    parts = {part.get_content_type(): part for part in email.message_from_string(text).walk()}
+    script = parts["text/x-shellscript"].get_payload()
+    assert isinstance(script, str)
+    return script
+
+
+def _publish(node: Node, script: str | None = None) -> None:
+    """Let user data of the stack, or another script, find the archive, and let it be the node's."""
     node.fetch()
     archive = node.guest.read(layout.FETCHED)
     assert archive is not None
     node.guest.run(["mv", layout.FETCHED, "/opt/published.pyz"]).check()
     digest = hashlib.sha256(archive).hexdigest()
     node.guest.put("/var/lib/kernellab/aws-answer", AWS.format(digest=digest), 0o755)
-    script = user_data.script("MultusEni-lab", node.group.name)
+    script = script or user_data.script("MultusEni-lab", node.group.name)
     node.guest.put("/var/lib/user-data.sh", script, 0o755)
 
 
@@ -106,7 +127,7 @@ def test_user_data_makes_a_node_ready_before_kubelet_and_so_does_every_later_boo
     dpdk = replace(interface(3), driver=Driver.VFIO_PCI, write_combining=WriteCombining.IGNORED)
     group = _group(1, 2, ready_hook=HOOK, allow_unsafe_noiommu=True)
     node = Node(held_guest, replace(group, interfaces=(*group.interfaces, dpdk)))
-    _publish(node)
+    _publish(node, _of_created_group())
     device = node.attach(eni(3))
     held_guest.release()
     log = "/var/log/cloud-init-output.log"
@@ -122,6 +143,10 @@ def test_user_data_makes_a_node_ready_before_kubelet_and_so_does_every_later_boo
     assert node.driver(device) == "vfio-pci"
     assert _answers(node) == ["CONTINUE"]
     assert _uptime_of(node, "cloud-final") < _uptime_of(node, "kubelet")
+    asked = held_guest.run(
+        ["systemctl", "show", "-P", "ExecCondition", "nodeadm-run.service"]
+    ).check()
+    assert "target-lifecycle-state" in asked.stdout
     once, files = _network(node), _files(node)
     links = once[0]
     assert isinstance(links, dict)

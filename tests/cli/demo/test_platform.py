@@ -9,8 +9,9 @@ import pytest
 import yaml
 
 import authoring
-from cli.demo import networks, platform
+from cli.demo import created, networks, platform
 from localaws.client import REGION
+from tests.cli.demo.conftest import CONFIG
 
 if TYPE_CHECKING:
     from localaws.account import Account
@@ -44,12 +45,11 @@ def test_a_ready_hook_that_no_node_would_answer_is_taken_out(document: dict[str,
 @pytest.mark.parametrize(
     ("way", "value"),
     [
-        ("create", {"subnets": {"us-east-1a": "subnet-0000000a"}, "min_size": 1, "max_size": 1}),
         ("managed_node_group", "telco-user-plane"),
         ("auto_scaling_groups", {"tags": {"plane": "user"}}),
     ],
 )
-def test_a_group_that_is_created_or_looked_up_is_adopted_by_name(
+def test_a_group_that_would_be_looked_up_is_adopted_by_name(
     document: dict[str, Any], way: str, value: object
 ) -> None:
     del document["node_groups"][1]["auto_scaling_group"]
@@ -250,3 +250,47 @@ def test_as_many_subnets_as_a_vpc_takes_are_made_and_more_are_refused_in_words(
     assert len(made.subnets) == networks.MAX_SUBNETS - 2
     with pytest.raises(networks.TooManySubnets, match="201 subnets"):
         platform.build(empty_account, with_subnets(networks.MAX_SUBNETS - 1))
+
+
+CREATED = CONFIG / "created.yaml"
+
+
+def test_a_group_that_is_created_finds_its_network_image_and_cluster(
+    empty_account: Account,
+) -> None:
+    document = yaml.safe_load(CREATED.read_text())
+    there = {"key_pair": "ours", "policies": ["arn:aws:iam::210987654321:policy/ours"]}
+    document["node_groups"][0]["create"] |= there
+    made = _built(empty_account, document)
+    assert made.groups == ("MultusEni-created-user-plane",)
+    autoscaling, ec2 = empty_account.client("autoscaling"), empty_account.client("ec2")
+    assert autoscaling.describe_auto_scaling_groups()["AutoScalingGroups"] == []
+    create = made.document["node_groups"][0]["create"]
+    assert "cluster" not in made.document
+    assert create.keys().isdisjoint(there)
+    assert create["root_volume"] == {"size_gib": 80}
+    for zone, subnet_id in create["subnets"].items():
+        assert _subnet(empty_account, subnet_id)["AvailabilityZone"] == zone
+    assert ec2.describe_images(ImageIds=[create["ami"]])["Images"]
+    told = empty_account.client("eks").describe_cluster(name="telco")["cluster"]
+    assert sorted(told["resourcesVpcConfig"]["subnetIds"]) == sorted(create["subnets"].values())
+
+
+def test_the_demo_has_one_group_of_the_example_created_and_adopts_the_other(
+    document: dict[str, Any], empty_account: Account
+) -> None:
+    assert created.have_one_created(document) == "user-plane"
+    created.from_none_to(document, 10)
+    made = platform.build(empty_account, document)
+    authoring.parse(yaml.safe_dump(made.document))
+    assert made.groups == ("telco-control-plane", "MultusEni-example-user-plane")
+
+
+def test_a_created_group_begins_without_a_node_and_on_demand() -> None:
+    document = yaml.safe_load(CREATED.read_text())
+    (group,) = document["node_groups"]
+    group["create"] |= {"spot_percent": 50, "warm_pool": {"min_size": 1}}
+    created.from_none_to(document, 10)
+    assert (group["create"]["min_size"], group["create"]["max_size"]) == (0, 10)
+    assert group["create"].keys().isdisjoint({"spot_percent", "warm_pool"})
+    assert group["create"]["labels"]
