@@ -339,12 +339,12 @@ class Guest:
     def add_peer(self, name: str, segment: str, mac: str, addresses: Sequence[str]) -> None:
         """Put another host on a segment: a network namespace of this name, its link called `peer`."""
         self.plug(Nic(mac, segment, PEER_MODEL, f"peer-{name}"))
-        # udev's record of a link appears once udev has named it, and says ID_RENAMING until the kernel has told of
-        # the new name: the name that was found before that may be gone by now, so it is looked up again.
+        # udev's record of a link appears once udev has named it: the name that was found before that may be gone by now, so
+        # it is looked up again.
         script = (
             'look_up() { at=$(grep -l "^$1$" /sys/class/net/*/address 2> /dev/null) && link=${at%/address}; };'
             ' until look_up "$1" && read -r index < "$link/ifindex" && record=/run/udev/data/n$index'
-            ' && test -e "$record" && ! grep -q ID_RENAMING=1 "$record" && look_up "$1"; do sleep 0.02; done;'
+            ' && test -e "$record" && look_up "$1"; do sleep 0.02; done;'
             ' link=${link##*/}; ip netns add "$2" && ip link set "$link" netns "$2" name peer && '
             'ip -n "$2" link set lo up && ip -n "$2" link set peer mtu 9000 up && '
             'for address in "${@:3}"; do ip -n "$2" address add "$address" dev peer nodad || exit; done'

@@ -17,6 +17,7 @@ MODULES = sorted(
 
 SMOKE = r"""
 import importlib, json, sys
+from dataclasses import fields
 from datetime import datetime, timedelta, timezone
 from ipaddress import IPv4Network
 from pathlib import Path
@@ -65,7 +66,7 @@ record = outcome.Outcome(outcome.Result.RETRY, "slow", error=errors.Throttled("s
 assert record.to_log()["operation"] == "x"
 unseen = observed.Unseen("ec2:DescribeSubnets", "no")
 nodes = node_config.NodeConfig("o", "c", None, (node_config.NodeGroup("g", "asg", ()),))
-(hidden, *rest) = examination.examine(whole, nodes, observed.Account(*[unseen] * 8))
+(hidden, *rest) = examination.examine(whole, nodes, observed.Account(*[unseen] * len(fields(observed.Account))))
 assert (hidden.code, hidden.severity) == ("not-shown", findings.Severity.WARNING)
 try:
     environment.from_environ({})
