@@ -39,7 +39,8 @@ demo: setup ## Deploy into the embedded account, scale out, show every ENI, scal
 	@$(BIN)/python -m cli demo $(ARGS)
 
 .PHONY: test
-test: lint pytest ## Run everything that must hold: lint, types, imports, the whole test suite
+test: ## Run everything that must hold: lint, types, imports, the whole test suite
+	@$(MAKE) --no-print-directory --jobs=2 lint pytest
 
 .PHONY: pytest
 pytest: setup ## Run the test suite alone: make pytest ARGS="tests/domain -k launch"
