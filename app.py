@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from stacks.settings import StackSettings
 
 REPOSITORY = Path(__file__).resolve().parent
-DEFAULT_REGION = "CDK_DEFAULT_REGION"
-"""What the CDK CLI says that the credentials' Region is."""
+DEFAULT_ACCOUNT, DEFAULT_REGION = "CDK_DEFAULT_ACCOUNT", "CDK_DEFAULT_REGION"
+"""What the CDK CLI says of its credentials, those of its --profile."""
 INVALID_CONFIG = 2
 """The exit code of a configuration that cannot be used."""
 
@@ -50,7 +50,11 @@ def build(app: App, *, repository: Path = REPOSITORY) -> EniLifecycleStack:
             ]
         )
     authored = authoring.load(repository / path)
-    authored = completed(authored, region=authored.region or os.environ.get(DEFAULT_REGION))
+    authored = completed(
+        authored,
+        region=authored.region or os.environ.get(DEFAULT_REGION),
+        account=authored.account or os.environ.get(DEFAULT_ACCOUNT),
+    )
     config, nodes = authoring.resolve(authored), authoring.resolve_nodes(authored)
     settings = settings_of(authored)
     stack = EniLifecycleStack(

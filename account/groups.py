@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from account.session import AccountUnreachable, Session
 from authoring.adoption import ManagedNodeGroup, TaggedGroups
 from domain.errors import ConfigInvalid, Problem
 
@@ -16,12 +15,11 @@ if TYPE_CHECKING:
     from mypy_boto3_autoscaling import AutoScalingClient
     from mypy_boto3_autoscaling.type_defs import FilterTypeDef
 
+    from account.session import Session
     from authoring.adoption import Sought
 
 
-def look_up(
-    sought: Sequence[Sought], *, region: str | None, profile: str | None = None
-) -> Mapping[Sought, Sequence[str]]:
+def look_up(sought: Sequence[Sought], session: Session) -> Mapping[Sought, Sequence[str]]:
     """Return the names of the Auto Scaling groups by what was looked up; none for what does not exist.
 
     EKS names a managed node group's Auto Scaling group itself, so it is asked (EKS API, DescribeNodegroup:
@@ -29,21 +27,12 @@ def look_up(
 
     Args:
         sought: what to look up.
-        region: where; None leaves it to the environment.
-        profile: whose credentials; None leaves them to the environment.
+        session: with whose credentials, and where.
 
     Raises:
         ConfigInvalid: the account cannot be asked, with every look-up that failed.
     """
     found: dict[Sought, Sequence[str]] = {}
-    if not sought:
-        return found
-    try:
-        session = Session(region=region, profile=profile)
-    except AccountUnreachable as error:
-        raise ConfigInvalid(
-            [_unasked(each, error.message, error.remedy) for each in sought]
-        ) from error
     problems = []
     for each in sought:
         try:
@@ -53,10 +42,14 @@ def look_up(
                 else _tagged(each, session)
             )
         except (BotoCoreError, ClientError) as error:
-            remedy = (
-                f"Use credentials that may call {_RIGHTS[type(each)]}, or write auto_scaling_group."
+            problems.append(
+                Problem(
+                    "node_groups",
+                    str(each),
+                    f"cannot be looked up: {error}",
+                    f"Use credentials that may call {_RIGHTS[type(each)]}, or write auto_scaling_group.",
+                )
             )
-            problems.append(_unasked(each, str(error), remedy))
     if problems:
         raise ConfigInvalid(problems)
     return found
@@ -93,7 +86,3 @@ _RIGHTS = {
     ManagedNodeGroup: "eks:DescribeNodegroup",
     TaggedGroups: "autoscaling:DescribeAutoScalingGroups",
 }
-
-
-def _unasked(sought: Sought, message: str, remedy: str) -> Problem:
-    return Problem("node_groups", str(sought), f"cannot be looked up: {message}", remedy)

@@ -7,26 +7,39 @@ from typing import TYPE_CHECKING
 import authoring
 from account.cluster import describe
 from account.groups import look_up
-from domain.errors import ConfigInvalid
+from account.session import AccountUnreachable, Session
+from domain.errors import ConfigInvalid, Problem
 
 if TYPE_CHECKING:
-    from domain.errors import Problem
+    from collections.abc import Callable
 
 
-def completed(authored: authoring.Authored, *, region: str | None) -> authoring.Authored:
+def completed(
+    authored: authoring.Authored, *, region: str | None, account: str | None = None
+) -> authoring.Authored:
     """Return the file with what only the account knows: the Auto Scaling groups, and the cluster of created groups.
 
     Args:
-        authored: what was written; where it says all, nothing is asked.
+        authored: what was written; where it says all, nobody is asked, and no credentials are needed.
         region: where to ask; None leaves it to the environment.
+        account: the one that is deployed into; None: it is not known. The CDK's CLI keeps the credentials of its --profile
+            from the application, which then has other ones, or none.
 
     Raises:
-        ConfigInvalid: with every problem of every look-up.
+        ConfigInvalid: with every problem of every look-up; or the credentials are of another account.
     """
+    cluster = authoring.sought_cluster(authored)
+    if not authoring.sought(authored) and cluster is None:
+        return authored
+    session = _session(region, account)
     problems: list[Problem] = []
-    for step in (_with_groups, _with_cluster):
+    try:
+        authored = with_groups(authored, lambda: session)
+    except ConfigInvalid as invalid:
+        problems += invalid.problems
+    if cluster is not None:
         try:
-            authored = step(authored, region)
+            authored = authoring.with_cluster(authored, describe(cluster, session))
         except ConfigInvalid as invalid:
             problems += invalid.problems
     if problems:
@@ -34,12 +47,39 @@ def completed(authored: authoring.Authored, *, region: str | None) -> authoring.
     return authored
 
 
-def _with_groups(authored: authoring.Authored, region: str | None) -> authoring.Authored:
-    return authoring.adopted(authored, look_up(authoring.sought(authored), region=region))
+def with_groups(authored: authoring.Authored, session: Callable[[], Session]) -> authoring.Authored:
+    """Return the file with the names of all Auto Scaling groups.
+
+    Args:
+        authored: what was written.
+        session: makes the session, if there is something to look up.
+
+    Raises:
+        ConfigInvalid: with every problem of every look-up.
+        AccountUnreachable: as the session's maker raises it.
+    """
+    sought = authoring.sought(authored)
+    return authoring.adopted(authored, look_up(sought, session())) if sought else authored
 
 
-def _with_cluster(authored: authoring.Authored, region: str | None) -> authoring.Authored:
-    name = authoring.sought_cluster(authored)
-    if name is None:
-        return authored
-    return authoring.with_cluster(authored, describe(name, region=region))
+def _session(region: str | None, account: str | None) -> Session:
+    try:
+        session = Session(region=region, profile=None)
+        found = session.account_id() if account else None
+    except AccountUnreachable as unreachable:
+        raise ConfigInvalid([_unasked(None, unreachable.message, unreachable.remedy)]) from None
+    if account and found != account:
+        raise ConfigInvalid(
+            [
+                _unasked(
+                    found,
+                    f"the credentials are not of the account {account}, which is deployed into",
+                    "Set AWS_PROFILE instead of giving the CDK's CLI --profile, which does not reach the application.",
+                )
+            ]
+        )
+    return session
+
+
+def _unasked(value: str | None, message: str, remedy: str) -> Problem:
+    return Problem("(the account)", value, f"cannot be asked: {message}", remedy)

@@ -53,7 +53,7 @@ class Session:
         if self._session.region_name is None:
             raise AccountUnreachable(
                 "No Region is known",
-                "Write `region:` in the file, give --region, or set AWS_REGION.",
+                "Write `region:` in the file, or set AWS_REGION.",
             )
         self.region: str = self._session.region_name
 
@@ -72,14 +72,14 @@ class Session:
         except NoCredentialsError as missing:
             raise AccountUnreachable(
                 "There are no AWS credentials",
-                "Log in (aws sso login), or set AWS_PROFILE or give --profile.",
+                "Log in (aws sso login), or set AWS_PROFILE.",
             ) from missing
         except NoRegionError as missing:
-            raise AccountUnreachable(_line(missing), "Give --region.") from missing
+            raise AccountUnreachable(_line(missing), "Set AWS_REGION.") from missing
         except ClientError as refused:
             raise AccountUnreachable(
                 f"AWS does not accept the credentials: {refused.response['Error']['Code']}",
-                "Log in again, or choose another profile with --profile.",
+                "Log in again, or choose another profile with AWS_PROFILE.",
             ) from refused
         except BotoCoreError as failed:
             raise AccountUnreachable(

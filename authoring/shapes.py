@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 from pydantic_core import PydanticCustomError, core_schema
 
-from domain import tags
+from domain import naming, tags
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -100,6 +100,16 @@ class Between:
 _REGION = r"[a-z]{2,}(-[a-z]+)+-[0-9]+"
 _ID = r"([0-9a-f]{8}|[0-9a-f]{17})"
 
+
+def _no_groups_stack(name: str) -> str:
+    if naming.GROUP_MARK in name:
+        raise refusal(
+            f"has {naming.GROUP_MARK} in it, as the stacks of created node groups have",
+            "Choose another: of two stacks of one name CloudFormation would make one.",
+        )
+    return name
+
+
 StackName = Annotated[
     str,
     Shape(
@@ -108,6 +118,7 @@ StackName = Annotated[
         "It becomes part of the names of the stack, its hooks, queues and functions.",
         max_length=32,
     ),
+    AfterValidator(_no_groups_stack),
 ]
 """32 characters leave room in the tightest name made from it: a Lambda function's or a role's 64
 (`MultusEni-` + name + what it is for)."""

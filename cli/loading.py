@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import typer
 
 import authoring
-from account.groups import look_up
+from account.lookup import with_groups
+from account.session import AccountUnreachable, Session
 from domain.errors import ConfigInvalid
 
 if TYPE_CHECKING:
@@ -38,16 +39,25 @@ def load_or_exit(path: Path) -> authoring.Authored:
 
 
 def adopt_or_exit(
-    path: Path, authored: authoring.Authored, *, region: str | None, profile: str | None = None
+    path: Path, authored: authoring.Authored, session: Session | None = None
 ) -> authoring.Authored:
     """Return the configuration with the names of all Auto Scaling groups; those that it does not name are looked up.
+
+    Args:
+        path: the file, for what is told.
+        authored: what is in it.
+        session: with whose credentials; None leaves them to the environment, if they are needed at all.
 
     Raises:
         typer.Exit: with status 2, after telling every problem on stderr.
     """
     try:
-        found = look_up(authoring.sought(authored), region=region, profile=profile)
-        return authoring.adopted(authored, found)
+        return with_groups(
+            authored, lambda: session or Session(region=authored.region, profile=None)
+        )
+    except AccountUnreachable as unreachable:
+        typer.echo(f"{path}: {unreachable}", err=True)
+        raise typer.Exit(EXIT_BAD_CONFIG) from unreachable
     except ConfigInvalid as invalid:
         typer.echo(authoring.report(path, invalid), err=True)
         raise typer.Exit(EXIT_BAD_CONFIG) from invalid

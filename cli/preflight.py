@@ -64,7 +64,7 @@ def preflight(
         session = Session(region=_one_region(authored.region, region), profile=profile)
         account_id = session.account_id()
         _check_account(authored.account, account_id)
-        authored = adopt_or_exit(path, authored, region=session.region, profile=profile)
+        authored = adopt_or_exit(path, authored, session)
         config, nodes = authoring.resolve(authored), authoring.resolve_nodes(authored)
         account = read(session, config, nodes, planned(authored))
     except AccountUnreachable as unreachable:

@@ -23,7 +23,7 @@ def resolved(
 ) -> None:
     """Print the resolved configuration as JSON: defaults filled in, device indexes given out, tags merged."""
     authored = load_or_exit(path)
-    authored = adopt_or_exit(path, authored, region=authored.region)
+    authored = adopt_or_exit(path, authored)
     document = (
         node_config.to_json(authoring.resolve_nodes(authored))
         if nodes

@@ -31,9 +31,14 @@ def owner(name: str) -> str:
     return f"MultusEni-{name}"
 
 
+GROUP_MARK = "-Nodes-"
+"""Stands in the name of a created group's stack and in no configuration's name; a node group's has small letters only. So no
+other configuration's stack, nor one of its groups', has the same name: CloudFormation would make the one out of the other."""
+
+
 def created_group(owner_name: str, node_group: str) -> str:
     """Return the name of the Auto Scaling group, and of the stack, of a node group that is created."""
-    return f"{owner_name}-{node_group}"
+    return f"{owner_name}{GROUP_MARK}{node_group}"
 
 
 def launch_hook(owner_name: str) -> str:

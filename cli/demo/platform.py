@@ -106,7 +106,7 @@ def with_named_groups(document: dict[str, Any]) -> list[str]:
     for group in others:
         for way in WAYS_TO_NAME:
             group.pop(way, None)
-        group["auto_scaling_group"] = naming.created_group(document["name"], group["name"])
+        group["auto_scaling_group"] = f"{document['name']}-{group['name']}"
     return [str(group["name"]) for group in others]
 
 

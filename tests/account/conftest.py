@@ -8,8 +8,10 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+import boto3
 import pytest
 import yaml
+from botocore.stub import Stubber
 from moto import mock_aws
 from moto.core.config import DefaultConfig
 
@@ -33,6 +35,7 @@ LAUNCHES = {
     "source": ["aws.autoscaling"],
     "detail-type": ["EC2 Instance-launch Lifecycle Action"],
 }
+REGION = "us-east-1"
 GROUP = GroupName("telco-control-plane")
 
 
@@ -97,3 +100,20 @@ def place(monkeypatch: pytest.MonkeyPatch) -> Iterator[Place]:
         events.put_rule(Name="nth", EventPattern=json.dumps(LAUNCHES))
         events.put_targets(Rule="nth", Targets=[{"Id": "queue", "Arn": QUEUE}])
         yield Place(account, made.document, monkeypatch)
+
+
+@pytest.fixture
+def eks(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stubber]:
+    """Let EKS answer as it is told; what is asked and answered is held against EKS's own model."""
+    client = boto3.session.Session(
+        region_name=REGION, aws_access_key_id="testing", aws_secret_access_key="testing"
+    ).client("eks")
+
+    def client_of(_: object, service: str, **__: object) -> Any:  # noqa: ANN401 - a client of boto3
+        assert service == "eks"
+        return client
+
+    monkeypatch.setattr(boto3.session.Session, "client", client_of)
+    with Stubber(client) as stubber:
+        yield stubber
+        stubber.assert_no_pending_responses()

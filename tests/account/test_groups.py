@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import boto3
 import pytest
 from botocore.exceptions import NoCredentialsError
-from botocore.stub import Stubber
 from moto import mock_aws
 
 from account.groups import look_up
+from account.session import Session
 from authoring.adoption import ManagedNodeGroup, TaggedGroups
 from domain.errors import ConfigInvalid
+from tests.account.conftest import REGION
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-REGION = "us-east-1"
+    from botocore.stub import Stubber
+
+SESSION = Session(region=REGION, profile=None)
 MANAGED = ManagedNodeGroup("lab", "workers")
 ASKED = {"clusterName": "lab", "nodegroupName": "workers"}
 
@@ -25,23 +28,6 @@ ASKED = {"clusterName": "lab", "nodegroupName": "workers"}
 def tagged(**tags: str) -> TaggedGroups:
     """Return groups with such tags."""
     return TaggedGroups(tuple(sorted(tags.items())))
-
-
-@pytest.fixture
-def eks(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stubber]:
-    """Let EKS answer as it is told; what is asked and answered is held against EKS's own model."""
-    client = boto3.session.Session(
-        region_name=REGION, aws_access_key_id="testing", aws_secret_access_key="testing"
-    ).client("eks")
-
-    def client_of(_: object, service: str, **__: object) -> Any:  # noqa: ANN401 - a client of boto3
-        assert service == "eks"
-        return client
-
-    monkeypatch.setattr(boto3.session.Session, "client", client_of)
-    with Stubber(client) as stubber:
-        yield stubber
-        stubber.assert_no_pending_responses()
 
 
 @pytest.fixture
@@ -81,7 +67,7 @@ def test_groups_must_carry_all_of_the_tags() -> None:
         tagged(multus="n3"),
         tagged(multus="n3", team="edge"),
     )
-    found = look_up([both, one, none], region=REGION)
+    found = look_up([both, one, none], SESSION)
     assert {each: sorted(names) for each, names in found.items()} == {
         both: ["a", "b"],
         one: ["a", "b", "c"],
@@ -92,23 +78,23 @@ def test_groups_must_carry_all_of_the_tags() -> None:
 def test_eks_is_asked_for_a_managed_node_groups_auto_scaling_group(eks: Stubber) -> None:
     resources = {"autoScalingGroups": [{"name": "eks-workers-1ac4"}]}
     eks.add_response("describe_nodegroup", {"nodegroup": {"resources": resources}}, ASKED)
-    assert look_up([MANAGED], region=REGION) == {MANAGED: ["eks-workers-1ac4"]}
+    assert look_up([MANAGED], SESSION) == {MANAGED: ["eks-workers-1ac4"]}
 
 
 def test_a_managed_node_group_that_is_not_made_yet_has_none(eks: Stubber) -> None:
     eks.add_response("describe_nodegroup", {"nodegroup": {"status": "CREATING"}}, ASKED)
-    assert look_up([MANAGED], region=REGION) == {MANAGED: []}
+    assert look_up([MANAGED], SESSION) == {MANAGED: []}
 
 
 def test_a_managed_node_group_that_does_not_exist_is_not_found(eks: Stubber) -> None:
     eks.add_client_error("describe_nodegroup", "ResourceNotFoundException")
-    assert look_up([MANAGED], region=REGION) == {MANAGED: ()}
+    assert look_up([MANAGED], SESSION) == {MANAGED: ()}
 
 
 def test_a_look_up_that_is_denied_is_told_with_the_right_that_it_takes(eks: Stubber) -> None:
     eks.add_client_error("describe_nodegroup", "AccessDeniedException", "not authorized")
     with pytest.raises(ConfigInvalid) as refused:
-        look_up([MANAGED], region=REGION)
+        look_up([MANAGED], SESSION)
     assert str(refused.value) == (
         "node_groups: cannot be looked up: An error occurred (AccessDeniedException) when calling the DescribeNodegroup operation: "
         "not authorized (got 'managed node group workers of cluster lab'). Use credentials that may call "
@@ -122,14 +108,9 @@ def test_without_credentials_every_look_up_is_told(monkeypatch: pytest.MonkeyPat
 
     monkeypatch.setattr(boto3.session.Session, "client", no_client)
     with pytest.raises(ConfigInvalid) as refused:
-        look_up([MANAGED, tagged(multus="n3")], region=REGION)
+        look_up([MANAGED, tagged(multus="n3")], SESSION)
     assert [problem.value for problem in refused.value.problems] == [
         "managed node group workers of cluster lab",
         "Auto Scaling groups with the tags multus=n3",
     ]
     assert "Unable to locate credentials" in str(refused.value)
-
-
-def test_nothing_to_look_up_asks_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delattr(boto3.session.Session, "client")
-    assert look_up([], region=None) == {}

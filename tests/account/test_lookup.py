@@ -5,19 +5,18 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import boto3
 import pytest
 import yaml
-from botocore.stub import Stubber
 
 import authoring
 from account.lookup import completed
+from account.session import Session
 from domain.errors import ConfigInvalid
+from tests.account.conftest import REGION
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from botocore.stub import Stubber
 
-REGION = "us-east-1"
 SAMPLE = Path(__file__).parents[2] / "config" / "created.yaml"
 DESCRIBED: dict[str, Any] = {
     "version": "1.34",
@@ -27,23 +26,6 @@ DESCRIBED: dict[str, Any] = {
     "kubernetesNetworkConfig": {"serviceIpv4Cidr": "172.20.0.0/16", "ipFamily": "ipv4"},
     "certificateAuthority": {"data": "ZXhhbXBsZQ=="},
 }
-
-
-@pytest.fixture
-def eks(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stubber]:
-    """Let EKS answer as it is told; what is asked and answered is held against EKS's own model."""
-    client = boto3.session.Session(
-        region_name=REGION, aws_access_key_id="testing", aws_secret_access_key="testing"
-    ).client("eks")
-
-    def client_of(_: object, service: str, **__: object) -> Any:  # noqa: ANN401 - a client of boto3
-        assert service == "eks"
-        return client
-
-    monkeypatch.setattr(boto3.session.Session, "client", client_of)
-    with Stubber(client) as stubber:
-        yield stubber
-        stubber.assert_no_pending_responses()
 
 
 def sample(**more: object) -> authoring.Authored:
@@ -66,8 +48,33 @@ def managed() -> dict[str, Any]:
 
 def test_a_file_that_says_all_asks_nobody(eks: Stubber) -> None:
     told = authoring.load(SAMPLE)
-    assert completed(told, region=REGION) == told
+    assert completed(told, region=REGION, account="123456789012") == told
     eks.assert_no_pending_responses()
+
+
+def test_without_credentials_one_problem_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"):
+        monkeypatch.delenv(name, raising=False)
+    with pytest.raises(ConfigInvalid) as refused:
+        completed(sample(), region=REGION, account="123456789012")
+    assert str(refused.value) == (
+        "(the account): cannot be asked: There are no AWS credentials (got None). Log in (aws sso login), or set AWS_PROFILE."
+    )
+
+
+def test_credentials_of_another_account_than_the_one_deployed_into_are_refused(
+    eks: Stubber, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With `cdk --profile` the application has other credentials than the CLI, and may find a group of the same name."""
+    monkeypatch.setattr(Session, "account_id", lambda _: "210987654321")
+    with pytest.raises(ConfigInvalid) as refused:
+        completed(sample(), region=REGION, account="123456789012")
+    assert str(refused.value) == (
+        "(the account): cannot be asked: the credentials are not of the account 123456789012, which is deployed into "
+        "(got '210987654321'). Set AWS_PROFILE instead of giving the CDK's CLI --profile, which does not reach the application."
+    )
+    eks.add_response("describe_cluster", {"cluster": DESCRIBED}, {"name": "telco"})
+    assert completed(sample(), region=REGION, account="210987654321").cluster is not None
 
 
 def test_the_cluster_of_a_created_group_is_looked_up(eks: Stubber) -> None:

@@ -138,7 +138,7 @@ REFUSED: dict[str, tuple[dict[Location, Any], list[str]]] = {
             **CREATED,
             ("node_groups", 1): {
                 "name": "others",
-                "auto_scaling_group": "MultusEni-lab-workers",
+                "auto_scaling_group": "MultusEni-lab-Nodes-workers",
                 "interfaces": [
                     {
                         "name": "n3",
@@ -149,7 +149,7 @@ REFUSED: dict[str, tuple[dict[Location, Any], list[str]]] = {
             },
         },
         [
-            "node_groups[1].auto_scaling_group: is the group that node_groups[0].create creates (got 'MultusEni-lab-workers'). "
+            "node_groups[1].auto_scaling_group: is the group that node_groups[0].create creates (got 'MultusEni-lab-Nodes-workers'). "
             "Leave this node group out, or name another Auto Scaling group."
         ],
     ),

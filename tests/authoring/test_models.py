@@ -27,6 +27,11 @@ REFUSED: dict[str, tuple[dict[Location, Any], str]] = {
         {("name",): "x" * 33},
         f"name: has 33 characters and may have 32 (got '{'x' * 33}'). Shorten it.",
     ),
+    "name of a created group's stack": (
+        {("name",): "lab-Nodes-one"},
+        "name: has -Nodes- in it, as the stacks of created node groups have (got 'lab-Nodes-one'). "
+        "Choose another: of two stacks of one name CloudFormation would make one.",
+    ),
     "cluster name": (
         {("cluster_name",): "-lab"},
         "cluster_name: is not the name of an EKS cluster (got '-lab'). "

@@ -26,7 +26,7 @@ def the_group(**create: Any) -> AutoScalingGroup:  # noqa: ANN401 - keys of `cre
 
 def test_a_created_group_has_its_subnets_types_and_hooks_and_no_node_yet() -> None:
     assert the_group() == AutoScalingGroup(
-        name=GroupName("MultusEni-created-user-plane"),
+        name=GroupName("MultusEni-created-Nodes-user-plane"),
         most_nodes=6,
         nodes=0,
         subnet_ids=("subnet-0417f5b2c8ea96d30", "subnet-05d9a3c61b70e8f24"),  # type: ignore[arg-type]  # literals

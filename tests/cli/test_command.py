@@ -92,7 +92,7 @@ def test_validate_shows_what_is_created_and_what_will_be_looked_up(tmp_path: Pat
 
     written = shown(CREATED)
     for part in (
-        "Each node of user-plane (Auto Scaling group MultusEni-created-user-plane)",
+        "Each node of user-plane (Auto Scaling group MultusEni-created-Nodes-user-plane)",
         "2 to 6 nodes in us-east-1a, us-east-1b.",
         "Types, the first preferred: c6in.8xlarge, c6i.8xlarge (0% Spot).",
         "Image: the recommended one for Kubernetes 1.33 (x86_64).",

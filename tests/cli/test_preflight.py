@@ -126,7 +126,9 @@ def test_a_group_that_the_stacks_will_create_is_judged_as_it_will_be(place: Plac
     }
     result = place.run("--strict")
     assert (result.exit_code, result.stderr) == (0, "")
-    assert "Node group workers (Auto Scaling group MultusEni-minimal-workers)" in result.stdout
+    assert (
+        "Node group workers (Auto Scaling group MultusEni-minimal-Nodes-workers)" in result.stdout
+    )
     node_group["create"]["max_size"] = 5000
     result = place.run()
     assert result.exit_code == 1
@@ -146,7 +148,7 @@ def test_without_credentials_one_line_says_what_to_do(monkeypatch: pytest.Monkey
     result = CliRunner().invoke(app(), ["preflight", str(MINIMAL)])
     assert (result.exit_code, result.stdout) == (2, "")
     assert result.stderr == (
-        "preflight: There are no AWS credentials. Log in (aws sso login), or set AWS_PROFILE or give --profile.\n"
+        "preflight: There are no AWS credentials. Log in (aws sso login), or set AWS_PROFILE.\n"
     )
 
 

@@ -81,3 +81,9 @@ def test_two_stacks_share_no_name() -> None:
 def test_a_handler_is_where_its_name_says(path: str) -> None:
     module, _, function = path.rpartition(".")
     assert callable(getattr(importlib.import_module(module), function))
+
+
+def test_a_created_groups_stack_is_no_configurations_nor_one_of_its_groups() -> None:
+    a, a_b = naming.owner("a"), naming.owner("a-b")
+    assert naming.created_group(a, "b") not in {a_b, naming.created_group(a_b, "b")}
+    assert naming.created_group(a, "b-c") != naming.created_group(a_b, "c")

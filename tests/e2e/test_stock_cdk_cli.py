@@ -189,7 +189,7 @@ def test_a_created_group_is_hooked_from_its_first_node_on_and_goes_with_everythi
     observer = Observer(account, config)
     assert Watch(account, observer, config, Console(quiet=True)).until(_all_serve, SERVED_WITHIN_S)
     (node,), enis = observer.nodes(), observer.enis()
-    assert node.group == "MultusEni-created-user-plane"
+    assert node.group == "MultusEni-created-Nodes-user-plane"
     assert broken_promises(config, [node], enis) + left_behind([node], enis) == []
     assert len(enis) == 1
     answered = account.calls.where(lambda call: call.action == "CompleteLifecycleAction")

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.infra, pytest.mark.subprocesses("node")]
 
 HERE = Path(__file__).parent
-GOLDEN = HERE / "golden" / "MultusEni-born-full.template.json"
+GOLDEN = HERE / "golden" / "MultusEni-born-Nodes-full.template.json"
 OWNER = "MultusEni-born"
 REGIONS = ("us-east-1", "cn-north-1", "us-gov-west-1")
 ENI_RIGHTS = re.compile(
@@ -77,13 +77,13 @@ def born(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Template]:
 @pytest.fixture
 def full(born: Mapping[str, Template]) -> Template:
     """The group that says all but a warm pool."""
-    return born[f"{OWNER}-full"]
+    return born[f"{OWNER}-Nodes-full"]
 
 
 @pytest.fixture
 def pooled(born: Mapping[str, Template]) -> Template:
     """The group with a warm pool and an image of its own."""
-    return born[f"{OWNER}-pooled"]
+    return born[f"{OWNER}-Nodes-pooled"]
 
 
 @pytest.mark.golden
@@ -99,14 +99,14 @@ def test_the_template_is_its_golden_copy(full: Template) -> None:
 def test_the_template_is_valid_in_every_partition(
     born: Mapping[str, Template], name: str, region: str
 ) -> None:
-    findings = lint(born[f"{OWNER}-{name}"].text, config=ManualArgs(regions=[region]))
+    findings = lint(born[f"{OWNER}-Nodes-{name}"].text, config=ManualArgs(regions=[region]))
     assert [str(finding) for finding in findings] == []
 
 
 def test_the_functions_are_there_before_the_first_node(born: Mapping[str, Template]) -> None:
     artifacts = born["manifest"].parsed["artifacts"]
     for name in ("full", "pooled"):
-        assert OWNER in artifacts[f"{OWNER}-{name}"]["dependencies"]
+        assert OWNER in artifacts[f"{OWNER}-Nodes-{name}"]["dependencies"]
 
 
 def test_a_created_group_has_its_hooks_inline_and_nowhere_else(
@@ -131,7 +131,7 @@ def test_the_group_is_named_as_the_functions_know_it(
     born: Mapping[str, Template], full: Template
 ) -> None:
     name = full.only("AWS::AutoScaling::AutoScalingGroup")["AutoScalingGroupName"]
-    assert name == f"{OWNER}-full"
+    assert name == f"{OWNER}-Nodes-full"
     documents = {
         parameter["Properties"]["Name"]: parameter["Properties"]["Value"]
         for parameter in born[OWNER].of_type("AWS::SSM::Parameter").values()
@@ -314,7 +314,7 @@ def test_nodes_have_the_tags_of_file_and_group_and_the_autoscaler_those_that_it_
 ) -> None:
     template = "k8s.io/cluster-autoscaler/node-template"
     assert tags(full) == {
-        "Name": (f"{OWNER}-full", True),
+        "Name": (f"{OWNER}-Nodes-full", True),
         "team": ("user-plane", True),
         "kubernetes.io/cluster/core": ("owned", True),
         "k8s.io/cluster-autoscaler/enabled": ("true", False),
@@ -325,7 +325,7 @@ def test_nodes_have_the_tags_of_file_and_group_and_the_autoscaler_those_that_it_
         f"{template}/resources/multus-eni.io/n3_dpdk": ("1", False),
     }
     assert tags(pooled) == {
-        "Name": (f"{OWNER}-pooled", True),
+        "Name": (f"{OWNER}-Nodes-pooled", True),
         "team": ("core", True),
         "kubernetes.io/cluster/core": ("owned", True),
     }

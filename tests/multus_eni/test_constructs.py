@@ -158,4 +158,7 @@ def test_a_resource_of_the_team_s_can_name_a_node_group_s_auto_scaling_group(sta
     )
     found: dict[str, Any] = Template.from_stack(stack).to_json()["Resources"]
     group = found[stack.get_logical_id(action)]["Properties"]["AutoScalingGroupName"]["Ref"]
-    assert found[group]["Properties"]["AutoScalingGroupName"] == "MultusEni-packet-core-user-plane"
+    assert (
+        found[group]["Properties"]["AutoScalingGroupName"]
+        == "MultusEni-packet-core-Nodes-user-plane"
+    )

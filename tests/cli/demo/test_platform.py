@@ -262,7 +262,7 @@ def test_a_group_that_is_created_finds_its_network_image_and_cluster(
     there = {"key_pair": "ours", "policies": ["arn:aws:iam::210987654321:policy/ours"]}
     document["node_groups"][0]["create"] |= there
     made = _built(empty_account, document)
-    assert made.groups == ("MultusEni-created-user-plane",)
+    assert made.groups == ("MultusEni-created-Nodes-user-plane",)
     autoscaling, ec2 = empty_account.client("autoscaling"), empty_account.client("ec2")
     assert autoscaling.describe_auto_scaling_groups()["AutoScalingGroups"] == []
     create = made.document["node_groups"][0]["create"]
@@ -283,7 +283,7 @@ def test_the_demo_has_one_group_of_the_example_created_and_adopts_the_other(
     created.from_none_to(document, 10)
     made = platform.build(empty_account, document)
     authoring.parse(yaml.safe_dump(made.document))
-    assert made.groups == ("telco-control-plane", "MultusEni-example-user-plane")
+    assert made.groups == ("telco-control-plane", "MultusEni-example-Nodes-user-plane")
 
 
 def test_a_created_group_begins_without_a_node_and_on_demand() -> None:
