@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 KUBERNETES = "1.33"
 ELSEWHERE = ("key_pair", "placement_group", "policies", "security_groups")
 """What names something in the account that the configuration was written for, and matters to no interface."""
-NOT_HERE = ("spot_percent", "on_demand_base", "capacity_rebalance", "warm_pool")
-"""The embedded account has no Spot Instances, and a warm pool would never let a group come to an end."""
+NOT_HERE = ("warm_pool",)
+"""A warm pool would never let a group come to an end."""
 
 
 def have_one_created(document: dict[str, Any]) -> str:

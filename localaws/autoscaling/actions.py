@@ -11,6 +11,7 @@ from moto.core.responses import ActionResult, EmptyResult
 
 from localaws.autoscaling import rules
 from localaws.autoscaling.hooks import hook_view
+from localaws.autoscaling.launching import check_policy
 from localaws.autoscaling.lifecycle import Result
 from localaws.patching import Patch
 
@@ -142,9 +143,12 @@ class Actions:
         def update(response: AutoScalingResponse) -> ActionResult:
             with self._account.lock:
                 params = response._get_params()
-                answer = original(response)
                 roster = self._roster(response, params)
                 group = roster.group
+                check_policy(params.get("MixedInstancesPolicy") or {})
+                answer = original(response)
+                if "CapacityRebalance" in params:
+                    group.capacity_rebalance = params["CapacityRebalance"]
                 wanted = params.get("DesiredCapacity", group.desired_capacity) or 0
                 bounded = min(max(int(wanted), group.min_size or 0), group.max_size or 0)
                 group.set_desired_capacity(bounded)

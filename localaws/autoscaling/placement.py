@@ -1,7 +1,8 @@
 """Where new instances go, and which ones leave.
 
 Source: Amazon EC2 Auto Scaling User Guide, "Availability Zone balancing" (instances are spread evenly over the zones)
-and "Default termination policy" (the zone with the most instances first, then the oldest).
+and "Default termination policy" (of the purchase option that there is too much of, the zone with the most instances first,
+then the oldest).
 """
 
 from __future__ import annotations
@@ -10,12 +11,16 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from localaws.autoscaling.purchase import Purchase
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from localaws.autoscaling.purchase import Distribution
+
 
 @dataclass(frozen=True)
-class Spot:
+class Location:
     """One place for an instance: a subnet of the group, or a bare zone when it names none."""
 
     zone: str
@@ -27,36 +32,41 @@ class Occupant:
     """One instance that counts towards the group, `age` 0 being the oldest."""
 
     instance_id: str
-    spot: Spot
+    location: Location
     age: int
     protected: bool = False
+    purchase: Purchase = Purchase.ON_DEMAND
 
 
-def spread(count: int, spots: Sequence[Spot], occupied: Iterable[Spot]) -> list[Spot]:
+def spread(
+    count: int, locations: Sequence[Location], occupied: Iterable[Location]
+) -> list[Location]:
     """Return where so many new instances go: each to the emptiest zone, and there to the emptiest subnet."""
     taken = list(occupied)
-    zones = Counter(spot.zone for spot in taken)
+    zones = Counter(location.zone for location in taken)
     subnets = Counter(taken)
     chosen = []
     for _ in range(count):
-        spot = min(spots, key=lambda spot: (zones[spot.zone], subnets[spot]))
-        zones[spot.zone] += 1
-        subnets[spot] += 1
-        chosen.append(spot)
+        location = min(locations, key=lambda location: (zones[location.zone], subnets[location]))
+        zones[location.zone] += 1
+        subnets[location] += 1
+        chosen.append(location)
     return chosen
 
 
-def leavers(count: int, occupants: Iterable[Occupant]) -> list[str]:
-    """Return which instances a scale-in takes: the oldest of the fullest zone, one by one, protected ones never."""
+def leavers(count: int, occupants: Iterable[Occupant], distribution: Distribution) -> list[str]:
+    """Return which instances a scale-in takes, one by one and protected ones never."""
     left = sorted(occupants, key=lambda occupant: occupant.age)
-    zones = Counter(occupant.spot.zone for occupant in left)
+    zones = Counter(occupant.location.zone for occupant in left)
     chosen: list[str] = []
     while len(chosen) < count:
+        surplus = distribution.surplus(occupant.purchase for occupant in left)
         free = [occupant for occupant in left if not occupant.protected]
+        free = [occupant for occupant in free if occupant.purchase is surplus] or free
         if not free:
             break
-        leaver = min(free, key=lambda occupant: (-zones[occupant.spot.zone], occupant.age))
-        zones[leaver.spot.zone] -= 1
+        leaver = min(free, key=lambda occupant: (-zones[occupant.location.zone], occupant.age))
+        zones[leaver.location.zone] -= 1
         left.remove(leaver)
         chosen.append(leaver.instance_id)
     return chosen

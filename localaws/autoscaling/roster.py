@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from moto.autoscaling.models import FakeWarmPool
 
+from localaws.autoscaling.launching import purchase_of
 from localaws.autoscaling.lifecycle import Place
-from localaws.autoscaling.placement import Occupant, Spot
+from localaws.autoscaling.placement import Location, Occupant
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -22,19 +23,20 @@ if TYPE_CHECKING:
 
 @dataclass
 class Seat:
-    """One member, the record that moto shows of it, and the timer of its next default result."""
+    """One member, the record that moto shows of it, whether EC2 may take it back, and the timer of its next default result."""
 
     member: Member
     shown: InstanceState
     age: int
+    at_risk: bool = False
     activity: Activity | None = None
     timer: Timer | None = None
 
     @property
-    def spot(self) -> Spot:
+    def location(self) -> Location:
         """Return where the instance is."""
         instance = self.shown.instance
-        return Spot(instance.placement.zone or "", instance.subnet_id or None)
+        return Location(instance.placement.zone or "", instance.subnet_id or None)
 
     @property
     def in_group(self) -> bool:
@@ -140,9 +142,10 @@ class Roster:
         return [
             Occupant(
                 seat.member.instance_id,
-                seat.spot,
+                seat.location,
                 seat.age,
                 protected=bool(seat.shown.protected_from_scale_in),
+                purchase=purchase_of(seat.shown.instance),
             )
             for seat in self.in_group()
         ]
@@ -160,9 +163,9 @@ class Roster:
         return any(each["ProcessName"] == process for each in self.group.suspended_processes)
 
 
-def spots_of(group: FakeAutoScalingGroup, zones: Mapping[str, str]) -> list[Spot]:
+def locations_of(group: FakeAutoScalingGroup, zones: Mapping[str, str]) -> list[Location]:
     """Return where a group may launch: its subnets with their zones, or its bare zones."""
     if group.vpc_zone_identifier:
         names: Iterable[str] = group.vpc_zone_identifier.split(",")
-        return [Spot(zones[name.strip()], name.strip()) for name in names]
-    return [Spot(zone) for zone in group.availability_zones]
+        return [Location(zones[name.strip()], name.strip()) for name in names]
+    return [Location(zone) for zone in group.availability_zones]

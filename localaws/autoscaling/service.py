@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import uuid
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,7 @@ from moto.core.exceptions import ServiceException
 from localaws.autoscaling import activities, rules
 from localaws.autoscaling.actions import Actions
 from localaws.autoscaling.hooks import MAX_HOOKS, hook_from
+from localaws.autoscaling.launching import TAG, check_policy, purchase_of, run_instance
 from localaws.autoscaling.lifecycle import (
     GONE,
     ActionOpened,
@@ -34,23 +36,19 @@ from localaws.autoscaling.lifecycle import (
 )
 from localaws.autoscaling.notifications import action_opened, test_notification
 from localaws.autoscaling.placement import leavers, spread
-from localaws.autoscaling.roster import Refresh, Roster, Seat, WarmPool, spots_of
+from localaws.autoscaling.purchase import Distribution
+from localaws.autoscaling.roster import Refresh, Roster, Seat, WarmPool, locations_of
 from localaws.patching import Patch
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    from moto.autoscaling.models import (
-        AutoScalingBackend,
-        FakeAutoScalingGroup,
-        FakeLaunchConfiguration,
-    )
+    from moto.autoscaling.models import AutoScalingBackend, FakeAutoScalingGroup
     from moto.ec2.models.instances import Instance
 
     from localaws.account import Account
     from localaws.autoscaling.activities import Activity
     from localaws.autoscaling.lifecycle import Effect, Input
-    from localaws.autoscaling.placement import Spot
 
 LONGEST_RELAUNCH_S = 900.0
 LAUNCH = Route(Place.EC2, Place.GROUP)
@@ -59,7 +57,6 @@ WARM_UP = Route(Place.EC2, Place.WARM_POOL)
 LEAVE_POOL = Route(Place.WARM_POOL, Place.GROUP)
 RETURN_TO_POOL = Route(Place.GROUP, Place.WARM_POOL)
 TERMINATE_POOLED = Route(Place.WARM_POOL, Place.EC2)
-TAG = "aws:autoscaling:groupName"
 
 
 class AutoScaling:
@@ -71,6 +68,7 @@ class AutoScaling:
         self._ages = iter(range(1, 2**62))
         self._actions = Actions(account, self)
         account.ec2.on_state_change(self._instance_changed)
+        account.ec2.spot.on_recommendation(self._recommended)
 
     # What the API does; the caller holds the account's lock.
 
@@ -210,13 +208,14 @@ class AutoScaling:
     def converge(self, roster: Roster) -> None:
         """Launch or terminate what the desired capacity and the warm pool ask for."""
         self._advance_refresh(roster)
-        wanted = roster.group.desired_capacity or 0
+        wanted = (roster.group.desired_capacity or 0) + self._rebalance(roster)
         missing = wanted - len(roster.in_group())
         if missing > 0 and not roster.suspended("Launch"):
             missing -= self._take_from_pool(roster, missing)
             self._launch(roster, missing, LAUNCH)
         elif missing < 0 and not roster.suspended("Terminate"):
-            for instance_id in leavers(-missing, roster.occupants()):
+            distribution = Distribution.of(roster.group.mixed_instances_policy)
+            for instance_id in leavers(-missing, roster.occupants(), distribution):
                 cause = f"a user request changed the desired capacity to {wanted}."
                 self._leave(roster, roster.seats[instance_id], cause, scale_in=True)
         self._converge_pool(roster)
@@ -229,6 +228,7 @@ class AutoScaling:
             autoscaling_models.AutoScalingBackend,
         )
         yield Patch(group, "set_desired_capacity", self._setting)
+        yield Patch(group, "update", _keeping_policy)
         yield Patch(backend, "create_auto_scaling_group", self._creating)
         yield Patch(backend, "delete_auto_scaling_group", self._deleting)
         # Moto would drop terminated instances from their groups at once; here EC2's state changes tell of them.
@@ -255,7 +255,7 @@ class AutoScaling:
                 hooks = self._actions.take_inline_hooks()
                 parsed = [hook_from(params) for params in hooks]
                 policy = kwargs.get("mixed_instances_policy")
-                _check_mixed(policy if isinstance(policy, dict) else {})
+                check_policy(policy if isinstance(policy, dict) else {})
                 group = original(backend, *args, **kwargs)
                 roster = self.roster_of(group)
                 roster.hooks = {hook.name: hook for hook in parsed}
@@ -287,11 +287,15 @@ class AutoScaling:
             return
         group = roster.group
         zones = {subnet.id: subnet.availability_zone for subnet in _subnets_of(group)}
-        occupied = [seat.spot for seat in roster.in_group()]
-        for spot in spread(count, spots_of(group, zones), occupied):
+        stay = [seat for seat in roster.in_group() if not seat.at_risk]
+        locations = spread(count, locations_of(group, zones), [seat.location for seat in stay])
+        purchases = Distribution.of(group.mixed_instances_policy).additions(
+            count, [purchase_of(seat.shown.instance) for seat in stay]
+        )
+        for location, purchase in zip(locations, purchases, strict=True):
             activity = self._activity(roster, "Launching a new EC2 instance", "the group needed it")
             try:
-                instance = _run_instance(group, spot)
+                instance = run_instance(group, location, purchase)
             except ServiceException as error:
                 activity.end(activities.FAILED, now_s, f"{error.code}: {error.message}")
                 self._hold_back(roster)
@@ -501,6 +505,38 @@ class AutoScaling:
         refresh.current = refresh.left.pop(0)
         self._leave(roster, roster.seats[refresh.current], "an instance refresh replaces it.")
 
+    # Spot Instances at risk.
+
+    def _recommended(self, instance_id: str) -> None:
+        with self._account.lock:
+            for roster in list(self._rosters.values()):
+                seat = roster.seats.get(instance_id)
+                if seat is not None and roster.group.capacity_rebalance:
+                    seat.at_risk = True
+                    self.converge(roster)
+
+    def _rebalance(self, roster: Roster) -> int:
+        """Let instances at risk go once others are in service for them; return by how much the group may be larger until then.
+
+        Source: Amazon EC2 Auto Scaling User Guide, "Capacity Rebalancing": a replacement is launched first, each old instance is
+        terminated after its replacement passed its health check, and meanwhile the group may exceed its maximum by a tenth of
+        its desired capacity, or one.
+        """
+        wanted = roster.group.desired_capacity or 0
+        at_risk = [seat for seat in roster.in_group() if seat.at_risk]
+        ready = [
+            seat
+            for seat in roster.in_group()
+            if seat.member.state == "InService" and not seat.at_risk
+        ]
+        needed = max(0, wanted - len(ready))
+        for seat in at_risk[needed:]:
+            self._leave(
+                roster, seat, "an instance was at elevated risk of a Spot Instance interruption."
+            )
+        most = (roster.group.max_size or 0) + max(1, wanted // 10)
+        return max(0, min(len(at_risk[:needed]), most - wanted))
+
     # Bookkeeping.
 
     def _seat(self, roster: Roster, member: Member, instance: Instance) -> Seat:
@@ -564,52 +600,19 @@ def _subnets_of(group: FakeAutoScalingGroup) -> list[Any]:
     return found
 
 
-def _run_instance(group: FakeAutoScalingGroup, spot: Spot) -> Instance:
-    """Launch one instance as moto's group would, but in the chosen subnet and from the chosen template version."""
-    template = None
-    if group.ec2_launch_template is not None:
-        template = {
-            "LaunchTemplateId": group.ec2_launch_template.id,
-            "Version": group.launch_template_version,
-        }
-    config: FakeLaunchConfiguration | None = group.launch_config
-    public = config.associate_public_ip_address if config is not None else None
-    reservation = group.ec2_backend.run_instances(
-        group.image_id,
-        1,
-        group.user_data,
-        group.security_groups,
-        instance_type=_preferred_type(group),
-        tags={"instance": {**group.instance_tags, **group.get_propagated_tags(), TAG: group.name}},
-        placement=spot.zone,
-        launch_config=group.launch_config,
-        launch_template=template,
-        is_instance_type_default=False,
-        associate_public_ip=public,
-        subnet_id=spot.subnet_id,
-    )
-    instance: Instance = reservation.instances[0]
-    return instance
+def _keeping_policy(original: Callable[..., None]) -> Callable[..., None]:
+    """Moto forgets a mixed instances policy that an update does not name; only another way to launch takes its place."""
 
+    def update(group: FakeAutoScalingGroup, **said: Any) -> None:  # noqa: ANN401 - moto's own arguments
+        elsewhere = said["launch_config_name"] or said["launch_template"]
+        if group.mixed_instances_policy and not elsewhere and not said["mixed_instances_policy"]:
+            kept = copy.deepcopy(group.mixed_instances_policy)
+            # Shown with both, and taken with one of them only.
+            kept["LaunchTemplate"]["LaunchTemplateSpecification"].pop("LaunchTemplateName", None)
+            said["mixed_instances_policy"] = kept
+        original(group, **said)
 
-def _preferred_type(group: FakeAutoScalingGroup) -> str:
-    """Return the type that the next instance has: of several the first, as On-Demand capacity of every type is there.
-
-    Source: Amazon EC2 Auto Scaling API reference, InstancesDistribution, OnDemandAllocationStrategy: `prioritized`, the default
-    without instance requirements, takes the overrides in their order.
-    """
-    policy = group.mixed_instances_policy or {}
-    overrides = policy.get("LaunchTemplate", {}).get("Overrides") or [{}]
-    preferred: str = overrides[0].get("InstanceType") or group.instance_type
-    return preferred
-
-
-def _check_mixed(policy: Mapping[str, Any]) -> None:
-    distribution = policy.get("InstancesDistribution") or {}
-    if int(distribution.get("OnDemandPercentageAboveBaseCapacity", 100)) < 100:  # noqa: PLR2004 - percent
-        raise rules.NOT_MODELLED.refusal(what="a share of Spot Instances")
-    if distribution.get("OnDemandAllocationStrategy", "prioritized") != "prioritized":
-        raise rules.NOT_MODELLED.refusal(what="the allocation strategy lowest-price")
+    return update
 
 
 def _ignore(_backend: AutoScalingBackend, _instance_ids: list[str]) -> None:

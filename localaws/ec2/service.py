@@ -20,6 +20,7 @@ from localaws.ec2 import (
 )
 from localaws.ec2.moto_backend import MotoBackend
 from localaws.ec2.region import Region, region_of
+from localaws.ec2.spot import SpotMarket
 from localaws.ec2.wire import WireResult
 from localaws.patching import Patch
 
@@ -67,10 +68,15 @@ _LISTED = {
 
 
 class Ec2:
-    """EC2's behaviour in one account."""
+    """EC2's behaviour in one account.
+
+    Attributes:
+        spot: what happens to Spot Instances.
+    """
 
     def __init__(self, account: Account) -> None:
         self._account = account
+        self.spot = SpotMarket(account)
         self._listeners: list[StateListener] = []
 
     def on_state_change(self, listener: StateListener) -> None:

@@ -61,6 +61,17 @@ class Events:
         self.send(event)
         return event
 
+    def tell(self, instance_id: str, detail_type: str, detail: Mapping[str, Any]) -> None:
+        """Send EC2's event about an instance, if there is such an instance."""
+        with self._account.lock:
+            found = _region_of(instance_id)
+        if found is None:
+            return
+        account_id, region = found
+        arn = f"arn:{_partition(region)}:ec2:{region}:{account_id}:instance/{instance_id}"
+        occurrence = Occurrence("aws.ec2", detail_type, detail, (arn,))
+        self.emit(occurrence, account_id=account_id, region=region)
+
     def send(self, event: Event) -> None:
         """Send a ready-made event through the default bus of its region, disturbances included."""
         self.emitted.append(event)
@@ -115,18 +126,8 @@ class Events:
 
     def _instance_changed(self, instance_id: str, state: str) -> None:
         """Tell of an EC2 instance's new state (EC2 User Guide, "State change events for your instances")."""
-        with self._account.lock:
-            found = _region_of(instance_id)
-        if found is None:
-            return
-        account_id, region = found
-        occurrence = Occurrence(
-            "aws.ec2",
-            "EC2 Instance State-change Notification",
-            {"instance-id": instance_id, "state": state},
-            (f"arn:{_partition(region)}:ec2:{region}:{account_id}:instance/{instance_id}",),
-        )
-        self.emit(occurrence, account_id=account_id, region=region)
+        detail = {"instance-id": instance_id, "state": state}
+        self.tell(instance_id, "EC2 Instance State-change Notification", detail)
 
     def _route(self, event: Event, refusals: int) -> None:
         with self._account.lock:

@@ -98,6 +98,9 @@ def test_a_cluster_that_is_not_ready_and_takes_no_access_entries_is_said_both(
 
 def test_a_created_group_is_resolved_by_the_name_that_it_will_have(created: Authored) -> None:
     assert authoring.adopted(created, {}) == created
-    assert authoring.resolve(created).node_groups[0].auto_scaling_group == "MultusEni-lab-Nodes-workers"
+    assert (
+        authoring.resolve(created).node_groups[0].auto_scaling_group
+        == "MultusEni-lab-Nodes-workers"
+    )
     (node,) = authoring.resolve_nodes(created).node_groups
     assert node.auto_scaling_group == "MultusEni-lab-Nodes-workers"

@@ -29,6 +29,7 @@ pytestmark = [pytest.mark.infra, pytest.mark.subprocesses("node")]
 SIGNALLING = 0
 INTERFACES = 2
 WARM_POOL = {"max_prepared": 2, "reuse_on_scale_in": True}
+ALL_SPOT = {"spot_percent": 100}
 HEARTBEAT_S = 1234
 RESTS = "Warmed:Stopped"
 
@@ -172,17 +173,41 @@ def test_an_instance_refresh_replaces_every_node(
 
 
 @pytest.mark.usefixtures("no_launch_lost")
-def test_a_node_at_risk_goes_once_its_replacement_has_its_interfaces(
+@pytest.mark.parametrize("keys", [ALL_SPOT])
+def test_a_spot_node_at_risk_goes_once_its_replacement_has_its_interfaces(
     deployed: Deployed, account: Account, name: str
 ) -> None:
-    """What Capacity Rebalancing does, step by step: the embedded account has no Spot Instances."""
     (at_risk,) = _serve(deployed, 1)
-    deployed.desire(name, 2)
-    (replacement,) = _serve(deployed, 2) - {at_risk}
-    account.client("autoscaling").terminate_instance_in_auto_scaling_group(
-        InstanceId=at_risk, ShouldDecrementDesiredCapacity=True
+    account.ec2.spot.recommend_rebalance(at_risk)
+    deployed.until(
+        lambda: at_risk not in {node.instance_id for node in deployed.observer.nodes()},
+        within_s=120,
     )
-    assert _serve(deployed, 1) == {replacement}
+    (replacement,) = _serve(deployed, 1)
+    activities = account.client("autoscaling").describe_scaling_activities(
+        AutoScalingGroupName=name
+    )["Activities"]
+    (launched,) = [one for one in activities if replacement in one["Description"]]
+    (terminated,) = [
+        one
+        for one in activities
+        if one["Description"].startswith(f"Terminating EC2 instance: {at_risk}")
+    ]
+    assert launched["EndTime"] <= terminated["StartTime"]
+
+
+@pytest.mark.usefixtures("no_launch_lost")
+@pytest.mark.parametrize("keys", [{**ALL_SPOT, "capacity_rebalance": False}])
+def test_a_spot_node_that_is_interrupted_leaves_no_interface_behind(
+    deployed: Deployed, account: Account, name: str
+) -> None:
+    deployed.desire(name, 2)
+    lost, kept = sorted(_serve(deployed, 2))
+    account.ec2.spot.interrupt(lost)
+    deployed.until(
+        lambda: lost not in {node.instance_id for node in deployed.observer.nodes()}, within_s=600
+    )
+    assert kept in _serve(deployed, 2) - {lost}
 
 
 @pytest.mark.usefixtures("no_launch_lost")

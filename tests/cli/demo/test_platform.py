@@ -286,11 +286,11 @@ def test_the_demo_has_one_group_of_the_example_created_and_adopts_the_other(
     assert made.groups == ("telco-control-plane", "MultusEni-example-Nodes-user-plane")
 
 
-def test_a_created_group_begins_without_a_node_and_on_demand() -> None:
+def test_a_created_group_begins_without_a_node_and_without_a_warm_pool() -> None:
     document = yaml.safe_load(CREATED.read_text())
     (group,) = document["node_groups"]
     group["create"] |= {"spot_percent": 50, "warm_pool": {"min_size": 1}}
     created.from_none_to(document, 10)
     assert (group["create"]["min_size"], group["create"]["max_size"]) == (0, 10)
-    assert group["create"].keys().isdisjoint({"spot_percent", "warm_pool"})
-    assert group["create"]["labels"]
+    assert "warm_pool" not in group["create"]
+    assert group["create"]["spot_percent"] == 50

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import boto3
 import pytest
-from botocore.exceptions import ClientError
+
+from tests.localaws.autoscaling.test_launching import mixed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,6 +23,7 @@ pytestmark = pytest.mark.localaws
 
 LAUNCHING = "autoscaling:EC2_INSTANCE_LAUNCHING"
 TERMINATING = "autoscaling:EC2_INSTANCE_TERMINATING"
+ALL_SPOT = mixed(OnDemandPercentageAboveBaseCapacity=0)
 
 
 class TestLaunch:
@@ -596,35 +598,52 @@ def test_an_instance_refresh_replaces_one_by_one(group: Group) -> None:
     assert refresh["Status"] == "Successful"
 
 
-def _mixed(types: list[str], **distribution: object) -> dict[str, object]:
-    specification = {"LaunchTemplateName": "node", "Version": "$Latest"}
-    return {
-        "LaunchTemplate": None,
-        "MixedInstancesPolicy": {
-            "LaunchTemplate": {
-                "LaunchTemplateSpecification": specification,
-                "Overrides": [{"InstanceType": name} for name in types],
-            },
-            "InstancesDistribution": distribution,
-        },
-    }
+class TestSpotInstances:
+    def test_one_at_risk_goes_once_another_is_in_service(self, group: Group) -> None:
+        group.create(MaxSize=2, DesiredCapacity=2, CapacityRebalance=True, **ALL_SPOT)
+        group.hook("launch", LAUNCHING)
+        group.clock.advance(30)
+        at_risk, other = group.ids()
+        group.account.ec2.spot.recommend_rebalance(at_risk)
+        group.clock.advance(30)
+        assert group.states() == {"InService": 2, "Pending:Wait": 1}
+        (event,) = group.events("launch")
+        group.answer(event)
+        group.clock.advance(30)
+        assert set(group.ids()) == {other, event["detail"]["EC2InstanceId"]}
 
+    def test_when_all_are_at_risk_the_group_grows_by_a_tenth_at_most(self, group: Group) -> None:
+        group.create(MaxSize=4, DesiredCapacity=4, CapacityRebalance=True, **ALL_SPOT)
+        group.clock.advance(30)
+        before = set(group.ids())
+        most = 0
+        for instance in sorted(before):
+            group.account.ec2.spot.recommend_rebalance(instance)
+        while before & set(group.ids()):
+            group.clock.advance(1)
+            most = max(most, len(group.ids()) - group.states()["Terminating"])
+        assert most == 5
+        assert group.states() == {"InService": 4}
 
-def test_the_first_of_several_types_is_launched(group: Group) -> None:
-    group.create(DesiredCapacity=1, **_mixed(["m5.xlarge", "m5.2xlarge"]))
-    (reservation,) = group.ec2.describe_instances(InstanceIds=group.ids())["Reservations"]
-    assert reservation["Instances"][0]["InstanceType"] == "m5.xlarge"
+    @pytest.mark.parametrize("rebalances", [False, True])
+    def test_one_that_is_interrupted_is_replaced(self, group: Group, rebalances: bool) -> None:
+        group.create(DesiredCapacity=1, CapacityRebalance=rebalances, **ALL_SPOT)
+        group.clock.advance(30)
+        (lost,) = group.ids()
+        group.account.ec2.spot.interrupt(lost)
+        group.clock.advance(600)
+        assert group.states() == {"InService": 1}
+        assert lost not in group.ids()
 
-
-@pytest.mark.parametrize(
-    ("distribution", "what"),
-    [
-        ({"OnDemandPercentageAboveBaseCapacity": 60}, "a share of Spot Instances"),
-        ({"OnDemandAllocationStrategy": "lowest-price"}, "the allocation strategy"),
-    ],
-)
-def test_a_mixture_that_would_not_be_honoured_is_refused(
-    group: Group, distribution: dict[str, Any], what: str
-) -> None:
-    with pytest.raises(ClientError, match=what):
-        group.create(**_mixed(["m5.xlarge", "m5.2xlarge"], **distribution))
+    def test_a_recommendation_is_no_matter_of_a_group_that_does_not_rebalance(
+        self, group: Group
+    ) -> None:
+        group.create(DesiredCapacity=1, CapacityRebalance=True, **ALL_SPOT)
+        group.api.update_auto_scaling_group(
+            AutoScalingGroupName=group.name, CapacityRebalance=False
+        )
+        group.clock.advance(30)
+        before = group.ids()
+        group.account.ec2.spot.recommend_rebalance(before[0])
+        group.clock.advance(600)
+        assert group.ids() == before
