@@ -283,7 +283,7 @@ class Watch:
             node = seat.member.instance_id
             if node not in self.launched:
                 self.launched[node] = now_s
-                self._zones[node] = seat.spot.zone
+                self._zones[node] = seat.location.zone
             state = seat.shown.instance._state.name
             if seat.member.state != IN_SERVICE or state in GONE or self._is_drifting(node):
                 continue
