@@ -1,4 +1,4 @@
-"""Build the lab's image: `python -m kernellab build`."""
+"""Build the lab's image and boot its node once: `python -m kernellab build`."""
 
 from __future__ import annotations
 
@@ -7,11 +7,13 @@ import sys
 import time
 
 from kernellab import image
+from kernellab.guest import Guest
 from kernellab.packages import BuildFailed
+from kernellab.qemu import GuestSilent
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Build the image, or name what is missing for that."""
+    """Build the image and save the states that guests start from, or name what is missing for that."""
     parser = argparse.ArgumentParser(prog="python -m kernellab", description=__doc__)
     parser.add_argument("command", choices=["build", "missing"])
     command = parser.parse_args(arguments).command
@@ -23,7 +25,9 @@ def main(arguments: list[str] | None = None) -> int:
     began = time.monotonic()
     try:
         built = image.build()
-    except BuildFailed as error:
+        with Guest(image=built):
+            pass
+    except (BuildFailed, GuestSilent) as error:
         sys.stderr.write(f"{error}\n")
         return 1
     sys.stdout.write(
