@@ -15,7 +15,7 @@ import yaml
 from moto import mock_aws
 
 import authoring
-from cli.demo import platform
+from cli.demo import created, platform
 from domain import naming
 from domain.environment import FunctionEnvironment
 from lambdas.aws.session import Clients
@@ -180,6 +180,9 @@ def rehearse(
     """
     account = Account(clock, settings)
     with environment_of_our_own(), account.active(), mock_aws():
+        # Nothing is deployed that would look groups up, or create them.
+        platform.with_named_groups(document)
+        created.have_none_created(document)
         made = platform.build(account, document)
         authored = authoring.parse(yaml.safe_dump(made.document, sort_keys=False))
         config = authoring.resolve(authored)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from domain import naming
 from localaws.account import ACCOUNT_ID
 
 if TYPE_CHECKING:
@@ -24,6 +25,14 @@ def have_one_created(document: dict[str, Any]) -> str:
     del group["auto_scaling_group"]
     group["create"] = {}
     return str(group["name"])
+
+
+def have_none_created(document: dict[str, Any]) -> None:
+    """Have the groups that a configuration creates adopted instead, by the names that they would have."""
+    for group in document["node_groups"]:
+        if group.pop("create", None) is not None:
+            owner = naming.owner(document["name"])
+            group["auto_scaling_group"] = naming.created_group(owner, group["name"])
 
 
 def from_none_to(document: dict[str, Any], most: int) -> None:

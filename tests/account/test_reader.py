@@ -156,9 +156,7 @@ def test_a_launch_template_that_is_gone_says_nothing(place: Place) -> None:
 def test_a_warm_pool_may_be_larger_than_its_group(place: Place) -> None:
     autoscaling = place.account.client("autoscaling")
     autoscaling.suspend_processes(AutoScalingGroupName=GROUP, ScalingProcesses=["Launch"])
-    autoscaling.put_warm_pool(
-        AutoScalingGroupName=GROUP, MaxGroupPreparedCapacity=1200, MinSize=0
-    )
+    autoscaling.put_warm_pool(AutoScalingGroupName=GROUP, MaxGroupPreparedCapacity=1200, MinSize=0)
     most = shown(place.read().groups)[GROUP].most_nodes
     assert most == 1200
 

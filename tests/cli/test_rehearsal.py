@@ -82,3 +82,25 @@ def test_the_callers_aws_variables_are_out_of_reach_and_come_back(
         assert "AWS_ENDPOINT_URL" not in os.environ
         assert "AWS_PROFILE" not in os.environ
     assert dict(os.environ) == before
+
+
+@pytest.mark.parametrize(
+    ("way", "group"),
+    [
+        ({"create": {"subnets": {}}}, "MultusEni-minimal-Nodes-workers"),
+        ({"managed_node_group": "workers"}, "minimal-workers"),
+    ],
+    ids=["created", "looked up"],
+)
+def test_groups_that_no_stack_makes_and_nobody_finds_are_there_all_the_same(
+    way: dict[str, Any], group: str
+) -> None:
+    document: dict[str, Any] = yaml.safe_load(MINIMAL.read_text(encoding="utf-8"))
+    del document["node_groups"][0]["auto_scaling_group"]
+    document["node_groups"][0] |= way
+    with rehearse(document, VirtualClock(), Settings(visibility_s=0.0), SerialWorkers()) as made:
+        made.desire(group, 1)
+        made.account.clock.wait(5)
+        made.deliver(Function.LAUNCH, launch_events(made))
+        members = made.account.client("autoscaling").describe_auto_scaling_instances()
+        assert [m["LifecycleState"] for m in members["AutoScalingInstances"]] == ["InService"]
