@@ -42,9 +42,12 @@ demo: setup ## Deploy into the embedded account, scale out, show every ENI, scal
 test: ## Run everything that must hold: lint, types, imports, the whole test suite
 	@$(MAKE) --no-print-directory --jobs=2 lint pytest
 
+# One more than there are processors: emulated guests and the CDK's CLI wait a tenth of their time.
+WORKERS := $(shell echo $$(($$(nproc 2> /dev/null || echo 2) + 1)))
+
 .PHONY: pytest
 pytest: setup ## Run the test suite alone: make pytest ARGS="tests/domain -k launch"
-	@$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder $(ARGS)
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 .PHONY: lint
 lint: setup ## Check format, lint, types and who imports whom

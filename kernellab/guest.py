@@ -256,7 +256,11 @@ class Guest:
 
     def wait_for(self, condition: str, timeout_s: float = RUN_TIMEOUT_S) -> bool:
         """Evaluate a bash condition in the guest until it holds; False when it does not in time."""
-        script = f"deadline=$((SECONDS + {int(timeout_s)} + 1)); until {condition}; do ((SECONDS < deadline)) || exit 99; sleep {_POLL_S}; done"
+        # Nobody ever writes to the pipe: bash waits for it itself, where sleep is a process that what is waited for goes without.
+        script = (
+            f"exec {{pause}}<> <(:); deadline=$((SECONDS + {int(timeout_s)} + 1)); until {condition}; "
+            f"do ((SECONDS < deadline)) || exit 99; read -rt {_POLL_S} -u $pause || :; done"
+        )
         return self.run(script, timeout_s + 10).returncode == 0
 
     def put(self, path: str, content: bytes | str, mode: int = 0o644) -> None:
