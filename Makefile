@@ -7,6 +7,8 @@ SHELL := /bin/bash
 PYTHON ?= python3
 ARGS ?=
 EVENT ?= events/launch.json
+# One more than there are processors: emulated guests and the CDK's CLI wait a tenth of their time.
+WORKERS ?= $(shell echo $$(($$(nproc 2> /dev/null || echo 2) + 1)))
 VENV := .venv
 BIN := $(VENV)/bin
 SOURCES := app.py account authoring bench cli domain examples kernellab lambdas localaws multus_eni node_bootstrap stacks tests tools
@@ -41,9 +43,6 @@ demo: setup ## Deploy into the embedded account, scale out, show every ENI, scal
 .PHONY: test
 test: ## Run everything that must hold: lint, types, imports, the whole test suite
 	@$(MAKE) --no-print-directory --jobs=2 lint pytest
-
-# One more than there are processors: emulated guests and the CDK's CLI wait a tenth of their time.
-WORKERS := $(shell echo $$(($$(nproc 2> /dev/null || echo 2) + 1)))
 
 .PHONY: pytest
 pytest: setup ## Run the test suite alone: make pytest ARGS="tests/domain -k launch"
