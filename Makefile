@@ -7,8 +7,6 @@ SHELL := /bin/bash
 PYTHON ?= python3
 ARGS ?=
 EVENT ?= events/launch.json
-# One more than there are processors: emulated guests and the CDK's CLI wait a tenth of their time.
-WORKERS ?= $(shell echo $$(($$(nproc 2> /dev/null || echo 2) + 1)))
 VENV := .venv
 BIN := $(VENV)/bin
 SOURCES := app.py account authoring bench cli domain examples kernellab lambdas localaws multus_eni node_bootstrap stacks tests tools
@@ -46,7 +44,7 @@ test: ## Run everything that must hold: lint, types, imports, the whole test sui
 
 .PHONY: pytest
 pytest: setup ## Run the test suite alone: make pytest ARGS="tests/domain -k launch"
-	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
+	@$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder $(ARGS)
 
 .PHONY: lint
 lint: setup ## Check format, lint, types and who imports whom

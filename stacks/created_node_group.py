@@ -183,7 +183,9 @@ class CreatedNodeGroup(Construct):
         first = (
             self._cluster.security_group
             if self._create.cluster_security_group
-            else node_security_group(self, self._cluster, name=self._name)
+            else node_security_group(
+                self, self._cluster, cluster_name=self._cluster_name, name=self._name
+            )
         )
         return list(dict.fromkeys([first, *self._create.security_groups]))
 

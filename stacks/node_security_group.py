@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from aws_cdk import CfnTag
 from aws_cdk import aws_ec2 as ec2
 
 if TYPE_CHECKING:
@@ -27,15 +28,18 @@ TO_CLUSTER = (
 is for what runs on the nodes."""
 
 
-def node_security_group(scope: Construct, cluster: Cluster, *, name: str) -> str:
+def node_security_group(scope: Construct, cluster: Cluster, *, cluster_name: str, name: str) -> str:
     """Make the security group and the rules, and return its id.
 
     The cluster security group, which the control plane and EKS's managed nodes have, lets everybody in it do everything.
     Here its members reach the nodes' pods and kubelets, and the nodes reach the API server, kubelets and DNS.
+    Load balancer controllers open a node's ports in the one security group that has the cluster's tag, as the cluster security
+    group has (github.com/kubernetes-sigs/aws-load-balancer-controller/issues/1594).
 
     Args:
         scope: where.
         cluster: whose.
+        cluster_name: its name.
         name: the Auto Scaling group's, for descriptions.
     """
     group = ec2.CfnSecurityGroup(
@@ -46,6 +50,10 @@ def node_security_group(scope: Construct, cluster: Cluster, *, name: str) -> str
         security_group_egress=[
             ec2.CfnSecurityGroup.EgressProperty(ip_protocol="-1", cidr_ip="0.0.0.0/0"),
             ec2.CfnSecurityGroup.EgressProperty(ip_protocol="-1", cidr_ipv6="::/0"),
+        ],
+        tags=[
+            CfnTag(key="Name", value=name),
+            CfnTag(key=f"kubernetes.io/cluster/{cluster_name}", value="owned"),
         ],
     )
     own = group.attr_group_id

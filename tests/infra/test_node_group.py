@@ -275,6 +275,10 @@ def test_without_the_clusters_security_group_there_are_rules_in_both_directions(
     (own,) = full.of_type("AWS::EC2::SecurityGroup")
     cluster, ours = "sg-0c41d8f7a26be5930", {"Fn::GetAtt": [own, "GroupId"]}
     assert full.launch["SecurityGroupIds"] == [ours, "sg-0000000000000000e"]
+    (properties,) = [
+        each["Properties"] for each in full.of_type("AWS::EC2::SecurityGroup").values()
+    ]
+    assert {"Key": "kubernetes.io/cluster/core", "Value": "owned"} in properties["Tags"]
     rules = [
         (
             rule["SourceSecurityGroupId"],
