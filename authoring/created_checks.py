@@ -16,10 +16,12 @@ if TYPE_CHECKING:
     from authoring.wellformed import Map, Written, WrittenGroup
 
 LEAST_TYPES_FOR_SPOT = 2
+GP3_IOPS, MOST_IOPS_PER_GIB, IOPS_PER_MIB_S = 3000, 500, 4
+"""EBS User Guide, "General Purpose SSD volumes", gp3: 3000 without more, up to 500 for each GiB; at most 0.25 MiB/s for each."""
 MOST_HEALTHY_RANGE_PERCENT = 100
 """StartInstanceRefresh: the difference between the two percentages cannot be greater (Auto Scaling API reference)."""
-AUTOSCALER_TAGS = 2
-"""Besides those for labels and taints."""
+AUTOSCALER_TAGS = 3
+"""Besides those for labels, taints and device-plugin pools: two by which it finds the group, and the node group's own label."""
 GROUP_TAGS = 2
 """`Name` and the one by which the cluster knows its nodes."""
 
@@ -38,7 +40,8 @@ def faults(file: Written) -> Iterator[Fault]:
         yield from _cpus_of_types(create, group)
         yield from _refresh(create)
         yield from _warm_pool(create)
-        yield from _tags(create, file)
+        yield from _root_volume(create)
+        yield from _tags(create, group, file)
         yield from _named_as_another(group, file)
         yield from _ipv6(group, file)
 
@@ -205,11 +208,34 @@ def _warm_pool(create: Map[Create]) -> Iterator[Fault]:
         )
 
 
-def _tags(create: Map[Create], file: Written) -> Iterator[Fault]:
+def _root_volume(create: Map[Create]) -> Iterator[Fault]:
+    if not create.says("root_volume"):
+        return
+    volume = create.item.root_volume
+    here = (*create.location, "root_volume")
+    most_iops = max(GP3_IOPS, volume.size_gib * MOST_IOPS_PER_GIB)
+    if volume.iops > most_iops:
+        yield Fault(
+            (*here, "iops"),
+            volume.iops,
+            f"is more than the {most_iops} that {volume.size_gib} GiB have",
+            f"Write a larger size_gib: gp3 has at most {MOST_IOPS_PER_GIB} for each GiB.",
+        )
+    if volume.throughput_mib_s * IOPS_PER_MIB_S > volume.iops:
+        yield Fault(
+            (*here, "throughput_mib_s"),
+            volume.throughput_mib_s,
+            f"is more than a quarter of iops ({volume.iops})",
+            f"Write iops: {volume.throughput_mib_s * IOPS_PER_MIB_S}, or less throughput.",
+        )
+
+
+def _tags(create: Map[Create], group: WrittenGroup, file: Written) -> Iterator[Fault]:
     item = create.item
     count = GROUP_TAGS + len(file.tag_keys | item.tags.keys())
     if item.cluster_autoscaler:
-        count += AUTOSCALER_TAGS + len(item.labels) + len(item.taints)
+        pools = {interface.node.item.resource for interface in group.interfaces} - {None}
+        count += AUTOSCALER_TAGS + len(item.labels) + len(item.taints) + len(pools)
     if count > tags.MAX_TAGS_PER_RESOURCE and create.says("tags", "labels", "taints"):
         yield Fault(
             (*create.location, "tags"),

@@ -20,14 +20,16 @@ def planned(authored: Authored) -> Mapping[GroupName, AutoScalingGroup]:
     """Return the groups that the file creates, without nodes, by name."""
     owner = naming.owner(authored.name)
     groups = [
-        _group(owner, group, group.create)
+        _group(owner, group, group.create, authored.tags)
         for group in authored.node_groups
         if group.create is not None
     ]
     return {group.name: group for group in groups}
 
 
-def _group(owner: str, group: NodeGroup, create: Create) -> AutoScalingGroup:
+def _group(
+    owner: str, group: NodeGroup, create: Create, common_tags: Mapping[str, str]
+) -> AutoScalingGroup:
     pool = create.warm_pool
     hooks = [naming.launch_hook(owner), naming.terminate_hook(owner)]
     if group.node.ready_hook:
@@ -40,5 +42,5 @@ def _group(owner: str, group: NodeGroup, create: Create) -> AutoScalingGroup:
         running_types=(),
         launches=Launches(group.instance_types),
         hooks=tuple(hooks),
-        tags=create.tags,
+        tags={**common_tags, **create.tags},
     )

@@ -130,7 +130,8 @@ class CreatedNodeGroup(Construct):
     def _published_policy(self) -> str:
         return CfnParameter(
             self,
-            "NodePolicy",
+            # The CDK's CLI keeps the value of a parameter that the stack has already: another default is another parameter.
+            f"NodePolicy{self._owner}",
             type="AWS::SSM::Parameter::Value<String>",
             default=naming.parameter(self._owner, "node-policy"),
             description="What multus-node needs; the ENI stack publishes it.",
@@ -166,16 +167,16 @@ class CreatedNodeGroup(Construct):
     def _image(self) -> str:
         if self._create.ami is not None:
             return self._create.ami
+        version = self._create.kubernetes_version or self._cluster.version
+        kind = architecture(self._group.instance_types[0])
         # A parameter of the template and no dynamic reference: the CDK's CLI looks at its value at each deployment, so that
-        # a new image is a change and comes by instance refresh.
+        # a new image is a change and comes by instance refresh. But it keeps the path that a parameter has once got
+        # (--previous-parameters; github.com/aws/aws-cdk/issues/7722): another version's image is another parameter.
         return CfnParameter(
             self,
-            "Image",
+            f"Image{version}{kind}",
             type="AWS::SSM::Parameter::Value<AWS::EC2::Image::Id>",
-            default=IMAGE_PARAMETER.format(
-                version=self._create.kubernetes_version or self._cluster.version,
-                architecture=architecture(self._group.instance_types[0]),
-            ),
+            default=IMAGE_PARAMETER.format(version=version, architecture=kind),
             description="The recommended EKS image of Amazon Linux 2023.",
         ).value_as_string
 

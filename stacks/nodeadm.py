@@ -73,7 +73,13 @@ def _kubelet_config(create: Create) -> dict[str, Any]:
     if create.topology_manager_policy != "none":
         config["topologyManagerPolicy"] = create.topology_manager_policy
     if create.reserved_cpus is not None:
-        config["reservedSystemCPUs"] = create.reserved_cpus
+        # nodeadm names both cgroups on every node, and kubelet ends at once where they stand beside reserved CPUs
+        # (github.com/awslabs/amazon-eks-ami/issues/2794).
+        config |= {
+            "reservedSystemCPUs": create.reserved_cpus,
+            "systemReservedCgroup": "",
+            "kubeReservedCgroup": "",
+        }
     return config
 
 

@@ -126,10 +126,24 @@ REFUSED: dict[str, tuple[dict[Location, Any], list[str]]] = {
             "Correct one of the two; max_prepared counts the nodes in service as well."
         ],
     ),
+    "a volume of more operations and throughput than gp3 gives": (
+        create(root_volume={"size_gib": 20, "iops": 16000, "throughput_mib_s": 1000}),
+        [
+            f"{HERE}.root_volume.iops: is more than the 10000 that 20 GiB have (got 16000). "
+            "Write a larger size_gib: gp3 has at most 500 for each GiB."
+        ],
+    ),
+    "a volume of more throughput than its operations carry": (
+        create(root_volume={"throughput_mib_s": 1000}),
+        [
+            f"{HERE}.root_volume.throughput_mib_s: is more than a quarter of iops (3000) (got 1000). "
+            "Write iops: 4000, or less throughput."
+        ],
+    ),
     "more tags than a group takes": (
         create(labels={f"k{number}": "v" for number in range(47)}),
         [
-            f"{HERE}.tags: are, with the file's own and those for cluster-autoscaler, more than 50 (got 51). "
+            f"{HERE}.tags: are, with the file's own and those for cluster-autoscaler, more than 50 (got 52). "
             "Leave some out; with `cluster_autoscaler: false` labels and taints need none."
         ],
     ),

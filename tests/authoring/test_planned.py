@@ -37,6 +37,7 @@ def test_a_created_group_has_its_subnets_types_and_hooks_and_no_node_yet() -> No
             "MultusEni-created-terminate",
             "MultusEni-created-ready",
         ),
+        tags={"team": "packet-core"},
     )
 
 
@@ -59,3 +60,11 @@ def test_a_warm_pool_takes_addresses_too(pool: dict[str, int], most: int) -> Non
 
 def test_groups_that_are_adopted_are_not_planned() -> None:
     assert planned(authoring.load(SAMPLE.with_name("example.yaml"))) == {}
+
+
+def test_a_group_has_the_tags_of_the_file_and_its_own() -> None:
+    document = yaml.safe_load(SAMPLE.read_text(encoding="utf-8"))
+    document["tags"] = {"team": "core", "plane": "any"}
+    document["node_groups"][0]["create"]["tags"] = {"plane": "user"}
+    (group,) = planned(authoring.parse(yaml.safe_dump(document))).values()
+    assert group.tags == {"team": "core", "plane": "user"}

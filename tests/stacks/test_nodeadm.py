@@ -92,6 +92,8 @@ def test_kubelet_is_told_all_that_is_written_of_it_and_no_number_of_pods() -> No
             "cpuManagerPolicy": "static",
             "topologyManagerPolicy": "single-numa-node",
             "reservedSystemCPUs": "0-1",
+            "systemReservedCgroup": "",
+            "kubeReservedCgroup": "",
         },
         "flags": ["--node-labels=example.com/plane=user,zone=b", "--v=4"],
     }
