@@ -39,7 +39,7 @@ def faults(file: Written) -> Iterator[Fault]:
         yield from _cpus(create)
         yield from _cpus_of_types(create, group)
         yield from _refresh(create)
-        yield from _warm_pool(create)
+        yield from _warm_pool(create, group)
         yield from _root_volume(create)
         yield from _tags(create, group, file)
         yield from _named_as_another(group, file)
@@ -187,10 +187,19 @@ def _refresh(create: Map[Create]) -> Iterator[Fault]:
         )
 
 
-def _warm_pool(create: Map[Create]) -> Iterator[Fault]:
+def _warm_pool(create: Map[Create], group: WrittenGroup) -> Iterator[Fault]:
     item = create.item
     if item.warm_pool is None or not create.says("warm_pool"):
         return
+    if group.node.says("ready_hook") and not group.node.item.ready_hook:
+        # Auto Scaling stops an instance as soon as no hook holds it, and cloud-init runs user data once in an instance's life
+        # (Auto Scaling User Guide, "Use lifecycle hooks with a warm pool").
+        yield Fault(
+            (*create.location, "warm_pool"),
+            None,
+            "stops a node as soon as it has its interfaces, in the middle of its user data, which never runs again",
+            "Add `ready_hook: true` under the group's `node`: the node holds itself until it is prepared.",
+        )
     if item.spot_percent and create.says("spot_percent"):
         yield Fault(
             (*create.location, "warm_pool"),

@@ -30,6 +30,10 @@ def create(**keys: object) -> dict[Location, Any]:
     return {**CREATED, (*GROUP, "create"): {**CREATED[*GROUP, "create"], **keys}}
 
 
+HOLDS_ITSELF: dict[Location, Any] = {
+    (*GROUP, "node"): {"ready_hook": True, "on_failure": "abandon"}
+}
+
 REFUSED: dict[str, tuple[dict[Location, Any], list[str]]] = {
     "fewest above most": (
         create(min_size=4),
@@ -109,9 +113,17 @@ REFUSED: dict[str, tuple[dict[Location, Any], list[str]]] = {
             "Write at most 150: Auto Scaling takes no larger difference."
         ],
     ),
+    "a warm pool of nodes that nothing holds until they are prepared": (
+        create(warm_pool={}),
+        [
+            f"{HERE}.warm_pool: stops a node as soon as it has its interfaces, in the middle of its user data, which never runs again "
+            "(got None). Add `ready_hook: true` under the group's `node`: the node holds itself until it is prepared."
+        ],
+    ),
     "a warm pool of Spot Instances": (
         {
             **create(warm_pool={}, spot_percent=50),
+            **HOLDS_ITSELF,
             (*GROUP, "instance_types"): ["m5.2xlarge", "m6i.2xlarge"],
         },
         [
@@ -120,7 +132,7 @@ REFUSED: dict[str, tuple[dict[Location, Any], list[str]]] = {
         ],
     ),
     "a warm pool larger than what may be prepared": (
-        create(warm_pool={"min_size": 3, "max_prepared": 2}),
+        {**create(warm_pool={"min_size": 3, "max_prepared": 2}), **HOLDS_ITSELF},
         [
             f"{HERE}.warm_pool.max_prepared: is less than the 3 that wait at least (got 2). "
             "Correct one of the two; max_prepared counts the nodes in service as well."

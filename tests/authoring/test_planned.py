@@ -52,8 +52,6 @@ def test_a_created_group_has_its_subnets_types_and_hooks_and_no_node_yet() -> No
 def test_a_warm_pool_takes_addresses_too(pool: dict[str, int], most: int) -> None:
     document = yaml.safe_load(SAMPLE.read_text(encoding="utf-8"))
     document["node_groups"][0]["create"]["warm_pool"] = pool
-    del document["node_groups"][0]["node"]["ready_hook"]
-    document["node_groups"][0]["node"]["on_failure"] = "hold"
     (group,) = planned(authoring.parse(yaml.safe_dump(document))).values()
     assert group.most_nodes == most
 

@@ -8,6 +8,7 @@ import pytest
 
 from cli.demo import platform
 from cli.demo.promises import left_behind
+from domain import naming
 from localaws.clock import VirtualClock
 from tests.deployed.deployment import (
     change,
@@ -48,6 +49,8 @@ def configuration(
     group = document["node_groups"][SIGNALLING]
     del group["auto_scaling_group"]
     group["create"] = {"min_size": 1, "max_size": 4, **keys}
+    if "warm_pool" in keys:
+        group["node"] = {"ready_hook": True, "on_failure": "abandon"}
     return platform.build(account, document)
 
 
@@ -114,6 +117,29 @@ def _serve(deployed: Deployed, nodes: int) -> set[str]:
     assert deployed.broken_promises() == []
     assert left_behind(deployed.nodes(), deployed.enis()) == []
     return {node.instance_id for node in deployed.nodes()}
+
+
+@pytest.fixture
+def nodes_say_ready(deployed: Deployed, account: Account, name: str) -> None:
+    """Let nodes answer their own hook, as `multus-node` does on one that has its interfaces."""
+    hook, answered = naming.ready_hook(deployed.config.owner), set[str]()
+
+    def answer() -> None:
+        for detail in [event["detail"] for event in account.events.emitted]:
+            token = detail.get("LifecycleActionToken")
+            if detail.get("LifecycleHookName") != hook or token in answered:
+                continue
+            if len(_interfaces_of(deployed, detail["EC2InstanceId"])) == INTERFACES:
+                answered.add(token)
+                account.client("autoscaling").complete_lifecycle_action(
+                    AutoScalingGroupName=name,
+                    LifecycleHookName=hook,
+                    LifecycleActionToken=token,
+                    LifecycleActionResult="CONTINUE",
+                )
+        account.clock.call_at(account.clock.now() + 1, answer)
+
+    answer()
 
 
 def _pooled(deployed: Deployed, name: str) -> dict[str, str]:
@@ -223,10 +249,13 @@ def test_nodes_that_ec2_takes_back_without_a_word_are_replaced(
     assert kept in _serve(deployed, 3) - {lost}
 
 
-@pytest.mark.usefixtures("no_launch_lost")
+@pytest.mark.usefixtures("no_launch_lost", "nodes_say_ready")
 @pytest.mark.parametrize("keys", [{"warm_pool": WARM_POOL}])
 def test_a_node_keeps_its_interfaces_out_of_the_warm_pool_and_back_into_it(
-    deployed: Deployed, written: dict[str, Any], name: str, redeploy: Callable[[], None]
+    deployed: Deployed,
+    written: dict[str, Any],
+    name: str,
+    redeploy: Callable[[], None],
 ) -> None:
     deployed.until(lambda: list(_pooled(deployed, name).values()) == [RESTS], within_s=120)
     (pooled,) = _pooled(deployed, name)

@@ -122,7 +122,7 @@ def test_a_created_group_has_its_hooks_inline_and_nowhere_else(
     terminate = ("CONTINUE", "900", f"{OWNER}-terminate", "autoscaling:EC2_INSTANCE_TERMINATING")
     ready = ("ABANDON", "900", f"{OWNER}-ready", "autoscaling:EC2_INSTANCE_LAUNCHING")
     assert inline(full) == [launch, terminate, ready]
-    assert inline(pooled) == [launch, terminate]
+    assert inline(pooled) == [launch, terminate, ready]
     later = born[OWNER].of_type("AWS::AutoScaling::LifecycleHook").values()
     assert {hook["Properties"]["AutoScalingGroupName"] for hook in later} == {"core-adopted"}
 
