@@ -49,6 +49,10 @@ def pod_addresses(position: int) -> tuple[str, str]:
     return f"10.0.{position}.11", f"10.0.{position}.12"
 
 
+READY = f"""grep -q '^  "state": "ready"' {layout.STATUS}"""
+"""A link that a test has given back is an event, and the run that looks at it may be under way when the next test begins."""
+
+
 @pytest.fixture(scope="module")
 def node(lab: Image) -> Iterator[Node]:
     """Give a ready node with an interface of each kind. Each test leaves it as it was."""
@@ -198,6 +202,7 @@ def test_host_device_gives_a_link_to_a_pod_and_back_and_runs_do_not_mind(
     assert taken["address"] == eni(3).mac
     assert node.guest.run("ip link show mul2").returncode == 1
 
+    assert node.guest.wait_for(READY)
     says = node.command("status")
     assert (says.returncode, says.stdout.splitlines()[0]) == (0, "READY")
     assert "net3       ready  (in a pod)" in says.stdout
@@ -256,6 +261,7 @@ def test_nodeadm_is_given_labels_and_fewer_pods(node: Node) -> None:
 
 
 def test_a_ready_node_says_so_to_people_and_programs(node: Node) -> None:
+    assert node.guest.wait_for(READY)
     said = node.command("status")
     assert said.returncode == 0
     lines = said.stdout.splitlines()
