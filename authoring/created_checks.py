@@ -195,10 +195,10 @@ def _warm_pool(create: Map[Create], group: WrittenGroup) -> Iterator[Fault]:
         # Auto Scaling stops an instance as soon as no hook holds it, and cloud-init runs user data once in an instance's life
         # (Auto Scaling User Guide, "Use lifecycle hooks with a warm pool").
         yield Fault(
-            (*create.location, "warm_pool"),
-            None,
-            "stops a node as soon as it has its interfaces, in the middle of its user data, which never runs again",
-            "Add `ready_hook: true` under the group's `node`: the node holds itself until it is prepared.",
+            (*group.node.location, "ready_hook"),
+            False,
+            "lets the warm pool stop a node as soon as it has its interfaces, in the middle of its user data, which never runs again",
+            "Write `ready_hook: true`: the node holds itself until it is prepared.",
         )
     if item.spot_percent and create.says("spot_percent"):
         yield Fault(

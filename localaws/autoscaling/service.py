@@ -216,7 +216,7 @@ class AutoScaling:
         elif missing < 0 and not roster.suspended("Terminate"):
             distribution = Distribution.of(roster.group.mixed_instances_policy)
             for instance_id in leavers(-missing, roster.occupants(), distribution):
-                cause = f"a user request changed the desired capacity to {wanted}."
+                cause = f"a user request changed the desired capacity to {roster.group.desired_capacity}."
                 self._leave(roster, roster.seats[instance_id], cause, scale_in=True)
         self._converge_pool(roster)
         roster.show()

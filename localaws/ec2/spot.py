@@ -6,6 +6,7 @@ comes two minutes before the interruption, and both arrive as events.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from moto.ec2.models import ec2_backends
@@ -43,7 +44,7 @@ class SpotMarket:
         self._account.events.tell(instance_id, "EC2 Instance Rebalance Recommendation", detail)
         clock = self._account.clock
         for listener in self._listeners:
-            clock.call_at(clock.now(), lambda listener=listener: listener(instance_id))  # type: ignore[misc]  # binds the loop's value
+            clock.call_at(clock.now(), partial(listener, instance_id))
 
     def interrupt(self, instance_id: str) -> None:
         """Give a Spot Instance notice, and terminate it when that is over.

@@ -116,8 +116,8 @@ REFUSED: dict[str, tuple[dict[Location, Any], list[str]]] = {
     "a warm pool of nodes that nothing holds until they are prepared": (
         create(warm_pool={}),
         [
-            f"{HERE}.warm_pool: stops a node as soon as it has its interfaces, in the middle of its user data, which never runs again "
-            "(got None). Add `ready_hook: true` under the group's `node`: the node holds itself until it is prepared."
+            "node_groups[0].node.ready_hook: lets the warm pool stop a node as soon as it has its interfaces, in the middle of its "
+            "user data, which never runs again (got False). Write `ready_hook: true`: the node holds itself until it is prepared."
         ],
     ),
     "a warm pool of Spot Instances": (
