@@ -13,17 +13,20 @@ from typing import TYPE_CHECKING, NoReturn
 from domain.node import config, layout, outcome, status, unbinding
 from domain.node.errors import (
     ConfigurationMissing,
+    HookUnanswered,
     InterfaceMissing,
     NodeError,
     NotPermitted,
     RunUnderWay,
     as_node_error,
 )
-from node_bootstrap import lock, program, readiness
+from node_bootstrap import launch_hook, lock, program, readiness
 from node_bootstrap import status as status_file
 from node_bootstrap.bootstrap import Bootstrap, Request
 from node_bootstrap.files import Files
 from node_bootstrap.host import this_host
+from node_bootstrap.imds import MetadataService
+from node_bootstrap.programs import Programs
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -72,6 +75,9 @@ def parser() -> argparse.ArgumentParser:
     run.add_argument("--node-group", help=f"in place of the one in {layout.SETTINGS}")
     shown = verbs.add_parser("status", help="say what the node has, what is wrong, and what to do")
     shown.add_argument("--json", action="store_true", help="print the status file")
+    verbs.add_parser(
+        "answer", help="answer the node's launch hook once kubelet is at work (a unit calls this)"
+    )
     unbind = verbs.add_parser("unbind", help="give a DPDK interface back to its kernel driver")
     unbind.add_argument("interface", help="the interface's name in the configuration")
     unbind.add_argument("--dry-run", action="store_true", help="print the plan and change nothing")
@@ -81,7 +87,13 @@ def parser() -> argparse.ArgumentParser:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return its exit code."""
     given = parser().parse_args(arguments)
-    verbs = {"install": _install, "run": _run, "status": _status, "unbind": _unbind}
+    verbs = {
+        "install": _install,
+        "run": _run,
+        "status": _status,
+        "answer": _answer,
+        "unbind": _unbind,
+    }
     try:
         return verbs[given.verb](given)
     except (NodeError, OSError) as cause:
@@ -152,6 +164,17 @@ def _run(given: argparse.Namespace) -> int:
         return _plan(request, host) if given.dry_run else _converge(request, host)
 
 
+def _answer(given: argparse.Namespace) -> int:
+    from node_bootstrap import joining  # noqa: PLC0415 - as in `_install`
+
+    _require_root(given.verb)
+    files = Files()
+    _, group = _node_group(None, None, files)
+    # systemd's journal has each line as soon as it is said, while this goes on waiting.
+    joining.answer(group, joining.Node(files, Programs(), MetadataService()), _say_now)
+    return 0
+
+
 def _unbind(given: argparse.Namespace) -> int:
     _require_root("unbind")
     with this_host() as host:
@@ -209,14 +232,20 @@ def _status(given: argparse.Namespace) -> int:
     files = Files()
     reading = status_file.read(files)
     live = status_file.observe(reading.status, files) if reading.status else {}
+    hook = launch_hook.record(files)
     if given.json:
         _say([status.to_json(reading.status).rstrip("\n") if reading.status else "null"])
     else:
         now = datetime.now(timezone.utc)
-        _say([status_file.report(reading, live, now, lock.runner(files))])
+        _say([status_file.report(reading, live, now, runner=lock.runner(files), hook=hook)])
     # A device that is gone is no pod's: the node was ready and is not.
     gone = any(not now.present for now in live.values())
-    return status.exit_code(reading) or (InterfaceMissing.exit_code if gone else 0)
+    unanswered = hook is not None and hook.failed
+    return (
+        status.exit_code(reading)
+        or (InterfaceMissing.exit_code if gone else 0)
+        or (HookUnanswered.exit_code if unanswered else 0)
+    )
 
 
 def _configuration(path: str | None) -> tuple[bytes, NodeConfig]:
@@ -262,6 +291,11 @@ def _require_root(verb: str) -> None:
 def _say(lines: Iterable[str]) -> None:
     for line in lines:
         sys.stdout.write(f"{line}\n")
+
+
+def _say_now(line: str) -> None:
+    _say([line])
+    sys.stdout.flush()
 
 
 def _complain(line: str) -> None:

@@ -125,9 +125,25 @@ class MetadataService:
             remedy="Look for a proxy or another program that answers at its address.",
         )
 
+    def always(self, path: str, deadline: Deadline) -> str:
+        """Return what every instance has below /latest/meta-data/ at a path.
+
+        Raises:
+            MetadataIncomplete: it is not there yet.
+        """
+        if path not in self._own:
+            value = self.text(path, deadline)
+            if not value:
+                raise MetadataIncomplete(
+                    f"the metadata service does not tell {path}",
+                    remedy="Run again; it can take some seconds after a start.",
+                )
+            self._own[path] = _read(path, value, _word)
+        return self._own[path]
+
     def _observation(self, deadline: Deadline) -> Observation:
         own = {
-            name: self._always(path, deadline)
+            name: self.always(path, deadline)
             for name, path in (
                 ("instance_id", "instance-id"),
                 ("instance_type", "instance-type"),
@@ -147,17 +163,6 @@ class MetadataService:
         self._enis = {eni.mac: eni for eni in enis}
         own["primary_mac"] = _mac(own["primary_mac"])
         return Observation(Instance(**own, enis=tuple(enis)), tuple(incomplete))
-
-    def _always(self, path: str, deadline: Deadline) -> str:
-        if path not in self._own:
-            value = self.text(path, deadline)
-            if not value:
-                raise MetadataIncomplete(
-                    f"the metadata service does not tell {path}",
-                    remedy="Run again; it can take some seconds after a start.",
-                )
-            self._own[path] = _read(path, value, _word)
-        return self._own[path]
 
     def _eni(self, mac: str, deadline: Deadline) -> Eni | str:
         """Return a network interface, or the name of the first attribute that is missing."""

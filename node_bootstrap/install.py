@@ -29,6 +29,8 @@ HOTPLUG_PATH = "multus-node-hotplug.path"
 HOTPLUG_SERVICE = "multus-node-hotplug.service"
 PLUGINS_PATH = "multus-node-plugins.path"
 PLUGINS_SERVICE = "multus-node-plugins.service"
+STARTED = (HOTPLUG_SERVICE, PLUGINS_SERVICE, readiness.ANSWER_SERVICE)
+"""By paths and by runs, and not by a boot."""
 WATCHING = (HOTPLUG_PATH, PLUGINS_PATH)
 ENABLED = (BOOT_SERVICE, *WATCHING)
 GATED = ("nodeadm-run.service", "kubelet.service")
@@ -152,8 +154,6 @@ def _desired(group: NodeGroup, program: Mapping[str, bytes], folder: str) -> Map
         layout.COMMAND: f'#!/bin/sh\nexec {layout.PYTHON} {folder} "$@"\n',
         layout.SETTINGS: json.dumps({"node_group": group.name}) + "\n",
         UDEV_RULE: unit("95-multus-node.rules"),
-        **{
-            f"{SYSTEMD}/{name}": unit(name) for name in (*ENABLED, HOTPLUG_SERVICE, PLUGINS_SERVICE)
-        },
+        **{f"{SYSTEMD}/{name}": unit(name) for name in (*ENABLED, *STARTED)},
         **{f"{SYSTEMD}/{name}.d/{layout.DROP_IN}": drop_in for name in GATED},
     }

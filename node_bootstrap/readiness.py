@@ -1,22 +1,15 @@
-"""Lets kubelet start and answers the node's own launch hook, as `domain.node.readiness` decides."""
+"""Lets kubelet start, and has the node's own launch hook answered, as `domain.node.readiness` decides."""
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from domain.node import gate, layout
 from domain.node.change import RemoveFile, WriteFile
 from domain.node.errors import HookUnanswered, LaunchAbandoned, NodeError, ToolFailed
-from domain.node.readiness import (
-    HookResult,
-    Reply,
-    Situation,
-    consequence,
-    is_answer,
-    outcome,
-)
+from domain.node.readiness import HookResult, Reply, Situation, consequence, outcome
+from node_bootstrap import launch_hook
 
 if TYPE_CHECKING:
     from domain.node.config import NodeGroup
@@ -27,14 +20,10 @@ if TYPE_CHECKING:
 UNIT_FOLDERS = ("/etc/systemd/system", "/run/systemd/system", "/usr/lib/systemd/system")
 """In systemd's order: a unit in an earlier one hides one of its name in a later one."""
 
-START_TIMEOUT_S = 30.0
-ANSWER_TIMEOUT_S = 180.0
-ANSWER_ATTEMPTS = 8
-"""By AWS CLI v2 itself: its standard mode waits at random up to 1, 2, 4 … 20 s after a throttled or lost call, which makes
-75 s at most (AWS CLI User Guide, "Retries")."""
+ANSWER_SERVICE = "multus-node-answer.service"
+"""It waits until kubelet is at work, and then answers the launch hook with CONTINUE."""
 
-_NO_ACTIVE_ACTION = "No active Lifecycle Action found"
-"""The message of the ValidationError when nothing waits for an answer."""
+START_TIMEOUT_S = 30.0
 
 
 @dataclass(frozen=True)
@@ -77,9 +66,10 @@ def conclude(
 ) -> Concluded:
     """Do what follows from a run's end, as far as it is not done yet.
 
-    The gate comes first: it is on this machine and certain, the answer to the hook is a call that may take a minute.
-    A mark goes before the gate until what the gate held back was told to start: a run that was killed in between, or
-    that systemd refused, leaves an open gate with the mark, and the next run starts it.
+    The gate comes first: it is on this machine and certain. CONTINUE is for a service of its own to say, once kubelet is at
+    work, which waits for this run; ABANDON is said at once, in a call that may take a minute. A mark goes before the gate
+    until what the gate held back, and that service, were told to start: a run that was killed in between, or that systemd
+    refused, leaves an open gate with the mark, and the next run starts it.
 
     Args:
         group: the node's.
@@ -94,7 +84,7 @@ def conclude(
         OSError: /run is full or read-only.
     """
     gate_open = files.text(layout.READY) is not None
-    before = _answered(group, instance, files)
+    before = launch_hook.answered(group, instance.instance_id if instance else None, files)
     decided = consequence(group, Situation(succeeded, gate_open, before))
     started: tuple[str, ...] = ()
     error: NodeError | None = None
@@ -102,22 +92,27 @@ def conclude(
         if not awaited:
             files.carry_out(WriteFile(layout.NOT_STARTED, ""))
         files.carry_out(WriteFile(layout.READY, f"{decided.reason}\n"))
+    if decided.answer is HookResult.CONTINUE:
+        files.carry_out(WriteFile(layout.ANSWER_DUE, ""))
     try:
         if starts:
             started = start_held_back(files, programs)
     except ToolFailed as failed:
         error = failed
     reply: Reply | None = None
-    if decided.answer is not None and instance is not None:
+    if decided.answer is HookResult.ABANDON and instance is not None:
         try:
-            reply = _answer(group, instance, decided.answer, programs)
+            reply = launch_hook.answer(
+                group,
+                instance.instance_id,
+                instance.region,
+                decided.answer,
+                files=files,
+                programs=programs,
+            )
         except HookUnanswered as unanswered:
             reply, error = Reply.LOST, error or unanswered
-        if is_answer(decided.answer, reply):
-            _remember(group, instance, decided.answer, files)
-    abandoned = before is HookResult.ABANDON or (
-        decided.answer is HookResult.ABANDON and reply is Reply.TAKEN
-    )
+    abandoned = before is HookResult.ABANDON or reply is Reply.TAKEN
     reason = outcome(group, decided, reply)
     if succeeded and abandoned:
         error = LaunchAbandoned(
@@ -137,7 +132,9 @@ def conclude(
 
 
 def start_held_back(files: Files, programs: Programs, *others: str) -> tuple[str, ...]:
-    """Start what the closed gate kept from starting, if it is open now, and return that. Nothing is waited for.
+    """Start what the closed gate kept from starting, if it is open now, and who answers the launch hook, and return that.
+
+    Nothing is waited for.
 
     Args:
         files: of the host.
@@ -149,16 +146,19 @@ def start_held_back(files: Files, programs: Programs, *others: str) -> tuple[str
         OSError: /run is full or read-only.
     """
     left = all(files.text(path) is not None for path in (layout.READY, layout.NOT_STARTED))
+    due = (ANSWER_SERVICE,) if files.text(layout.ANSWER_DUE) is not None else ()
     held: tuple[str, ...] = ()
     if left:
         began = files.text(layout.NODEADM_BEGAN) is not None
         held = gate.held_back(_wanted(files), nodeadm_began=began)
-    if held or others:
-        units = [*others, *held]
+    started = (*held, *due)
+    if started or others:
+        units = [*others, *started]
         programs.run(["systemctl", "start", "--no-block", *units], timeout_s=START_TIMEOUT_S)
-    if left:
-        files.carry_out(RemoveFile(layout.NOT_STARTED))
-    return held
+    for path, is_done in ((layout.NOT_STARTED, left), (layout.ANSWER_DUE, bool(due))):
+        if is_done:
+            files.carry_out(RemoveFile(path))
+    return started
 
 
 def is_gate_open(files: Files) -> bool:
@@ -182,66 +182,3 @@ def _wanted(files: Files) -> dict[str, str]:
         if text:
             found[name] = text
     return found
-
-
-def _answered(group: NodeGroup, instance: Instance | None, files: Files) -> HookResult | None:
-    """Return what this hook of this instance was answered with.
-
-    An AMI made of a running node, or a record that is not whole, answers for nobody: asking twice does no harm.
-    """
-    try:
-        record = json.loads(files.text(layout.HOOK) or "{}")
-        if instance and (record["hook"], record["instance"]) == (
-            group.ready_hook,
-            instance.instance_id,
-        ):
-            return HookResult(record["result"])
-    except (KeyError, TypeError, ValueError):
-        return None
-    return None
-
-
-def _remember(group: NodeGroup, instance: Instance, answered: HookResult, files: Files) -> None:
-    record = {
-        "hook": group.ready_hook,
-        "instance": instance.instance_id,
-        "result": answered.value,
-    }
-    files.carry_out(WriteFile(layout.HOOK, json.dumps(record) + "\n"))
-
-
-def _answer(group: NodeGroup, instance: Instance, result: HookResult, programs: Programs) -> Reply:
-    """Answer the hook by instance id: a node has no token, and needs none (Auto Scaling API, CompleteLifecycleAction).
-
-    Raises:
-        HookUnanswered: the call was refused, or lost in every attempt.
-    """
-    assert group.ready_hook is not None  # noqa: S101 - `consequence` answers no other
-    command = [
-        "aws",
-        "autoscaling",
-        "complete-lifecycle-action",
-        "--lifecycle-hook-name",
-        group.ready_hook,
-        "--auto-scaling-group-name",
-        group.auto_scaling_group,
-        "--instance-id",
-        instance.instance_id,
-        "--lifecycle-action-result",
-        result.value,
-        "--region",
-        instance.region,
-    ]
-    environ = {"AWS_RETRY_MODE": "standard", "AWS_MAX_ATTEMPTS": str(ANSWER_ATTEMPTS)}
-    try:
-        programs.run(command, timeout_s=ANSWER_TIMEOUT_S, environ=environ)
-    except ToolFailed as failed:
-        if _NO_ACTIVE_ACTION in failed.value:
-            return Reply.NO_LAUNCH
-        raise HookUnanswered(
-            f"the launch hook {group.ready_hook} was not answered with {result.value}",
-            value=failed.value,
-            remedy="Attach the stack's managed policy (its output NodePolicy) to the node's role; "
-            "`multus-node run` answers again.",
-        ) from failed
-    return Reply.TAKEN

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from domain.node.status import Failure, Interface, Status
     from node_bootstrap.files import Files
+    from node_bootstrap.launch_hook import Record
 
 _WIDTH = 100
 _LINKS = "/sys/class/net"
@@ -79,7 +80,12 @@ def observe(status: Status, files: Files) -> dict[str, Live]:
 
 
 def report(
-    reading: Reading, live: Mapping[str, Live], now: datetime, runner: int | None = None
+    reading: Reading,
+    live: Mapping[str, Live],
+    now: datetime,
+    *,
+    runner: int | None = None,
+    hook: Record | None = None,
 ) -> str:
     """Return the status as plain text: what a person must know first comes first.
 
@@ -88,6 +94,7 @@ def report(
         live: what the interfaces are now; one that is left out is not compared.
         now: the time of day, with a time zone.
         runner: the process of the run that is under way.
+        hook: what is recorded of the node's own launch hook.
     """
     status = reading.status
     if status is None:
@@ -100,6 +107,7 @@ def report(
         _headline(status, now, as_left=not differences),
         _under_way(runner) if status.state is State.WAITING else _failure(status),
         _table(status.interfaces, live),
+        _launch(hook),
         _listed("Not as the run left it (`multus-node run` mends what it can)", differences),
         _listed("Warnings", [*status.warnings, *_doubts(reading, live)]),
         _changed(status),
@@ -205,6 +213,14 @@ def _filled(indent: str, text: str) -> list[str]:
         break_long_words=False,
         break_on_hyphens=False,
     )
+
+
+def _launch(hook: Record | None) -> str:
+    """Return what the launch waits for; nothing once it is answered, which is how things are for most of a node's life."""
+    if hook is None or hook.result is not None:
+        return ""
+    what = hook.waits_for if hook.failed else f"waits for {hook.waits_for}"
+    return "\n".join(_filled("", f"The launch hook {hook.hook} is not answered yet: {what}"))
 
 
 def _table(interfaces: Sequence[Interface], live: Mapping[str, Live]) -> str:

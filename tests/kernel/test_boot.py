@@ -32,13 +32,37 @@ pytestmark = [
 HOOK = "MultusEni-lab-ready"
 _DROP_IN = "/etc/eks/nodeadm.d/50-multus-node.yaml"
 _READY = """grep -q '^  "state": "ready"' /run/multus-node/status.json"""
+_ANSWERED = f"""grep -q '"result": "CONTINUE"' {layout.HOOK}"""
 _ENDED = """grep -q '^  "run": "{run}"' /run/multus-node/status.json && ! grep -q '"ended_at": null' /run/multus-node/status.json"""
+CURL = r"""#!/bin/bash
+# curl -sf [-X METHOD] -H NAME:VALUE URL, as the user data has it: the body of a 200, else a failure.
+method=GET
+while (($#)); do
+  case $1 in
+    -sf) ;;
+    -X) method=$2; shift ;;
+    -H) header=$2; shift ;;
+    http://169.254.169.254/*) path=${1#http://169.254.169.254} ;;
+    *) exit 2 ;;
+  esac
+  shift
+done
+exec 3<> /dev/tcp/169.254.169.254/80
+printf '%s %s HTTP/1.1\r\nHost: imds\r\nConnection: close\r\nContent-Length: 0\r\n%s\r\n\r\n' "$method" "$path" "$header" >&3
+read -r _ status _ <&3
+while IFS= read -r line <&3 && [[ $line != $'\r' ]]; do :; done
+[[ $status == 200 ]] && cat <&3
+"""
+"""The image of Amazon Linux has one, the guest has none."""
 AWS = """#!/bin/bash
 case $1 in
   ssm) echo s3://assets/{digest}.pyz ;;
   s3) cp /opt/published.pyz "${{@: -1}}" ;;
 esac
 """
+
+
+_TARGET = "meta-data/autoscaling/target-lifecycle-state"
 
 
 def _group(*positions: int, **changed: Any) -> NodeGroup:  # noqa: ANN401 - any field
@@ -141,6 +165,12 @@ def test_user_data_makes_a_node_ready_before_kubelet_and_so_does_every_later_boo
 
     assert node.status()["state"] == "ready"
     assert node.driver(device) == "vfio-pci"
+    plugin = "network plugin"
+    assert held_guest.wait_for(f"grep -q '{plugin}' {layout.HOOK}"), held_guest.read(layout.HOOK)
+    assert f"is not answered yet: waits for the cluster's {plugin}" in node.command("status").stdout
+    assert _answers(node) == []
+    held_guest.put(f"{layout.CNI_OF_RUNTIME}/10-aws.conflist", "{}")
+    assert held_guest.wait_for(_ANSWERED), node.command("status").stdout
     assert _answers(node) == ["CONTINUE"]
     assert _uptime_of(node, "cloud-final") < _uptime_of(node, "kubelet")
     asked = held_guest.run(
@@ -168,16 +198,40 @@ def test_user_data_makes_a_node_ready_before_kubelet_and_so_does_every_later_boo
     journal = held_guest.run(said).stdout
     assert journal.splitlines()[-2:] == [
         "kubelet may start: ready",
-        "answer the launch hook with CONTINUE",
+        "start multus-node-answer.service",
     ], held_guest.run("journalctl -b -o short-monotonic | tail -80").stdout
     assert _files(node) == files
     assert held_guest.wait_for(_READY), node.status()
+    assert held_guest.wait_for(_ANSWERED), node.command("status").stdout
     assert _network(node) == once
     assert node.driver(device) == "vfio-pci"
     shown = held_guest.run(
         "systemctl show -P ExecMainExitTimestampMonotonic multus-node.service"
     ).check()
     assert int(shown.stdout) / 1e6 < _uptime_of(node, "kubelet")
+
+
+def test_a_node_in_the_warm_pool_answers_before_it_is_stopped_and_joins_at_the_next_boot(
+    held_guest: Guest,
+) -> None:
+    node = Node(held_guest, _group(1, ready_hook=HOOK))
+    _publish(node, _of_created_group())
+    held_guest.put("/usr/local/bin/curl", CURL, 0o755)
+    node.attach(eni(1))
+    held_guest.imds.state.extra[_TARGET] = "Warmed:Stopped"
+    held_guest.imds.publish()
+    held_guest.release()
+    assert held_guest.wait_for(_ANSWERED), node.command("status").stdout
+    held_guest.wait_booted()
+    assert (node.status()["state"], _answers(node)) == ("ready", ["CONTINUE"])
+    assert held_guest.read("/run/lab/kubelet") is None
+
+    held_guest.put(f"{layout.CNI_OF_RUNTIME}/10-aws.conflist", "{}")
+    held_guest.imds.state.extra[_TARGET] = "InService"
+    held_guest.imds.publish()
+    held_guest.reboot()
+    assert held_guest.wait_for(_ANSWERED), node.command("status").stdout
+    assert held_guest.read("/run/lab/kubelet") is not None
 
 
 def test_an_eni_that_is_attached_later_is_prepared_when_it_comes(guest: Guest) -> None:

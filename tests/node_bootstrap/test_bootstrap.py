@@ -34,6 +34,7 @@ from node_bootstrap.bootstrap import Bootstrap, Request
 from node_bootstrap.host import Host
 from node_bootstrap.imds import Observation
 from node_bootstrap.modules import Modules
+from node_bootstrap.readiness import ANSWER_SERVICE
 from node_bootstrap.records import Records
 from tests.fakes import host as fakes
 
@@ -110,10 +111,12 @@ class Programs(fakes.HostPrograms):
     """modprobe as the host has it, systemd's tools, which have nothing to do here, and CNI plugins, which say what their
     files say."""
 
-    def __init__(self, host: fakes.Host, aws: str | None = None) -> None:
+    def __init__(self, host: fakes.Host, aws: str | None = None, systemctl: str = "") -> None:
         super().__init__(host)
         self.aws = aws
         """What the AWS CLI says when it fails; empty when it does not; None where it is not installed."""
+        self.systemctl = systemctl
+        """What systemctl says when it fails; empty when it does not."""
 
     def run(
         self,
@@ -126,6 +129,8 @@ class Programs(fakes.HostPrograms):
         if argv[0] in ("networkctl", "systemctl", "udevadm"):
             self.started += 1
             self.commands.append(tuple(argv))
+            if argv[0] == "systemctl" and self.systemctl:
+                raise ToolFailed("systemctl ended with 1", value=self.systemctl)
             return ""
         if layout.CNI_PLUGINS in argv[0]:
             return Path(argv[0]).read_text()
@@ -190,26 +195,30 @@ def run(
     files: fakes.Host,
     group: NodeGroup = GROUP,
     started_by: Run = Run.BOOT,
+    *,
     unbind: str | None = None,
     aws: str | None = None,
+    systemctl: str = "",
 ) -> Status:
     """Run the bootstrap once."""
-    return _bootstrap(files, group, started_by, unbind, aws).run()
+    programs = Programs(files, aws, systemctl)
+    return _bootstrap(files, group, started_by, unbind=unbind, programs=programs).run()
 
 
 def _bootstrap(
     files: fakes.Host,
     group: NodeGroup,
     started_by: Run = Run.BOOT,
+    *,
     unbind: str | None = None,
-    aws: str | None = None,
+    programs: Programs | None = None,
 ) -> Bootstrap:
     config = NodeConfig("MultusEni-lab", "lab", None, (group,))
-    return Bootstrap(Request(config, group, started_by, unbind), _host(files, aws))
+    host = _host(files, programs or Programs(files))
+    return Bootstrap(Request(config, group, started_by, unbind), host)
 
 
-def _host(files: fakes.Host, aws: str | None = None) -> Host:
-    programs = Programs(files, aws)
+def _host(files: fakes.Host, programs: Programs) -> Host:
     return Host(
         files=files,
         programs=programs,
@@ -339,7 +348,7 @@ class Latecomer:
 
 def test_whoever_asks_while_a_run_waits_is_told_what_for(files: CountedHost) -> None:
     late = Latecomer(files)
-    host = dataclasses.replace(_host(files), metadata=late, events=late)
+    host = dataclasses.replace(_host(files, Programs(files)), metadata=late, events=late)
     group = dataclasses.replace(GROUP, deadline_s=60)
     config = NodeConfig("MultusEni-lab", "lab", None, (group,))
     ended = Bootstrap(Request(config, group, Run.BOOT), host).run()
@@ -376,14 +385,15 @@ def test_a_run_that_fails_on_a_ready_node_says_that_kubelet_runs_on(files: Count
         pytest.param(OnFailure.CONTINUE, ["ready", "not prepared"], id="degraded"),
     ],
 )
-def test_a_launch_hook_that_is_not_answered_is_no_fault_of_the_interfaces(
+def test_a_launch_hook_that_nobody_can_answer_is_no_fault_of_the_interfaces(
     files: CountedHost, on_failure: OnFailure, left: list[str]
 ) -> None:
     if on_failure is OnFailure.CONTINUE:
         files.refusals[f"/sys/bus/pci/devices/{SECOND[0]}/driver_override"] = 22
-    ended = run(files, dataclasses.replace(GROUP, ready_hook="ready", on_failure=on_failure))
+    group = dataclasses.replace(GROUP, ready_hook="ready", on_failure=on_failure)
+    ended = run(files, group, systemctl="no bus")
     assert ended.error is not None
-    assert (ended.state, ended.error.code) == (State.FAILED, "hook-unanswered")
+    assert (ended.state, ended.error.code) == (State.FAILED, "tool-failed")
     assert ended.consequence == "kubelet may start; only what follows a run has failed"
     assert [each.state for each in ended.interfaces] == left
     assert files.text(layout.READY) is not None
@@ -511,15 +521,15 @@ def refusing(request: pytest.FixtureRequest, tmp_path: Path) -> fakes.Host:
     ("on_failure", "left", "answer"),
     [
         (OnFailure.HOLD, State.HELD, None),
-        (OnFailure.ABANDON, State.ABANDONED, "ABANDON"),
-        (OnFailure.CONTINUE, State.DEGRADED, "CONTINUE"),
+        (OnFailure.ABANDON, State.ABANDONED, "answer the launch hook with ABANDON"),
+        (OnFailure.CONTINUE, State.DEGRADED, f"start {ANSWER_SERVICE}"),
     ],
 )
 def test_a_host_that_refuses_is_a_failure_like_any_other(
     refusing: fakes.Host, on_failure: OnFailure, left: State, answer: str | None
 ) -> None:
     group = dataclasses.replace(GROUP, on_failure=on_failure, ready_hook="ready")
-    bootstrap = _bootstrap(refusing, group, aws="")
+    bootstrap = _bootstrap(refusing, group, programs=Programs(refusing, aws=""))
     ended = bootstrap.run()
     assert status_file.read(refusing).status == ended
     assert ended.error is not None
@@ -528,8 +538,8 @@ def test_a_host_that_refuses_is_a_failure_like_any_other(
     assert ended.error.remedy.endswith(".")
     assert (refusing.text(layout.READY) is not None) is (on_failure is OnFailure.CONTINUE)
     assert drivers(refusing) == ("ena", "ena")
-    told = [change for change in ended.changes if change.startswith("answer")]
-    assert told == ([f"answer the launch hook with {answer}"] if answer else [])
+    told = [change for change in ended.changes if change.startswith(("answer", "start"))]
+    assert told == ([answer] if answer else [])
 
 
 def test_only_a_run_directory_that_refuses_ends_a_run_without_a_status(
@@ -548,7 +558,7 @@ def test_only_a_run_directory_that_refuses_ends_a_run_without_a_status(
 
 def test_an_installation_that_fails_ends_as_its_group_says(files: CountedHost) -> None:
     group = dataclasses.replace(GROUP, on_failure=OnFailure.ABANDON, ready_hook="ready")
-    ended = _bootstrap(files, group, aws="").give_up(FULL)
+    ended = _bootstrap(files, group, programs=Programs(files, aws="")).give_up(FULL)
     assert ended.error is not None
     assert (ended.state, ended.error.code) == (State.ABANDONED, "host-refused")
     assert ended.error.remedy == "Free space on that file system."

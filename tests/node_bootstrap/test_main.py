@@ -14,12 +14,14 @@ import pytest
 from domain.node import layout, status
 from domain.node.change import WriteFile
 from domain.node.config import NodeConfig, NodeGroup, NodeInterface, to_json
+from domain.node.readiness import HookResult
 from node_bootstrap import __main__ as command
-from node_bootstrap import install, lock, program, unpacking
+from node_bootstrap import install, launch_hook, lock, program, unpacking
 from node_bootstrap import status as status_file
 from node_bootstrap.bootstrap import Bootstrap
 from node_bootstrap.files import Files
 from node_bootstrap.host import Host
+from node_bootstrap.launch_hook import Record
 from node_bootstrap.modules import Modules
 from node_bootstrap.records import Records
 from tests.fakes.programs import ToldPrograms
@@ -53,7 +55,9 @@ def test_a_mistake_in_the_command_is_one_line_that_names_it(
     assert "--help" in said
 
 
-@pytest.mark.parametrize("verb", [["run"], ["install", "--node-group", "g"], ["unbind", "n3"]])
+@pytest.mark.parametrize(
+    "verb", [["run"], ["install", "--node-group", "g"], ["answer"], ["unbind", "n3"]]
+)
 def test_only_root_changes_a_host(
     verb: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -270,7 +274,7 @@ def test_what_the_kernel_has_by_configuration_is_not_unbound(
 
 def test_the_help_names_every_verb_and_every_exit_code() -> None:
     text = " ".join(command.parser().format_help().split())
-    assert all(verb in text for verb in ("install", "run", "status", "unbind"))
+    assert all(verb in text for verb in ("install", "run", "status", "answer", "unbind"))
     assert all(f"{code} " in text for code in range(13) if code != 1)
 
 
@@ -292,3 +296,45 @@ def test_a_node_that_was_ready_is_not_when_a_device_is_gone(
         files.at("/sys/bus/pci/devices/0000:00:06.0").mkdir(parents=True)
     monkeypatch.setattr(command, "Files", lambda: files)
     assert command.main(["status", *options]) == code
+
+
+@pytest.mark.parametrize(
+    ("hook", "code"),
+    [
+        (None, 0),
+        (Record("h", "i-1", waits_for="kubelet"), 0),
+        (Record("h", "i-1", waits_for="hook-unanswered: no", failed=True), 8),
+        (Record("h", "i-1", HookResult.CONTINUE), 0),
+    ],
+    ids=["no hook", "waits", "refused", "answered"],
+)
+def test_a_ready_node_whose_launch_hook_is_refused_is_not_well(
+    files: Files, capsys: pytest.CaptureFixture[str], hook: Record | None, code: int
+) -> None:
+    left = status.Status(status.State.READY, "done", status.Run.BOOT, "2026-11-24T01:00:00Z")
+    status_file.write(left, files)
+    if hook is not None:
+        launch_hook.remember(hook, files)
+    assert command.main(["status"]) == code
+    unanswered = hook is not None and hook.result is None
+    assert ("is not answered yet" in capsys.readouterr().out) is unanswered
+
+
+@pytest.mark.usefixtures("as_root")
+def test_who_answers_says_so_at_once_and_ends_as_every_verb_does(
+    files: Files,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+) -> None:
+    monkeypatch.setattr(program, "running", lambda: tmp_path)
+    monkeypatch.setattr(program, "configuration", lambda _: to_json(CONFIG).encode())
+    files.carry_out(WriteFile(layout.SETTINGS, '{"node_group": "user-plane"}'))
+    assert command.main(["answer"]) == 0
+    assert capsys.readouterr().out == "nodes of user-plane have no launch hook of their own\n"
+    hooked = NodeConfig(
+        "MultusEni-lab", "lab", None, (NodeGroup("user-plane", "asg", (), ready_hook="h"),)
+    )
+    monkeypatch.setattr(program, "configuration", lambda _: to_json(hooked).encode())
+    assert command.main(["answer"]) == 8
+    assert capsys.readouterr().err.startswith("hook-unanswered: the launch hook h is not answered")

@@ -13,16 +13,24 @@ from domain.node.config import NodeGroup, OnFailure
 from domain.node.errors import HookUnanswered, LaunchAbandoned, ToolFailed
 from domain.node.model import Instance
 from domain.node.readiness import HookResult
+from node_bootstrap import launch_hook
 from node_bootstrap.files import Files
-from node_bootstrap.readiness import Concluded, conclude, is_gate_open, start_held_back
+from node_bootstrap.launch_hook import Record
+from node_bootstrap.readiness import (
+    ANSWER_SERVICE,
+    Concluded,
+    conclude,
+    is_gate_open,
+    start_held_back,
+)
 from tests.fakes.programs import ToldPrograms
 
 UNITS = Path(__file__).parents[2] / layout.UNITS
 INSTANCE = Instance("i-1", "m5.large", "eu-west-1a", "eu-west-1", "02:00:00:00:00:01", ())
 GROUP = NodeGroup("workers", "workers-asg", (), ready_hook="fleet-ready")
-ANSWER = (
+ABANDON = (
     "aws autoscaling complete-lifecycle-action --lifecycle-hook-name fleet-ready "
-    "--auto-scaling-group-name workers-asg --instance-id i-1 --lifecycle-action-result {} --region eu-west-1"
+    "--auto-scaling-group-name workers-asg --instance-id i-1 --lifecycle-action-result ABANDON --region eu-west-1"
 )
 DENIED = (
     "An error occurred (AccessDenied) when calling the CompleteLifecycleAction operation: no, you"
@@ -71,6 +79,7 @@ class Node:
 REQUIRING = "[Unit]\nRequires=network.target nodeadm-run.service\n"
 WANTS = "/etc/systemd/system/multi-user.target.wants"
 START = "systemctl start --no-block nodeadm-run.service nodeadm-reconcile.service"
+ANSWER = f"systemctl start --no-block {ANSWER_SERVICE}"
 
 
 @pytest.fixture
@@ -88,32 +97,43 @@ def node(tmp_path: Path) -> Node:
     return made
 
 
-def test_success_at_boot_opens_the_gate_and_answers_once(node: Node) -> None:
+def test_success_at_boot_opens_the_gate_and_has_the_hook_answered(node: Node) -> None:
     first = node.conclude(awaited=True)
     assert node.gate_open
-    assert node.commands == [ANSWER.format("CONTINUE")]
-    assert first.lines() == (
-        "kubelet may start: ready",
-        "answer the launch hook with CONTINUE",
-    )
+    assert node.commands == [ANSWER]
+    assert first.lines() == ("kubelet may start: ready", f"start {ANSWER_SERVICE}")
+
+
+def test_a_hook_that_is_answered_is_left_alone(node: Node) -> None:
+    node.conclude(awaited=True)
+    launch_hook.remember(Record("fleet-ready", "i-1", HookResult.CONTINUE), node.files)
     assert node.conclude().lines() == ()
-    assert node.programs.started == 1
+    assert node.commands == [ANSWER]
+
+
+def test_who_answers_is_started_again_until_the_hook_is_answered(node: Node) -> None:
+    """systemd leaves one that is under way alone, and one that pauses after a refusal tries at once."""
+    node.conclude(awaited=True)
+    launch_hook.remember(Record("fleet-ready", "i-1", waits_for="kubelet"), node.files)
+    assert node.conclude().lines() == (f"start {ANSWER_SERVICE}",)
+    assert node.commands == [ANSWER, ANSWER]
 
 
 def test_a_run_that_nothing_waits_for_starts_what_the_gate_held_back(node: Node) -> None:
     node.conclude(succeeded=False, awaited=True)
     assert not node.gate_open
     done = node.conclude()
-    assert node.commands == [START, ANSWER.format("CONTINUE")]
-    assert "start nodeadm-run.service, nodeadm-reconcile.service" in done.lines()
+    assert node.commands == [f"{START} {ANSWER_SERVICE}"]
+    assert f"start nodeadm-run.service, nodeadm-reconcile.service, {ANSWER_SERVICE}" in done.lines()
 
 
 def test_what_could_not_be_started_is_started_by_the_next_run(node: Node) -> None:
     node.programs.failures["systemctl"] = "no bus"
     assert node.conclude().error is not None
     node.programs.failures.clear()
-    units = ("nodeadm-run.service", "nodeadm-reconcile.service")
+    units = ("nodeadm-run.service", "nodeadm-reconcile.service", ANSWER_SERVICE)
     assert node.conclude(awaited=True).started == units
+    launch_hook.remember(Record("fleet-ready", "i-1", HookResult.CONTINUE), node.files)
     assert node.conclude().started == ()
 
 
@@ -123,7 +143,7 @@ def test_an_installation_starts_what_was_held_back_with_its_own_unit(node: Node)
     start_held_back(node.files, node.programs, "multus-node-hotplug.path")
     start_held_back(node.files, node.programs, "multus-node-hotplug.path")
     once = "systemctl start --no-block multus-node-hotplug.path"
-    units = "nodeadm-run.service nodeadm-reconcile.service"
+    units = f"nodeadm-run.service nodeadm-reconcile.service {ANSWER_SERVICE}"
     assert node.commands == [f"{once} {units}", once]
 
 
@@ -163,18 +183,10 @@ def test_an_abandoned_node_answers_so_and_its_gate_stays_shut(node: Node) -> Non
     assert (done.answered, done.abandoned) == (HookResult.ABANDON, True)
     assert done.reason == "kubelet does not start, and the node is replaced"
     late = node.conclude(group, succeeded=True)
-    assert node.commands == [ANSWER.format("ABANDON")]
+    assert node.commands == [ABANDON]
     assert not node.gate_open
     assert (late.kubelet_may_start, late.abandoned) == (False, True)
     assert isinstance(late.error, LaunchAbandoned)
-
-
-def test_nothing_that_waits_for_an_answer_is_success(node: Node) -> None:
-    node.programs.failures["aws"] = NONE_ACTIVE
-    done = node.conclude(awaited=True)
-    assert (done.error, done.lines()) == (None, ("kubelet may start: ready",))
-    node.conclude()
-    assert node.programs.started == 1
 
 
 def test_where_no_launch_is_open_nobody_replaces_the_node_and_a_later_run_lets_it_in(
@@ -191,45 +203,18 @@ def test_where_no_launch_is_open_nobody_replaces_the_node_and_a_later_run_lets_i
     mended = node.conclude(group)
     assert node.gate_open
     assert (mended.kubelet_may_start, mended.error) == (True, None)
-    assert node.commands[1] == START
+    assert node.commands[1] == f"{START} {ANSWER_SERVICE}"
 
 
-def test_a_refused_answer_is_an_error_of_its_own_and_is_tried_again(node: Node) -> None:
-    node.programs.failures["aws"] = DENIED
-    refused = node.conclude(awaited=True)
-    assert isinstance(refused.error, HookUnanswered)
-    assert refused.error.retryable
-    assert "AccessDenied" in refused.error.line()
-    assert node.gate_open, "the node is ready whatever Auto Scaling says"
+def test_systemd_that_refuses_to_start_who_answers_is_an_error_and_is_told_again(
+    node: Node,
+) -> None:
+    node.programs.failures["systemctl"] = "no bus"
+    assert type(node.conclude(awaited=True).error) is ToolFailed
+    assert node.gate_open, "the node is ready whatever becomes of its hook"
     node.programs.failures.clear()
-    assert node.conclude().answered is HookResult.CONTINUE
-
-
-def test_the_first_error_here_is_the_one_that_is_told(node: Node) -> None:
-    node.programs.failures = {"systemctl": "no bus", "aws": DENIED}
-    failed = node.conclude()
-    assert type(failed.error) is ToolFailed
-    assert len(node.commands) == 2
-
-
-def test_the_call_is_bounded_and_retried_by_the_tool_itself(node: Node) -> None:
-    node.conclude(awaited=True)
-    assert node.programs.environs == [{"AWS_RETRY_MODE": "standard", "AWS_MAX_ATTEMPTS": "8"}]
-
-
-@pytest.mark.parametrize(
-    "record",
-    [
-        '{"hook": "fleet-ready", "instance": "i-2", "result": "CONTINUE"}',
-        '{"hook": "fleet-re',
-        '{"hook": "fleet-ready", "instance": "i-1", "result": "PERHAPS"}',
-        "[]",
-    ],
-    ids=["another instance's", "cut off", "unknown", "foreign"],
-)
-def test_a_record_that_is_not_this_instances_answers_nothing(node: Node, record: str) -> None:
-    node.files.carry_out(WriteFile(layout.HOOK, record))
-    assert node.conclude().answered is HookResult.CONTINUE
+    assert start_held_back(node.files, node.programs) == (ANSWER_SERVICE,)
+    assert start_held_back(node.files, node.programs) == ()
 
 
 def test_a_hook_that_could_not_be_abandoned_does_not_promise_another_node(node: Node) -> None:

@@ -11,9 +11,11 @@ import pytest
 from domain.node import layout
 from domain.node.config import Driver
 from domain.node.errors import InstanceTypeUnknown, InterfaceMissing, PluginTooOld
+from domain.node.readiness import HookResult
 from domain.node.status import Interface, Reading, Run, State, Status, failure, from_json, to_json
 from node_bootstrap import status as status_file
 from node_bootstrap.files import Files
+from node_bootstrap.launch_hook import Record
 from node_bootstrap.status import Live
 
 GOLDEN = Path(__file__).parent / "golden" / "status"
@@ -190,7 +192,7 @@ def test_the_report_is_the_golden_one(name: str) -> None:
     reading, live = CASES[name]
     runner = RUNNERS.get(name)
     assert (
-        f"{status_file.report(reading, live, NOW, runner)}\n"
+        f"{status_file.report(reading, live, NOW, runner=runner)}\n"
         == (GOLDEN / f"{name}.txt").read_text()
     )
 
@@ -314,3 +316,29 @@ def test_a_file_that_cannot_be_read_is_told(tmp_path: Path) -> None:
     reading = status_file.read(Files(tmp_path))
     assert reading.status is None
     assert reading.problem.startswith("the status file cannot be read")
+
+
+@pytest.mark.parametrize(
+    ("hook", "told"),
+    [
+        pytest.param(None, None, id="none"),
+        pytest.param(Record("h", "i-1", HookResult.CONTINUE), None, id="answered"),
+        pytest.param(
+            Record("h", "i-1", waits_for="kubelet: nothing answers"),
+            "The launch hook h is not answered yet: waits for kubelet: nothing answers",
+            id="waits",
+        ),
+        pytest.param(
+            Record("h", "i-1", waits_for="hook-unanswered: no", failed=True),
+            "The launch hook h is not answered yet: hook-unanswered: no",
+            id="refused",
+        ),
+    ],
+)
+def test_a_launch_that_is_not_over_says_what_it_waits_for(
+    hook: Record | None, told: str | None
+) -> None:
+    shown = status_file.report(Reading(READY), {}, NOW, hook=hook)
+    assert shown.startswith("READY")
+    said = [line for line in shown.splitlines() if line.startswith("The launch hook")]
+    assert said == ([] if told is None else [told])

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from domain.node import layout
-from node_bootstrap import install
+from node_bootstrap import install, readiness
 
 UNITS = Path(__file__).parents[2] / "node_bootstrap" / "units"
 STAND_INS = ("nodeadm-run.service", "kubelet.service", "nodeadm-boot-hook.service")
@@ -57,6 +57,17 @@ def test_plugins_that_come_leave_a_note_when_the_last_of_them_is_there() -> None
     assert started[-1].split()[-1].startswith(f"{layout.HOTPLUG}/")
 
 
+def test_who_answers_the_launch_hook_holds_nothing_up_and_does_not_give_up() -> None:
+    answer = unit(readiness.ANSWER_SERVICE)
+    assert answer["Unit"]["After"] == "multus-node.service"
+    assert answer["Unit"]["ConditionPathExists"] == layout.READY
+    assert answer["Service"]["Type"] == "exec", "a boot does not wait for kubelet"
+    assert answer["Service"]["ExecStart"] == f"{layout.COMMAND} answer"
+    assert answer["Service"]["Restart"] == "on-failure"
+    assert answer["Unit"]["StartLimitIntervalSec"] == "0"
+    assert "Install" not in answer, "a run starts it"
+
+
 def test_only_links_on_the_pci_bus_leave_a_note() -> None:
     (rule,) = (
         line
@@ -74,7 +85,7 @@ def test_systemd_finds_no_fault(tmp_path: Path) -> None:
 
     A target stands for a boot: it starts what multi-user.target does, so that a cycle between units shows.
     """
-    for name in (*install.ENABLED, install.HOTPLUG_SERVICE, install.PLUGINS_SERVICE):
+    for name in (*install.ENABLED, *install.STARTED):
         # systemd-analyze looks for the programs, which are on nodes only.
         text = (UNITS / name).read_text().replace(layout.COMMAND, "/bin/true")
         (tmp_path / name).write_text(text)

@@ -1,0 +1,234 @@
+"""A node answers its launch hook when kubelet is at work: against a real socket and the fake metadata service."""
+
+from __future__ import annotations
+
+import threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from typing import TYPE_CHECKING
+
+import pytest
+
+from domain.node import layout
+from domain.node.change import WriteFile
+from domain.node.config import NodeGroup
+from domain.node.errors import HookUnanswered, MetadataIncomplete, MetadataUnreachable
+from domain.node.readiness import HookResult
+from kernellab import imds as lab
+from node_bootstrap import joining, launch_hook
+from node_bootstrap.files import Files
+from node_bootstrap.imds import MetadataService
+from node_bootstrap.launch_hook import Record
+from tests.fakes.programs import ToldPrograms
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+GROUP = NodeGroup("workers", "workers-asg", (), ready_hook="fleet-ready")
+INSTANCE = "i-0123456789abcdef0"
+TARGET = "meta-data/autoscaling/target-lifecycle-state"
+AWS_CNI = f"{layout.CNI_OF_RUNTIME}/10-aws.conflist"
+NONE_ACTIVE = "An error occurred (ValidationError): No active Lifecycle Action found"
+
+
+class Kubelet(HTTPServer):
+    """kubelet's healthz."""
+
+    status = 200
+
+    class Handler(BaseHTTPRequestHandler):
+        """Answers /healthz with the server's status."""
+
+        server: Kubelet
+
+        def do_GET(self) -> None:
+            """Answer as kubelet does."""
+            self.send_response(self.server.status if self.path == "/healthz" else 404)
+            self.end_headers()
+            self.wfile.write(b"ok")
+
+        def log_message(self, format: str, *args: object) -> None:
+            """Say nothing."""
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), self.Handler)
+
+
+class Scene:
+    """A node whose kubelet, network plugin and metadata a test changes between two looks."""
+
+    def __init__(self, root: Path, state: Path, imds_port: int) -> None:
+        self.files = Files(root)
+        self.programs = ToldPrograms()
+        self.said: list[str] = []
+        self.state = lab.node_state()
+        self.kubelet = Kubelet()
+        self.then: list[Callable[[], object]] = []
+        """What happens in the pauses, one after the other."""
+        self.pauses: list[float] = []
+        self._state_path = state
+        self._threads: list[threading.Thread] = []
+        self.metadata = MetadataService((("127.0.0.1", imds_port),), lambda _: None)
+        self.files.carry_out(WriteFile(layout.READY, "ready\n"))
+        self.publish()
+
+    def publish(self, target: str | None = None) -> None:
+        if target is not None:
+            self.state.extra[TARGET] = target
+        self.state.write(self._state_path)
+
+    def start_kubelet(self) -> None:
+        thread = threading.Thread(target=self.kubelet.serve_forever, daemon=True)
+        thread.start()
+        self._threads.append(thread)
+
+    def close(self) -> None:
+        if self._threads:
+            self.kubelet.shutdown()
+        for thread in self._threads:
+            thread.join()
+        self.kubelet.server_close()
+        self.metadata.close()
+
+    def write_cni(self) -> None:
+        self.files.carry_out(WriteFile(AWS_CNI, "{}"))
+
+    def _pause(self, seconds: float) -> None:
+        self.pauses.append(seconds)
+        assert self.then, f"it goes on waiting: {self.said}"
+        self.then.pop(0)()
+
+    def answer(self, group: NodeGroup = GROUP, timeout_s: float = 7200.0) -> None:
+        # Nobody listens at a port that is taken but not served, and a connection to it would hang.
+        port = self.kubelet.server_port if self._threads else 1
+        node = joining.Node(
+            self.files, self.programs, self.metadata, ("127.0.0.1", port), self._pause
+        )
+        joining.answer(group, node, self.said.append, timeout_s)
+
+    @property
+    def answers(self) -> list[str]:
+        return [call[call.index("--lifecycle-action-result") + 1] for call in self.programs.calls]
+
+
+@pytest.fixture
+def scene(tmp_path: Path) -> Iterator[Scene]:
+    """Return a node whose kubelet may start and has not."""
+    path = tmp_path / "state.json"
+    lab.node_state().write(path)
+    with lab.Running(path) as server:
+        made = Scene(tmp_path / "host", path, server.port)
+        yield made
+        made.close()
+
+
+def test_a_node_at_work_answers_at_once(scene: Scene) -> None:
+    scene.start_kubelet()
+    scene.write_cni()
+    scene.answer()
+    assert scene.said == ["answered the launch hook fleet-ready with CONTINUE"]
+    assert scene.answers == ["CONTINUE"]
+    assert scene.programs.calls[0][-1] == "us-east-1"
+    assert launch_hook.answered(GROUP, INSTANCE, scene.files) is HookResult.CONTINUE
+
+
+def test_kubelet_and_then_the_network_plugin_are_waited_for(scene: Scene) -> None:
+    scene.kubelet.status = 500
+    scene.start_kubelet()
+    seen: list[Record | None] = []
+
+    def look() -> None:
+        seen.append(launch_hook.record(scene.files))
+        assert scene.answers == []
+
+    def is_well() -> None:
+        look()
+        scene.kubelet.status = 200
+
+    def plugin_comes() -> None:
+        look()
+        scene.write_cni()
+
+    scene.then = [look, is_well, plugin_comes]
+    scene.answer()
+    kubelet, plugin, answered = scene.said
+    assert kubelet.startswith("waits for kubelet: it says 500 at 127.0.0.1:")
+    assert plugin.startswith("waits for the cluster's network plugin: ")
+    assert answered.endswith("with CONTINUE")
+    assert [f"waits for {record and record.waits_for}" for record in seen] == [
+        kubelet,
+        kubelet,
+        plugin,
+    ]
+    assert scene.pauses == [joining.PAUSE_S] * 3
+    assert scene.answers == ["CONTINUE"]
+
+
+def test_a_kubelet_that_is_not_there_is_named(scene: Scene) -> None:
+    with pytest.raises(HookUnanswered, match="does not come to work") as told:
+        scene.answer(timeout_s=0)
+    assert (
+        told.value.value
+        == "kubelet: nothing answers at 127.0.0.1:1/healthz (ConnectionRefusedError)"
+    )
+    assert scene.programs.calls == []
+
+
+def test_a_node_that_goes_to_the_warm_pool_answers_without_kubelet(scene: Scene) -> None:
+    scene.publish("Warmed:Stopped")
+    scene.answer()
+    assert scene.answers == ["CONTINUE"]
+
+
+def test_a_node_on_its_way_into_service_waits_for_kubelet_again(scene: Scene) -> None:
+    scene.publish("InService")
+    scene.write_cni()
+    with pytest.raises(HookUnanswered):
+        scene.answer(timeout_s=0)
+    assert scene.answers == []
+
+
+def test_what_is_answered_is_not_answered_again(scene: Scene) -> None:
+    launch_hook.remember(Record("fleet-ready", INSTANCE, HookResult.CONTINUE), scene.files)
+    scene.answer()
+    assert (scene.said, scene.answers) == (["the launch hook is answered already"], [])
+
+
+def test_a_launch_that_is_over_needs_no_answer(scene: Scene) -> None:
+    scene.programs.failures["aws"] = NONE_ACTIVE
+    scene.publish("Warmed:Running")
+    scene.answer()
+    assert scene.said == ["no launch is open any more"]
+    assert launch_hook.answered(GROUP, INSTANCE, scene.files) is HookResult.CONTINUE
+
+
+def test_nothing_is_said_for_a_node_that_is_not_ready(scene: Scene) -> None:
+    scene.files.at(layout.READY).unlink()
+    with pytest.raises(HookUnanswered, match="is not answered") as told:
+        scene.answer()
+    assert told.value.value == "kubelet may not start"
+    assert scene.programs.calls == []
+
+
+def test_a_group_without_a_hook_has_nothing_to_answer(scene: Scene) -> None:
+    scene.answer(NodeGroup("workers", "workers-asg", ()))
+    assert scene.said == ["nodes of workers have no launch hook of their own"]
+    assert scene.programs.calls == []
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "error"),
+    [
+        ("meta-data/instance-id", 404, MetadataIncomplete),
+        ("api/token", 503, MetadataUnreachable),
+    ],
+)
+def test_an_instance_that_is_not_known_answers_for_nobody(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch, path: str, status: int, error: type[Exception]
+) -> None:
+    monkeypatch.setattr(joining, "METADATA_TIMEOUT_S", 0.0)
+    scene.state.faults[path] = lab.Fault(status)
+    scene.publish()
+    with pytest.raises(error):
+        scene.answer()
+    assert scene.programs.calls == []
