@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
     from authoring.created import Cluster
     from authoring.models import NodeGroup
+    from stacks.node_security_group import NodeSecurityGroup
     from stacks.settings import StackSettings
 
 ROOT_DEVICE = "/dev/xvda"
@@ -94,8 +95,13 @@ class CreatedNodeGroup(Construct):
         }
         self.role = self._role(node_policy_arn or self._published_policy())
         profile = iam.CfnInstanceProfile(self, "Profile", roles=[self.role.role_name])
-        template = self._template(profile, text)
+        own = self._own_security_group()
+        template = self._template(profile, text, own)
         self.auto_scaling_group = self._auto_scaling_group(template, settings)
+        if own is not None:
+            for rule in own.rules:
+                # The launch template names the group alone. A node that boots before its rules reaches no API server.
+                self.auto_scaling_group.add_resource_dependency(rule)
         if self._create.access_entry:
             entry = eks.CfnAccessEntry(
                 self,
@@ -180,17 +186,20 @@ class CreatedNodeGroup(Construct):
             description="The recommended EKS image of Amazon Linux 2023.",
         ).value_as_string
 
-    def _security_groups(self) -> list[str]:
-        first = (
-            self._cluster.security_group
-            if self._create.cluster_security_group
-            else node_security_group(
-                self, self._cluster, cluster_name=self._cluster_name, name=self._name
-            )
+    def _own_security_group(self) -> NodeSecurityGroup | None:
+        if self._create.cluster_security_group:
+            return None
+        return node_security_group(
+            self, self._cluster, cluster_name=self._cluster_name, name=self._name
         )
+
+    def _security_groups(self, own: NodeSecurityGroup | None) -> list[str]:
+        first = self._cluster.security_group if own is None else own.group_id
         return list(dict.fromkeys([first, *self._create.security_groups]))
 
-    def _template(self, profile: iam.CfnInstanceProfile, text: str) -> ec2.CfnLaunchTemplate:
+    def _template(
+        self, profile: iam.CfnInstanceProfile, text: str, own: NodeSecurityGroup | None
+    ) -> ec2.CfnLaunchTemplate:
         create, data = self._create, ec2.CfnLaunchTemplate.LaunchTemplateDataProperty
         volume = create.root_volume
         return ec2.CfnLaunchTemplate(
@@ -203,7 +212,7 @@ class CreatedNodeGroup(Construct):
                 iam_instance_profile=ec2.CfnLaunchTemplate.IamInstanceProfileProperty(
                     arn=profile.attr_arn
                 ),
-                security_group_ids=self._security_groups(),
+                security_group_ids=self._security_groups(own),
                 metadata_options=ec2.CfnLaunchTemplate.MetadataOptionsProperty(
                     http_endpoint="enabled",
                     http_tokens="required",

@@ -306,6 +306,13 @@ def test_without_the_clusters_security_group_there_are_rules_in_both_directions(
     assert sorted(map(str, rules)) == sorted(map(str, expected))
 
 
+def test_the_rules_are_there_before_the_first_node(full: Template) -> None:
+    rules = full.of_type("AWS::EC2::SecurityGroupIngress")
+    (group,) = full.of_type("AWS::AutoScaling::AutoScalingGroup").values()
+    assert len(rules) == 9
+    assert rules.keys() <= set(group["DependsOn"])
+
+
 def tags(template: Template) -> dict[str, tuple[str, bool]]:
     """Return the group's tags: value, and whether its nodes have them."""
     return {
