@@ -260,9 +260,6 @@ def test_a_created_group_that_is_right_is_taken(
         pytest.param({"isolated_cpus": "7-2"}, "is not a list of CPUs", id="CPUs from above"),
         pytest.param({"reserved_cpus": "1,0-1"}, "is not a list of CPUs", id="a CPU twice"),
         pytest.param({"kubelet_arguments": ["-v"]}, "is not an argument", id="argument"),
-        pytest.param(
-            {"kubelet_arguments": ["--node-labels=a=b"]}, "Write labels instead", id="label"
-        ),
         pytest.param({"kubernetes_version": "1.3"}, "is not a Kubernetes version", id="version"),
         pytest.param({"ami": "ami-1"}, "is not an image id", id="image"),
         pytest.param({"policies": ["AdministratorAccess"]}, "is not the ARN", id="policy"),
@@ -294,6 +291,46 @@ def test_a_malformed_key_hides_no_fault_of_another(said: Callable[..., list[str]
         f"{HERE}.isolated_cpus",
         f"{HERE}.min_size",
     }
+
+
+@pytest.mark.parametrize(
+    ("argument", "words"),
+    [
+        *(
+            (argument, f"is an argument that another key writes (got '{argument}'). Write {key}")
+            for argument, key in {
+                "--node-labels=a=b": "labels instead.",
+                "--register-with-taints=a:NoSchedule": "taints instead.",
+                "--cpu-manager-policy=static": "cpu_manager_policy instead.",
+                "--topology-manager-policy=restricted": "topology_manager_policy instead.",
+                "--reserved-cpus=0": "reserved_cpus instead.",
+                "--max-pods=8": "max_pods of `node:` instead.",
+            }.items()
+        ),
+        *(
+            (argument, f"is an argument that nodeadm gives kubelet (got '{argument}'). Leave it")
+            for argument in (
+                "--hostname-override=n",
+                "--cloud-provider=aws",
+                "--provider-id=aws:///us-east-1a/i-0",
+                "--node-ip=::",
+                "--config=/etc/kubelet.json",
+                "--config-dir=/etc/kubelet.d",
+                "--kubeconfig=/etc/kubeconfig",
+                "--bootstrap-kubeconfig=/etc/kubeconfig",
+                "--client-ca-file=/etc/ca.crt",
+                "--image-credential-provider-config=/etc/a.json",
+                "--image-credential-provider-bin-dir=/bin",
+                "--container-runtime-endpoint=unix:///run/crio.sock",
+            )
+        ),
+    ],
+)
+def test_an_argument_that_is_not_a_persons_to_give_is_refused(
+    said: Callable[..., list[str]], argument: str, words: str
+) -> None:
+    (problem,) = said(create(kubelet_arguments=["--v=4", argument]))
+    assert problem.startswith(f"{HERE}.kubelet_arguments[1]: {words}")
 
 
 @pytest.mark.parametrize(
