@@ -41,6 +41,7 @@ def faults(file: Written) -> Iterator[Fault]:
         yield from _refresh(create)
         yield from _warm_pool(create, group)
         yield from _root_volume(create)
+        yield from _key_elsewhere(create, file)
         yield from _tags(create, group, file)
         yield from _named_as_another(group, file)
         yield from _ipv6(group, file)
@@ -236,6 +237,20 @@ def _root_volume(create: Map[Create]) -> Iterator[Fault]:
             volume.throughput_mib_s,
             f"is more than a quarter of iops ({volume.iops})",
             f"Write iops: {volume.throughput_mib_s * IOPS_PER_MIB_S}, or less throughput.",
+        )
+
+
+def _key_elsewhere(create: Map[Create], file: Written) -> Iterator[Fault]:
+    arn = create.item.root_volume.kms_key_arn
+    if arn is None or file.region is None or not create.says("root_volume"):
+        return
+    region = file.region.value
+    if f":kms:{region}:" not in arn:
+        yield Fault(
+            (*create.location, "root_volume", "kms_key_arn"),
+            arn,
+            f"is not in {region}",
+            "Name a key of the stack's own Region: EBS encrypts with no other, and every launch would fail.",
         )
 
 

@@ -159,6 +159,38 @@ REFUSED: dict[str, tuple[dict[Location, Any], list[str]]] = {
             "Leave some out; with `cluster_autoscaler: false` labels and taints need none."
         ],
     ),
+    "a key of another Region": (
+        {
+            ("region",): "us-east-1",
+            **create(root_volume={"kms_key_arn": "arn:aws:kms:us-west-2:123456789012:key/1"}),
+        },
+        [
+            f"{HERE}.root_volume.kms_key_arn: is not in us-east-1 (got 'arn:aws:kms:us-west-2:123456789012:key/1'). "
+            "Name a key of the stack's own Region: EBS encrypts with no other, and every launch would fail."
+        ],
+    ),
+    "one subnet in two zones": (
+        create(subnets={"us-east-1a": "subnet-000000aa", "us-east-1b": "subnet-000000aa"}),
+        [
+            f"{HERE}.subnets.us-east-1b: stands under us-east-1a in {HERE}.subnets.us-east-1a (got 'subnet-000000aa'). "
+            "A subnet is in one zone only: correct one of the two."
+        ],
+    ),
+    "a Multus subnet of another zone": (
+        create(subnets={"us-east-1a": "subnet-0000000b"}),
+        [
+            f"node_groups[0].interfaces[0].subnets.us-east-1b: stands under us-east-1a in {HERE}.subnets.us-east-1a "
+            "(got 'subnet-0000000b'). A subnet is in one zone only: correct one of the two."
+        ],
+    ),
+    "a type that is not known": (
+        {**CREATED, (*GROUP, "instance_types"): ["m5.2xlrage"]},
+        [
+            "node_groups[0].instance_types[0]: is not a known instance type (got 'm5.2xlrage'). Did you mean m5.2xlarge? "
+            "A group that is created launches no type whose limits are not known. For one that is newer than this release "
+            "renew them (docs/configuration.md, What the limits of instance types mean), or make the group yourself and adopt it."
+        ],
+    ),
     "an adopted group with a created one's name": (
         {
             **CREATED,
@@ -236,6 +268,20 @@ def test_a_fault_of_a_created_group_is_refused_with_path_value_and_remedy(
         pytest.param(
             {**CREATED, ("cluster",): {**CLUSTER, "service_cidr": "10.100.0.0/16"}},
             id="an IPv4 cluster",
+        ),
+        pytest.param(
+            {
+                ("region",): "us-east-1",
+                **create(root_volume={"kms_key_arn": "arn:aws:kms:us-east-1:123456789012:key/1"}),
+            },
+            id="a key of the Region",
+        ),
+        pytest.param(
+            create(root_volume={"kms_key_arn": "arn:aws:kms:us-west-2:123456789012:key/1"}),
+            id="a Region that is not written",
+        ),
+        pytest.param(
+            create(subnets={"us-east-1a": "subnet-0000000a"}), id="a subnet that Multus is in too"
         ),
     ],
 )
