@@ -22,11 +22,12 @@ from aws_cdk import aws_eks as eks
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
+from authoring.autoscaler_tags import autoscaler_tags
 from authoring.instance_types import architecture
+from authoring.node_policies import NODE_POLICIES
 from domain import naming, tags
 from domain.errors import ConfigInvalid, Problem
 from stacks import nodeadm
-from stacks.autoscaler_tags import autoscaler_tags
 from stacks.lifecycle_hooks import hooks_of
 from stacks.node_security_group import node_security_group
 
@@ -44,9 +45,6 @@ IMAGE_PARAMETER = "/aws/service/eks/optimized-ami/{version}/amazon-linux-2023/{a
 """Amazon EKS User Guide, "Retrieve recommended Amazon Linux AMI IDs"."""
 SECOND_BOOT_S = 300
 """How long Auto Scaling looks past the status checks of a node in service, which without a ready hook may be in its second boot."""
-NODE_POLICIES = ("AmazonEKSWorkerNodePolicy", "AmazonEC2ContainerRegistryPullOnly")
-"""What a node needs for itself (EKS User Guide, "Amazon EKS node IAM role"). AmazonEKS_CNI_Policy is left out: with it every
-pod that reaches the node's credentials could create and attach network interfaces. The VPC CNI has a role of its own."""
 
 
 class CreatedNodeGroup(Construct):
@@ -294,7 +292,7 @@ class CreatedNodeGroup(Construct):
                 autoscaling.CfnAutoScalingGroup.TagPropertyProperty(
                     key=key, value=value, propagate_at_launch=False
                 )
-                for key, value in autoscaler_tags(self._cluster_name, self._group).items()
+                for key, value in self._autoscaler_tags().items()
             ],
         )
         group.cfn_options.update_policy = CfnUpdatePolicy(
@@ -323,6 +321,16 @@ class CreatedNodeGroup(Construct):
             ),
         )
         return group
+
+    def _autoscaler_tags(self) -> dict[str, str]:
+        group = self._group
+        return autoscaler_tags(
+            self._cluster_name,
+            group.name,
+            self._create,
+            group.node,
+            [interface.node.resource for interface in group.interfaces],
+        )
 
     def _mixed(
         self, version: autoscaling.CfnAutoScalingGroup.LaunchTemplateSpecificationProperty

@@ -6,30 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.authoring.conftest import CREATED
+from tests.authoring.conftest import CLUSTER, CREATED, GROUP, create
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from authoring.problems import Location
 
-GROUP: Location = ("node_groups", 0)
 HERE = "node_groups[0].create"
-CLUSTER = {
-    "endpoint": "https://example.com",
-    "certificate_authority": "ZXhhbXBsZQ==",
-    "service_cidr": "fd30:1c53:5f8a::/108",
-    "security_group": "sg-0000000c",
-    "vpc": "vpc-0000000c",
-    "version": "1.33",
-}
-
-
-def create(**keys: object) -> dict[Location, Any]:
-    """Return edits with further keys of `create`."""
-    return {**CREATED, (*GROUP, "create"): {**CREATED[*GROUP, "create"], **keys}}
-
-
 HOLDS_ITSELF: dict[Location, Any] = {
     (*GROUP, "node"): {"ready_hook": True, "on_failure": "abandon"}
 }
@@ -152,13 +136,6 @@ REFUSED: dict[str, tuple[dict[Location, Any], list[str]]] = {
             "Write iops: 4000, or less throughput."
         ],
     ),
-    "more tags than a group takes": (
-        create(labels={f"k{number}": "v" for number in range(47)}),
-        [
-            f"{HERE}.tags: are, with the file's own and those for cluster-autoscaler, more than 50 (got 52). "
-            "Leave some out; with `cluster_autoscaler: false` labels and taints need none."
-        ],
-    ),
     "a key of another Region": (
         {
             ("region",): "us-east-1",
@@ -211,13 +188,6 @@ REFUSED: dict[str, tuple[dict[Location, Any], list[str]]] = {
             "Leave this node group out, or name another Auto Scaling group."
         ],
     ),
-    "max-pods reduced in an IPv6 cluster": (
-        {**CREATED, ("cluster",): CLUSTER},
-        [
-            "node_groups[0].node.reduce_max_pods: takes places for pods away that Multus does not need in an IPv6 cluster "
-            "(got True). Write `reduce_max_pods: false`: there the VPC CNI uses the primary interface alone."
-        ],
-    ),
     "another zone and another fault": (
         {("region",): "us-east-2", **create(subnets={"us-east-1a": "subnet-000000aa"}, min_size=9)},
         [
@@ -256,18 +226,6 @@ def test_a_fault_of_a_created_group_is_refused_with_path_value_and_remedy(
         pytest.param(
             create(isolated_cpus="2-7", reserved_cpus="0-1", cpu_manager_policy="static"),
             id="isolated and reserved CPUs apart",
-        ),
-        pytest.param(
-            create(labels={f"k{number}": "v" for number in range(47)}, cluster_autoscaler=False),
-            id="labels that are no tags",
-        ),
-        pytest.param(
-            {**CREATED, ("cluster",): CLUSTER, (*GROUP, "node"): {"reduce_max_pods": False}},
-            id="an IPv6 cluster",
-        ),
-        pytest.param(
-            {**CREATED, ("cluster",): {**CLUSTER, "service_cidr": "10.100.0.0/16"}},
-            id="an IPv4 cluster",
         ),
         pytest.param(
             {

@@ -334,6 +334,7 @@ def test_nodes_have_the_tags_of_file_and_group_and_the_autoscaler_those_that_it_
         f"{template}/label/example.com/plane": ("user", False),
         f"{template}/label/multus-eni.io/node-group": ("full", False),
         f"{template}/taint/dpdk": (":NoSchedule", False),
+        f"{template}/resources/hugepages-1Gi": ("4Gi", False),
         f"{template}/resources/multus-eni.io/n3_dpdk": ("1", False),
     }
     assert tags(pooled) == {
