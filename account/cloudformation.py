@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import boto3
-from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from authoring.migration import source
@@ -15,27 +13,25 @@ from domain.errors import ConfigInvalid, Problem
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from account.session import Session
     from authoring.migration.source import Source
 
-_CONFIG = Config(
-    retries={"mode": "standard", "total_max_attempts": 6}, connect_timeout=5, read_timeout=20
-)
 _AT_ONCE = 200
 """EC2 takes at most so many values of one filter (EC2 User Guide, Filtering resources)."""
 
 
-def read_stack(name: str, *, region: str | None) -> Source:
+def read_stack(name: str, session: Session) -> Source:
     """Return a deployed stack: its parameters, and what its resources are called.
 
     Args:
         name: the stack's name or ARN.
-        region: where; None leaves it to the credentials' own.
+        session: whose account and Region are asked.
 
     Raises:
         ConfigInvalid: it cannot be read, or is not in a state to be taken over.
     """
     try:
-        client = boto3.session.Session(region_name=region).client("cloudformation", config=_CONFIG)
+        client = session.client("cloudformation")
         (described,) = client.describe_stacks(StackName=name)["Stacks"]
         pages = client.get_paginator("list_stack_resources").paginate(StackName=name)
         resources = [
@@ -52,7 +48,7 @@ def read_stack(name: str, *, region: str | None) -> Source:
             [
                 Problem(
                     f"--stack {name}",
-                    region or "the credentials' own Region",
+                    session.region,
                     f"cannot be read: {error}",
                     "Name a stack of this account and Region, with credentials that may call "
                     "cloudformation:DescribeStacks and cloudformation:ListStackResources; or give its parameters as a "
@@ -63,19 +59,19 @@ def read_stack(name: str, *, region: str | None) -> Source:
     return source.of_stack(dict(described), resources)
 
 
-def read_subnets(ids: Sequence[str], *, region: str | None) -> Mapping[str, Subnet]:
+def read_subnets(ids: Sequence[str], session: Session) -> Mapping[str, Subnet]:
     """Return what is known of the subnets that there are.
 
     Args:
         ids: the subnets.
-        region: where; None leaves it to the credentials' own.
+        session: whose account and Region are asked.
 
     Raises:
         ConfigInvalid: EC2 cannot be asked.
     """
     found: dict[str, Subnet] = {}
     try:
-        client = boto3.session.Session(region_name=region).client("ec2", config=_CONFIG)
+        client = session.client("ec2")
         pages = client.get_paginator("describe_subnets")
         for start in range(0, len(ids), _AT_ONCE):
             # A filter leaves out what does not exist, where SubnetIds would fail for all.

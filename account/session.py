@@ -32,6 +32,10 @@ class AccountUnreachable(Exception):
         self.remedy = remedy
 
 
+class RegionUnknown(AccountUnreachable):
+    """Nobody says which Region to ask."""
+
+
 class Session:
     """Makes clients with the caller's credentials."""
 
@@ -39,7 +43,8 @@ class Session:
         """Take Region and profile where they are given, else what the environment and the AWS configuration say.
 
         Raises:
-            AccountUnreachable: there is no such profile, or no Region.
+            AccountUnreachable: there is no such profile.
+            RegionUnknown: neither says a Region.
         """
         try:
             # boto3 knows AWS_DEFAULT_REGION alone; other SDKs, the CDK's among them, read AWS_REGION first.
@@ -51,7 +56,7 @@ class Session:
                 _line(missing), "Name a profile of your AWS configuration."
             ) from missing
         if self._session.region_name is None:
-            raise AccountUnreachable(
+            raise RegionUnknown(
                 "No Region is known",
                 "Write `region:` in the file, or set AWS_REGION.",
             )

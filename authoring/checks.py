@@ -42,7 +42,7 @@ def faults(data: object) -> Iterator[Fault]:
         (group.managed_node_group for group in file.groups),
         "Adopt a managed node group once, with all its interfaces in one node group.",
     )
-    yield from _subnets_in_two_zones(interfaces)
+    yield from _subnets_in_two_zones(file)
     yield from _too_many_tags(file.tag_keys, interfaces)
     for interface in interfaces:
         yield from _addresses(interface)
@@ -141,19 +141,29 @@ def _by_zone(interface: WrittenInterface) -> Mapping[str, str]:
     return subnets if isinstance(subnets, dict) else {}
 
 
-def _subnets_in_two_zones(interfaces: Iterable[WrittenInterface]) -> Iterator[Fault]:
+def _subnets_in_two_zones(file: wellformed.Written) -> Iterator[Fault]:
     first: dict[str, tuple[str, Location]] = {}
-    for interface in interfaces:
-        for zone, subnet in _by_zone(interface).items():
-            here = (*interface.location, "subnets", zone)
-            known_zone, known_location = first.setdefault(subnet, (zone, here))
-            if known_zone != zone:
-                yield Fault(
-                    here,
-                    subnet,
-                    f"stands under {known_zone} in {path_of(known_location)}",
-                    "A subnet is in one zone only: correct one of the two.",
-                )
+    for here, zone, subnet in _zones(file):
+        known_zone, known_location = first.setdefault(subnet, (zone, here))
+        if known_zone != zone:
+            yield Fault(
+                here,
+                subnet,
+                f"stands under {known_zone} in {path_of(known_location)}",
+                "A subnet is in one zone only: correct one of the two.",
+            )
+
+
+def _zones(file: wellformed.Written) -> Iterator[tuple[Location, str, str]]:
+    """Yield where the file says the zone of a subnet, the zone, and the subnet."""
+    for group in file.groups:
+        create = group.create
+        if create is not None and create.says("subnets"):
+            for zone, subnet in create.item.subnets.items():
+                yield (*create.location, "subnets", zone), zone, subnet
+        for interface in group.interfaces:
+            for zone, subnet in _by_zone(interface).items():
+                yield (*interface.location, "subnets", zone), zone, subnet
 
 
 def _too_many_tags(
@@ -266,9 +276,18 @@ def _instance_types(group: WrittenGroup) -> Iterator[Fault]:
             text.location,
             text.value,
             "is not a known instance type",
-            (f"Did you mean {guess}? " if guess else "")
-            + "A type newer than this release cannot be checked: leave it out of the list.",
+            (f"Did you mean {guess}? " if guess else "") + _newer(group),
         )
+
+
+def _newer(group: WrittenGroup) -> str:
+    """Return what to do about a type that this release does not know, as EC2 brings out new ones."""
+    if group.create is None:
+        return "A type newer than this release cannot be checked: leave it out of the list."
+    return (
+        "A group that is created launches no type whose limits are not known. For one that is newer than this release renew "
+        "them (docs/configuration.md, What the limits of instance types mean), or make the group yourself and adopt it."
+    )
 
 
 def _limits_of_all(group: WrittenGroup, known: Collection[Limits]) -> Iterator[Fault]:

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
+from authoring import cluster_checks
 from authoring.created import Cluster
-from authoring.problems import path_of
+from authoring.problems import path_of, unlocated
 from domain.errors import ConfigInvalid, Problem
 
 if TYPE_CHECKING:
@@ -52,9 +53,22 @@ def with_cluster(authored: Authored, described: Mapping[str, Any] | None) -> Aut
     except ValidationError as error:
         keys = sorted({str(detail["loc"][0]) for detail in error.errors()})
         raise ConfigInvalid([*problems, _not_ready(authored, described, keys)]) from None
+    problems += _not_together(authored, cluster)
     if problems:
         raise ConfigInvalid(problems)
     return authored.model_copy(update={"cluster": cluster})
+
+
+def _not_together(authored: Authored, cluster: Cluster) -> Iterator[Problem]:
+    """Yield what would have been said of the file if the cluster had been written in it."""
+    for position, group in enumerate(authored.node_groups):
+        here = ("node_groups", position)
+        if group.create is not None:
+            for fault in (
+                *cluster_checks.security_groups((*here, "create"), group.create, cluster),
+                *cluster_checks.max_pods((*here, "node"), group.node, cluster),
+            ):
+                yield unlocated(fault)
 
 
 def _facts(described: Mapping[str, Any]) -> dict[str, object]:

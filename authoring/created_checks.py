@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from authoring import cluster_checks, created_node_checks
 from authoring.created_shapes import cpus
 from authoring.instance_types import architecture, known_types
 from authoring.problems import Fault, path_of
-from domain import naming, tags
+from domain import naming
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,10 +21,6 @@ GP3_IOPS, MOST_IOPS_PER_GIB, IOPS_PER_MIB_S = 3000, 500, 4
 """EBS User Guide, "General Purpose SSD volumes", gp3: 3000 without more, up to 500 for each GiB; at most 0.25 MiB/s for each."""
 MOST_HEALTHY_RANGE_PERCENT = 100
 """StartInstanceRefresh: the difference between the two percentages cannot be greater (Auto Scaling API reference)."""
-AUTOSCALER_TAGS = 3
-"""Besides those for labels, taints and device-plugin pools: two by which it finds the group, and the node group's own label."""
-GROUP_TAGS = 2
-"""`Name` and the one by which the cluster knows its nodes."""
 
 
 def faults(file: Written) -> Iterator[Fault]:
@@ -41,9 +38,10 @@ def faults(file: Written) -> Iterator[Fault]:
         yield from _refresh(create)
         yield from _warm_pool(create, group)
         yield from _root_volume(create)
-        yield from _tags(create, group, file)
+        yield from _key_elsewhere(create, file)
+        yield from created_node_checks.faults(create, group, file)
         yield from _named_as_another(group, file)
-        yield from _ipv6(group, file)
+        yield from _max_pods(group, file)
 
 
 def _sizes(create: Map[Create]) -> Iterator[Fault]:
@@ -239,18 +237,17 @@ def _root_volume(create: Map[Create]) -> Iterator[Fault]:
         )
 
 
-def _tags(create: Map[Create], group: WrittenGroup, file: Written) -> Iterator[Fault]:
-    item = create.item
-    count = GROUP_TAGS + len(file.tag_keys | item.tags.keys())
-    if item.cluster_autoscaler:
-        pools = {interface.node.item.resource for interface in group.interfaces} - {None}
-        count += AUTOSCALER_TAGS + len(item.labels) + len(item.taints) + len(pools)
-    if count > tags.MAX_TAGS_PER_RESOURCE and create.says("tags", "labels", "taints"):
+def _key_elsewhere(create: Map[Create], file: Written) -> Iterator[Fault]:
+    arn = create.item.root_volume.kms_key_arn
+    if arn is None or file.region is None or not create.says("root_volume"):
+        return
+    region = file.region.value
+    if f":kms:{region}:" not in arn:
         yield Fault(
-            (*create.location, "tags"),
-            count,
-            f"are, with the file's own and those for cluster-autoscaler, more than {tags.MAX_TAGS_PER_RESOURCE}",
-            "Leave some out; with `cluster_autoscaler: false` labels and taints need none.",
+            (*create.location, "root_volume", "kms_key_arn"),
+            arn,
+            f"is not in {region}",
+            "Name a key of the stack's own Region: EBS encrypts with no other, and every launch would fail.",
         )
 
 
@@ -269,13 +266,6 @@ def _named_as_another(group: WrittenGroup, file: Written) -> Iterator[Fault]:
             )
 
 
-def _ipv6(group: WrittenGroup, file: Written) -> Iterator[Fault]:
-    if file.cluster is None or not file.cluster.is_ipv6 or not group.node.says("reduce_max_pods"):
-        return
-    if group.node.item.reduce_max_pods:
-        yield Fault(
-            (*group.node.location, "reduce_max_pods"),
-            True,
-            "takes places for pods away that Multus does not need in an IPv6 cluster",
-            "Write `reduce_max_pods: false`: there the VPC CNI uses the primary interface alone.",
-        )
+def _max_pods(group: WrittenGroup, file: Written) -> Iterator[Fault]:
+    if file.cluster is not None and group.node.says("reduce_max_pods"):
+        yield from cluster_checks.max_pods(group.node.location, group.node.item, file.cluster)

@@ -185,10 +185,34 @@ _SAID_ELSEWHERE = {
 }
 
 
+_FOUND_BY = "EKS finds the instance of a node by it."
+_OF_THE_CLUSTER = "it is made of what `cluster:` says, or the cluster itself."
+_NODEADMS = {
+    "--hostname-override": "EKS lets a node in under no name but EC2's for its instance.",
+    "--cloud-provider": _FOUND_BY,
+    "--provider-id": _FOUND_BY,
+    "--node-ip": "it is the address of the primary interface.",
+    "--config": "kubelet would know nothing of what nodeadm and the other keys write; many settings have an argument of their own.",
+    "--config-dir": "kubelet would know nothing of what the other keys write; many settings have an argument of their own.",
+    "--kubeconfig": _OF_THE_CLUSTER,
+    "--bootstrap-kubeconfig": _OF_THE_CLUSTER,
+    "--client-ca-file": _OF_THE_CLUSTER,
+    "--image-credential-provider-config": "with it kubelet logs in to ECR.",
+    "--image-credential-provider-bin-dir": "with it kubelet logs in to ECR.",
+    "--container-runtime-endpoint": "the image has containerd, and nodeadm sees to it.",
+}
+"""What nodeadm tells kubelet itself, and why it has to stay so (awslabs/amazon-eks-ami, nodeadm/internal/kubelet). It puts our
+arguments behind its own, and kubelet takes the last."""
+
+
 def _kubelet_argument(text: str) -> str:
-    key = _SAID_ELSEWHERE.get(text.partition("=")[0])
+    name = text.partition("=")[0]
+    key = _SAID_ELSEWHERE.get(name)
     if key is not None:
         raise refusal("is an argument that another key writes", f"Write {key} instead.")
+    reason = _NODEADMS.get(name)
+    if reason is not None:
+        raise refusal("is an argument that nodeadm gives kubelet", f"Leave it out: {reason}")
     return text
 
 

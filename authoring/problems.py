@@ -53,6 +53,11 @@ def located(fault: Fault, lines: Mapping[Location, int]) -> LocatedProblem:
     )
 
 
+def unlocated(fault: Fault) -> Problem:
+    """Return the fault as a problem of a file whose lines are no longer known."""
+    return Problem(path_of(fault.location), fault.value, fault.message, fault.remedy)
+
+
 def path_of(location: Location) -> str:
     """Return a location in the notation a person would use: `node_groups[0].interfaces[1].subnets.us-east-1a`."""
     path = ""

@@ -93,6 +93,7 @@ class Written:
     """What can be read of a file."""
 
     name: Text | None
+    cluster_name: Text | None
     cluster: Cluster | None
     hook: Hook | None
     reconcile: Reconcile | None
@@ -107,6 +108,7 @@ def read(data: object) -> Written:
     top = _map(data)
     return Written(
         name=_shaped(TypeAdapter(StackName), _text((), top, "name")),
+        cluster_name=_text((), top, "cluster_name"),
         cluster=_valid(Cluster, top.get("cluster")),
         hook=_valid(Hook, top.get("hook", {})),
         reconcile=_valid(Reconcile, top.get("reconcile", {})),

@@ -10,6 +10,7 @@ import typer
 
 import authoring
 from account import cloudformation
+from account.session import AccountUnreachable, RegionUnknown, Session
 from authoring.instance_types import known_types
 from authoring.migration import source
 from authoring.migration.draft import Wishes, draft, subnets_to_know
@@ -19,7 +20,7 @@ from cli.loading import EXIT_BAD_CONFIG
 from domain.errors import ConfigInvalid, Problem
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from authoring.migration.source import Source
 
@@ -155,24 +156,71 @@ def _text(
     Raises:
         ConfigInvalid: with all that stands in the way of it.
     """
+    if parameters is not None:
+        pairs = [each.split("=") for each in zones]
+        given = {subnet: Subnet(zone) for subnet, zone in pairs}
+        return _configuration([_file(parameters)], lambda _: given, wishes)
+    session = _session(region)
+    text = ""
     sources: list[Source] = []
     problems: list[Problem] = []
-    if parameters is not None:
-        sources.append(_file(parameters))
     for name in dict.fromkeys(stacks):
         try:
-            sources.append(cloudformation.read_stack(name, region=region))
+            sources.append(cloudformation.read_stack(name, session))
         except ConfigInvalid as invalid:
             problems += invalid.problems
     try:
         if sources:
-            subnets = _subnets(sources, zones, region, ask=parameters is None)
-            text = text_of(draft(sources, subnets, wishes, known_types()), _heading(sources))
-            _check_written(text)
+            text = _configuration(
+                sources, lambda wanted: cloudformation.read_subnets(wanted, session), wishes
+            )
     except ConfigInvalid as invalid:
         problems += invalid.problems
     if problems:
         raise ConfigInvalid(problems)
+    return text
+
+
+def _session(region: str | None) -> Session:
+    """Return the session that every stack is read with.
+
+    Raises:
+        ConfigInvalid: there is none to be had, whatever the stacks are.
+    """
+    try:
+        return Session(region=region, profile=None)
+    except RegionUnknown:
+        problem = Problem(
+            "--region",
+            None,
+            "is not given, and neither the environment nor the AWS configuration says one",
+            "Give --region, or set AWS_REGION.",
+        )
+    except AccountUnreachable as unreachable:
+        problem = Problem(
+            "(the account)", None, f"cannot be asked: {unreachable.message}", unreachable.remedy
+        )
+    raise ConfigInvalid([problem])
+
+
+def _configuration(
+    sources: Sequence[Source],
+    subnets: Callable[[Sequence[str]], Mapping[str, Subnet]],
+    wishes: Wishes,
+) -> str:
+    """Return the file for what was read.
+
+    Args:
+        sources: the stacks, or the file of parameters.
+        subnets: tells what is known of subnets.
+        wishes: what the options say.
+
+    Raises:
+        ConfigInvalid: with all that stands in the way of it.
+    """
+    found = subnets(subnets_to_know(sources))
+    text = text_of(draft(sources, found, wishes, known_types()), _heading(sources))
+    _check_written(text)
     return text
 
 
@@ -185,16 +233,6 @@ def _file(path: Path) -> Source:
             [Problem("--parameters", str(path), f"cannot be read: {reason}", "Name a JSON file.")]
         ) from error
     return source.of_file(text, path.name)
-
-
-def _subnets(
-    sources: Sequence[Source], zones: Sequence[str], region: str | None, *, ask: bool
-) -> Mapping[str, Subnet]:
-    if not ask:
-        pairs = [each.split("=") for each in zones]
-        return {subnet: Subnet(zone) for subnet, zone in pairs}
-    wanted = subnets_to_know(sources)
-    return cloudformation.read_subnets(wanted, region=region) if wanted else {}
 
 
 def _heading(sources: Sequence[Source]) -> str:

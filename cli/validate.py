@@ -12,6 +12,7 @@ from rich.table import Table
 
 import authoring
 from authoring.instance_types import architecture, known_types
+from authoring.node_policies import CNI_POLICY, aws_managed
 from cli.loading import EXIT_BAD_CONFIG, load_or_tell
 from domain.config import Ipv4Mode
 from domain.node.config import OnFailure, PodNetwork
@@ -187,6 +188,10 @@ def _created(
     ]
     if create.isolated_cpus:
         parts.append(f"CPUs {create.isolated_cpus} are isolated: a new node boots twice.")
+    if any(aws_managed(arn) == CNI_POLICY for arn in create.policies):
+        parts.append(
+            f"Every pod on a host network can change network interfaces: the nodes' role has {CNI_POLICY}."
+        )
     if create.warm_pool:
         parts.append("Stopped nodes wait in a warm pool.")
     if cluster is None:

@@ -22,11 +22,12 @@ from aws_cdk import aws_eks as eks
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
+from authoring.autoscaler_tags import autoscaler_tags
 from authoring.instance_types import architecture
+from authoring.node_policies import NODE_POLICIES
 from domain import naming, tags
 from domain.errors import ConfigInvalid, Problem
 from stacks import nodeadm
-from stacks.autoscaler_tags import autoscaler_tags
 from stacks.lifecycle_hooks import hooks_of
 from stacks.node_security_group import node_security_group
 
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 
     from authoring.created import Cluster
     from authoring.models import NodeGroup
+    from stacks.node_security_group import NodeSecurityGroup
     from stacks.settings import StackSettings
 
 ROOT_DEVICE = "/dev/xvda"
@@ -43,9 +45,6 @@ IMAGE_PARAMETER = "/aws/service/eks/optimized-ami/{version}/amazon-linux-2023/{a
 """Amazon EKS User Guide, "Retrieve recommended Amazon Linux AMI IDs"."""
 SECOND_BOOT_S = 300
 """How long Auto Scaling looks past the status checks of a node in service, which without a ready hook may be in its second boot."""
-NODE_POLICIES = ("AmazonEKSWorkerNodePolicy", "AmazonEC2ContainerRegistryPullOnly")
-"""What a node needs for itself (EKS User Guide, "Amazon EKS node IAM role"). AmazonEKS_CNI_Policy is left out: with it every
-pod that reaches the node's credentials could create and attach network interfaces. The VPC CNI has a role of its own."""
 
 
 class CreatedNodeGroup(Construct):
@@ -94,8 +93,13 @@ class CreatedNodeGroup(Construct):
         }
         self.role = self._role(node_policy_arn or self._published_policy())
         profile = iam.CfnInstanceProfile(self, "Profile", roles=[self.role.role_name])
-        template = self._template(profile, text)
+        own = self._own_security_group()
+        template = self._template(profile, text, own)
         self.auto_scaling_group = self._auto_scaling_group(template, settings)
+        if own is not None:
+            for rule in own.rules:
+                # The launch template names the group alone. A node that boots before its rules reaches no API server.
+                self.auto_scaling_group.add_resource_dependency(rule)
         if self._create.access_entry:
             entry = eks.CfnAccessEntry(
                 self,
@@ -180,17 +184,20 @@ class CreatedNodeGroup(Construct):
             description="The recommended EKS image of Amazon Linux 2023.",
         ).value_as_string
 
-    def _security_groups(self) -> list[str]:
-        first = (
-            self._cluster.security_group
-            if self._create.cluster_security_group
-            else node_security_group(
-                self, self._cluster, cluster_name=self._cluster_name, name=self._name
-            )
+    def _own_security_group(self) -> NodeSecurityGroup | None:
+        if self._create.cluster_security_group:
+            return None
+        return node_security_group(
+            self, self._cluster, cluster_name=self._cluster_name, name=self._name
         )
+
+    def _security_groups(self, own: NodeSecurityGroup | None) -> list[str]:
+        first = self._cluster.security_group if own is None else own.group_id
         return list(dict.fromkeys([first, *self._create.security_groups]))
 
-    def _template(self, profile: iam.CfnInstanceProfile, text: str) -> ec2.CfnLaunchTemplate:
+    def _template(
+        self, profile: iam.CfnInstanceProfile, text: str, own: NodeSecurityGroup | None
+    ) -> ec2.CfnLaunchTemplate:
         create, data = self._create, ec2.CfnLaunchTemplate.LaunchTemplateDataProperty
         volume = create.root_volume
         return ec2.CfnLaunchTemplate(
@@ -203,7 +210,7 @@ class CreatedNodeGroup(Construct):
                 iam_instance_profile=ec2.CfnLaunchTemplate.IamInstanceProfileProperty(
                     arn=profile.attr_arn
                 ),
-                security_group_ids=self._security_groups(),
+                security_group_ids=self._security_groups(own),
                 metadata_options=ec2.CfnLaunchTemplate.MetadataOptionsProperty(
                     http_endpoint="enabled",
                     http_tokens="required",
@@ -285,7 +292,7 @@ class CreatedNodeGroup(Construct):
                 autoscaling.CfnAutoScalingGroup.TagPropertyProperty(
                     key=key, value=value, propagate_at_launch=False
                 )
-                for key, value in autoscaler_tags(self._cluster_name, self._group).items()
+                for key, value in self._autoscaler_tags().items()
             ],
         )
         group.cfn_options.update_policy = CfnUpdatePolicy(
@@ -314,6 +321,16 @@ class CreatedNodeGroup(Construct):
             ),
         )
         return group
+
+    def _autoscaler_tags(self) -> dict[str, str]:
+        group = self._group
+        return autoscaler_tags(
+            self._cluster_name,
+            group.name,
+            self._create,
+            group.node,
+            [interface.node.resource for interface in group.interfaces],
+        )
 
     def _mixed(
         self, version: autoscaling.CfnAutoScalingGroup.LaunchTemplateSpecificationProperty

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from aws_cdk import CfnTag
 from aws_cdk import aws_ec2 as ec2
 
 if TYPE_CHECKING:
+    from aws_cdk import CfnResource
     from constructs import Construct
 
     from authoring.created import Cluster
@@ -28,8 +30,18 @@ TO_CLUSTER = (
 is for what runs on the nodes."""
 
 
-def node_security_group(scope: Construct, cluster: Cluster, *, cluster_name: str, name: str) -> str:
-    """Make the security group and the rules, and return its id.
+@dataclass(frozen=True)
+class NodeSecurityGroup:
+    """The security group, and what must be there before its first member is."""
+
+    group_id: str
+    rules: tuple[CfnResource, ...]
+
+
+def node_security_group(
+    scope: Construct, cluster: Cluster, *, cluster_name: str, name: str
+) -> NodeSecurityGroup:
+    """Make the security group and the rules.
 
     The cluster security group, which the control plane and EKS's managed nodes have, lets everybody in it do everything.
     Here its members reach the nodes' pods and kubelets, and the nodes reach the API server, kubelets and DNS.
@@ -57,19 +69,21 @@ def node_security_group(scope: Construct, cluster: Cluster, *, cluster_name: str
         ],
     )
     own = group.attr_group_id
-    ec2.CfnSecurityGroupIngress(
-        scope,
-        "BetweenNodes",
-        group_id=own,
-        source_security_group_id=own,
-        ip_protocol="-1",
-        description="Between the nodes of the group",
-    )
+    made = [
+        ec2.CfnSecurityGroupIngress(
+            scope,
+            "BetweenNodes",
+            group_id=own,
+            source_security_group_id=own,
+            ip_protocol="-1",
+            description="Between the nodes of the group",
+        )
+    ]
     for rules, target, source, what in (
         (TO_NODES, own, cluster.security_group, "ToNodes"),
         (TO_CLUSTER, cluster.security_group, own, "ToCluster"),
     ):
-        for protocol, first, last in rules:
+        made += [
             ec2.CfnSecurityGroupIngress(
                 scope,
                 f"{what}{protocol.title()}{first}",
@@ -80,4 +94,6 @@ def node_security_group(scope: Construct, cluster: Cluster, *, cluster_name: str
                 to_port=last,
                 description=f"{name}: {what}",
             )
-    return own
+            for protocol, first, last in rules
+        ]
+    return NodeSecurityGroup(own, tuple(made))

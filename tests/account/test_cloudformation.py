@@ -10,6 +10,7 @@ import pytest
 from moto import mock_aws
 
 from account.cloudformation import read_stack, read_subnets
+from account.session import Session
 from authoring.migration.source import Subnet
 from domain.errors import ConfigInvalid
 from localaws.account import Account, Settings
@@ -52,9 +53,14 @@ def cloudformation(account: Account) -> Any:  # noqa: ANN401, ARG001 - a boto3 c
     return client
 
 
+def here() -> Session:
+    """Return the account's own session."""
+    return Session(region="us-east-1", profile=None)
+
+
 @pytest.mark.usefixtures("cloudformation")
 def test_a_stack_is_read_with_its_parameters_and_resources(account: Account) -> None:
-    source = read_stack("ng1", region="us-east-1")
+    source = read_stack("ng1", here())
     assert source.parameters == {"ClusterName": "telco", "NodeGroupName": "upf"}
     (rule,) = source.physical_ids("AWS::Events::Rule")
     assert rule in {one["Name"] for one in boto3.client("events").list_rules()["Rules"]}
@@ -68,17 +74,7 @@ def test_a_stack_is_read_with_its_parameters_and_resources(account: Account) -> 
 @pytest.mark.usefixtures("account")
 def test_a_stack_that_is_not_there_is_told_with_what_to_do() -> None:
     with pytest.raises(ConfigInvalid, match=r"--stack gone: cannot be read: .*does not exist"):
-        read_stack("gone", region="us-east-1")
-
-
-@pytest.mark.usefixtures("account")
-def test_a_region_that_nobody_names_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("AWS_REGION", "AWS_DEFAULT_REGION"):
-        monkeypatch.delenv(name)
-    with pytest.raises(ConfigInvalid, match="You must specify a region"):
-        read_stack("ng1", region=None)
-    with pytest.raises(ConfigInvalid, match="You must specify a region"):
-        read_subnets(["subnet-0"], region=None)
+        read_stack("gone", here())
 
 
 @pytest.mark.usefixtures("account")
@@ -89,4 +85,4 @@ def test_subnets_are_read_and_those_that_are_gone_left_out() -> None:
         VpcId=vpc["VpcId"], CidrBlock="10.0.1.0/24", AvailabilityZone="us-east-1b"
     )["Subnet"]["SubnetId"]
     many = [subnet, *(f"subnet-{number:017x}" for number in range(300))]
-    assert read_subnets(many, region="us-east-1") == {subnet: Subnet("us-east-1b", has_ipv6=False)}
+    assert read_subnets(many, here()) == {subnet: Subnet("us-east-1b", has_ipv6=False)}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from moto import mock_aws
 
-from account.session import AccountUnreachable, Session
+from account.session import AccountUnreachable, RegionUnknown, Session
 from localaws.account import ACCOUNT_ID, Account, Settings
 from localaws.clock import VirtualClock
 from localaws.faults import Fault, FaultKind
@@ -29,7 +29,7 @@ def test_the_region_is_the_given_one_or_that_of_the_environment(
 def test_without_a_region_one_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("AWS_REGION")
     monkeypatch.delenv("AWS_DEFAULT_REGION")
-    with pytest.raises(AccountUnreachable, match=r"No Region is known. Write `region:`"):
+    with pytest.raises(RegionUnknown, match=r"No Region is known. Write `region:`"):
         Session(region=None, profile=None)
 
 

@@ -50,6 +50,20 @@ CREATED: dict[Location, Any] = {
     },
 }
 """Edits by which the right configuration's group is created."""
+GROUP: Location = ("node_groups", 0)
+CLUSTER = {
+    "endpoint": "https://example.com",
+    "certificate_authority": "ZXhhbXBsZQ==",
+    "service_cidr": "fd30:1c53:5f8a::/108",
+    "security_group": "sg-0000000c",
+    "vpc": "vpc-0000000c",
+    "version": "1.33",
+}
+
+
+def create(**keys: object) -> dict[Location, Any]:
+    """Return edits with further keys of `create`."""
+    return {**CREATED, (*GROUP, "create"): {**CREATED[*GROUP, "create"], **keys}}
 
 
 @pytest.fixture

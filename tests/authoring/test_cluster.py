@@ -65,7 +65,10 @@ def test_what_eks_says_is_what_a_person_would_have_written(
     assert authoring.with_cluster(created, DESCRIBED) == told
 
 
-def test_an_ipv6_cluster_has_its_ipv6_range(created: Authored) -> None:
+def test_an_ipv6_cluster_has_its_ipv6_range(edited: Callable[..., str]) -> None:
+    created = authoring.parse(
+        edited({**CREATED, ("node_groups", 0, "node"): {"reduce_max_pods": False}})
+    )
     network = {"serviceIpv6Cidr": "fd30:1c53:5f8a::/108", "ipFamily": "ipv6"}
     found = authoring.with_cluster(created, {**DESCRIBED, "kubernetesNetworkConfig": network})
     assert found.cluster is not None

@@ -6,30 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.authoring.conftest import CREATED
+from tests.authoring.conftest import CLUSTER, CREATED, GROUP, create
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from authoring.problems import Location
 
-GROUP: Location = ("node_groups", 0)
 HERE = "node_groups[0].create"
-CLUSTER = {
-    "endpoint": "https://example.com",
-    "certificate_authority": "ZXhhbXBsZQ==",
-    "service_cidr": "fd30:1c53:5f8a::/108",
-    "security_group": "sg-0000000c",
-    "vpc": "vpc-0000000c",
-    "version": "1.33",
-}
-
-
-def create(**keys: object) -> dict[Location, Any]:
-    """Return edits with further keys of `create`."""
-    return {**CREATED, (*GROUP, "create"): {**CREATED[*GROUP, "create"], **keys}}
-
-
 HOLDS_ITSELF: dict[Location, Any] = {
     (*GROUP, "node"): {"ready_hook": True, "on_failure": "abandon"}
 }
@@ -152,11 +136,36 @@ REFUSED: dict[str, tuple[dict[Location, Any], list[str]]] = {
             "Write iops: 4000, or less throughput."
         ],
     ),
-    "more tags than a group takes": (
-        create(labels={f"k{number}": "v" for number in range(47)}),
+    "a key of another Region": (
+        {
+            ("region",): "us-east-1",
+            **create(root_volume={"kms_key_arn": "arn:aws:kms:us-west-2:123456789012:key/1"}),
+        },
         [
-            f"{HERE}.tags: are, with the file's own and those for cluster-autoscaler, more than 50 (got 52). "
-            "Leave some out; with `cluster_autoscaler: false` labels and taints need none."
+            f"{HERE}.root_volume.kms_key_arn: is not in us-east-1 (got 'arn:aws:kms:us-west-2:123456789012:key/1'). "
+            "Name a key of the stack's own Region: EBS encrypts with no other, and every launch would fail."
+        ],
+    ),
+    "one subnet in two zones": (
+        create(subnets={"us-east-1a": "subnet-000000aa", "us-east-1b": "subnet-000000aa"}),
+        [
+            f"{HERE}.subnets.us-east-1b: stands under us-east-1a in {HERE}.subnets.us-east-1a (got 'subnet-000000aa'). "
+            "A subnet is in one zone only: correct one of the two."
+        ],
+    ),
+    "a Multus subnet of another zone": (
+        create(subnets={"us-east-1a": "subnet-0000000b"}),
+        [
+            f"node_groups[0].interfaces[0].subnets.us-east-1b: stands under us-east-1a in {HERE}.subnets.us-east-1a "
+            "(got 'subnet-0000000b'). A subnet is in one zone only: correct one of the two."
+        ],
+    ),
+    "a type that is not known": (
+        {**CREATED, (*GROUP, "instance_types"): ["m5.2xlrage"]},
+        [
+            "node_groups[0].instance_types[0]: is not a known instance type (got 'm5.2xlrage'). Did you mean m5.2xlarge? "
+            "A group that is created launches no type whose limits are not known. For one that is newer than this release "
+            "renew them (docs/configuration.md, What the limits of instance types mean), or make the group yourself and adopt it."
         ],
     ),
     "an adopted group with a created one's name": (
@@ -177,13 +186,6 @@ REFUSED: dict[str, tuple[dict[Location, Any], list[str]]] = {
         [
             "node_groups[1].auto_scaling_group: is the group that node_groups[0].create creates (got 'MultusEni-lab-Nodes-workers'). "
             "Leave this node group out, or name another Auto Scaling group."
-        ],
-    ),
-    "max-pods reduced in an IPv6 cluster": (
-        {**CREATED, ("cluster",): CLUSTER},
-        [
-            "node_groups[0].node.reduce_max_pods: takes places for pods away that Multus does not need in an IPv6 cluster "
-            "(got True). Write `reduce_max_pods: false`: there the VPC CNI uses the primary interface alone."
         ],
     ),
     "another zone and another fault": (
@@ -226,16 +228,18 @@ def test_a_fault_of_a_created_group_is_refused_with_path_value_and_remedy(
             id="isolated and reserved CPUs apart",
         ),
         pytest.param(
-            create(labels={f"k{number}": "v" for number in range(47)}, cluster_autoscaler=False),
-            id="labels that are no tags",
+            {
+                ("region",): "us-east-1",
+                **create(root_volume={"kms_key_arn": "arn:aws:kms:us-east-1:123456789012:key/1"}),
+            },
+            id="a key of the Region",
         ),
         pytest.param(
-            {**CREATED, ("cluster",): CLUSTER, (*GROUP, "node"): {"reduce_max_pods": False}},
-            id="an IPv6 cluster",
+            create(root_volume={"kms_key_arn": "arn:aws:kms:us-west-2:123456789012:key/1"}),
+            id="a Region that is not written",
         ),
         pytest.param(
-            {**CREATED, ("cluster",): {**CLUSTER, "service_cidr": "10.100.0.0/16"}},
-            id="an IPv4 cluster",
+            create(subnets={"us-east-1a": "subnet-0000000a"}), id="a subnet that Multus is in too"
         ),
     ],
 )
@@ -260,9 +264,6 @@ def test_a_created_group_that_is_right_is_taken(
         pytest.param({"isolated_cpus": "7-2"}, "is not a list of CPUs", id="CPUs from above"),
         pytest.param({"reserved_cpus": "1,0-1"}, "is not a list of CPUs", id="a CPU twice"),
         pytest.param({"kubelet_arguments": ["-v"]}, "is not an argument", id="argument"),
-        pytest.param(
-            {"kubelet_arguments": ["--node-labels=a=b"]}, "Write labels instead", id="label"
-        ),
         pytest.param({"kubernetes_version": "1.3"}, "is not a Kubernetes version", id="version"),
         pytest.param({"ami": "ami-1"}, "is not an image id", id="image"),
         pytest.param({"policies": ["AdministratorAccess"]}, "is not the ARN", id="policy"),
@@ -294,6 +295,46 @@ def test_a_malformed_key_hides_no_fault_of_another(said: Callable[..., list[str]
         f"{HERE}.isolated_cpus",
         f"{HERE}.min_size",
     }
+
+
+@pytest.mark.parametrize(
+    ("argument", "words"),
+    [
+        *(
+            (argument, f"is an argument that another key writes (got '{argument}'). Write {key}")
+            for argument, key in {
+                "--node-labels=a=b": "labels instead.",
+                "--register-with-taints=a:NoSchedule": "taints instead.",
+                "--cpu-manager-policy=static": "cpu_manager_policy instead.",
+                "--topology-manager-policy=restricted": "topology_manager_policy instead.",
+                "--reserved-cpus=0": "reserved_cpus instead.",
+                "--max-pods=8": "max_pods of `node:` instead.",
+            }.items()
+        ),
+        *(
+            (argument, f"is an argument that nodeadm gives kubelet (got '{argument}'). Leave it")
+            for argument in (
+                "--hostname-override=n",
+                "--cloud-provider=aws",
+                "--provider-id=aws:///us-east-1a/i-0",
+                "--node-ip=::",
+                "--config=/etc/kubelet.json",
+                "--config-dir=/etc/kubelet.d",
+                "--kubeconfig=/etc/kubeconfig",
+                "--bootstrap-kubeconfig=/etc/kubeconfig",
+                "--client-ca-file=/etc/ca.crt",
+                "--image-credential-provider-config=/etc/a.json",
+                "--image-credential-provider-bin-dir=/bin",
+                "--container-runtime-endpoint=unix:///run/crio.sock",
+            )
+        ),
+    ],
+)
+def test_an_argument_that_is_not_a_persons_to_give_is_refused(
+    said: Callable[..., list[str]], argument: str, words: str
+) -> None:
+    (problem,) = said(create(kubelet_arguments=["--v=4", argument]))
+    assert problem.startswith(f"{HERE}.kubelet_arguments[1]: {words}")
 
 
 @pytest.mark.parametrize(

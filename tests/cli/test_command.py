@@ -104,13 +104,18 @@ def test_validate_shows_what_is_created_and_what_will_be_looked_up(tmp_path: Pat
     path = tmp_path / "sought.yaml"
     path.write_text(
         before
-        + after[after.index("\ntags:") :].replace("max_size", "warm_pool: {}\n      max_size")
+        + after[after.index("\ntags:") :].replace(
+            "max_size",
+            "warm_pool: {}\n      policies: ['arn:aws:iam::aws:policy/AmazonEKS_CNI_Policy']\n      max_size",
+        )
     )
     sought = shown(path)
     assert "the recommended one for Kubernetes of the cluster" not in sought
     assert "the recommended one for the cluster's Kubernetes version" in sought
     assert "What the nodes must know of the cluster is looked up at synthesis." in sought
     assert "Stopped nodes wait in a warm pool." in sought
+    rights = "Every pod on a host network can change network interfaces: the nodes' role has AmazonEKS_CNI_Policy."
+    assert (rights in written, rights in sought) == (False, True)
 
 
 def test_validate_shows_the_room_left_for_the_vpc_cni() -> None:

@@ -273,3 +273,36 @@ def test_a_stack_that_is_not_there_is_told() -> None:
     result = run("--stack", "gone")
     assert (result.exit_code, result.stdout) == (2, "")
     assert "Stack with id gone does not exist" in result.stderr
+
+
+def test_a_region_that_nobody_names_is_asked_for_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("AWS_REGION", "AWS_DEFAULT_REGION"):
+        monkeypatch.delenv(name, raising=False)
+    result = run("--stack", "upf", "--stack", "smf")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr == (
+        "migrate: 1 problem\n"
+        "  --region: is not given, and neither the environment nor the AWS configuration says one (got None). "
+        "Give --region, or set AWS_REGION.\n"
+    )
+
+
+def test_a_profile_that_is_not_there_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_PROFILE", "nobody")
+    result = run("--stack", "upf")
+    assert result.exit_code == 2
+    assert (
+        "(the account): cannot be asked: The config profile (nobody) could not be found"
+        in result.stderr
+    )
+
+
+@pytest.mark.localaws
+@pytest.mark.usefixtures("deployed")
+def test_the_region_is_that_of_the_environment_as_for_other_commands(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("AWS_DEFAULT_REGION")
+    monkeypatch.setenv("AWS_REGION", "eu-west-1")
+    result = run("--stack", "gone")
+    assert "(got 'eu-west-1')" in result.stderr

@@ -306,6 +306,13 @@ def test_without_the_clusters_security_group_there_are_rules_in_both_directions(
     assert sorted(map(str, rules)) == sorted(map(str, expected))
 
 
+def test_the_rules_are_there_before_the_first_node(full: Template) -> None:
+    rules = full.of_type("AWS::EC2::SecurityGroupIngress")
+    (group,) = full.of_type("AWS::AutoScaling::AutoScalingGroup").values()
+    assert len(rules) == 9
+    assert rules.keys() <= set(group["DependsOn"])
+
+
 def tags(template: Template) -> dict[str, tuple[str, bool]]:
     """Return the group's tags: value, and whether its nodes have them."""
     return {
@@ -327,6 +334,7 @@ def test_nodes_have_the_tags_of_file_and_group_and_the_autoscaler_those_that_it_
         f"{template}/label/example.com/plane": ("user", False),
         f"{template}/label/multus-eni.io/node-group": ("full", False),
         f"{template}/taint/dpdk": (":NoSchedule", False),
+        f"{template}/resources/hugepages-1Gi": ("4Gi", False),
         f"{template}/resources/multus-eni.io/n3_dpdk": ("1", False),
     }
     assert tags(pooled) == {

@@ -1,0 +1,57 @@
+"""What a group that is created and its cluster show together, whether the cluster is written or looked up."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from authoring.problems import Fault
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from authoring.created import Cluster, Create
+    from authoring.models import Node
+    from authoring.problems import Location
+
+MAX_SECURITY_GROUPS = 16
+"""Security groups per network interface: what the default quota, 5, can be raised to (Amazon VPC User Guide, quotas)."""
+
+
+def max_pods(here: Location, node: Node, cluster: Cluster) -> Iterator[Fault]:
+    """Yield the fault of nodes that keep places for pods free which nobody takes.
+
+    Args:
+        here: where the node's part of the group stands.
+        node: what is written there.
+        cluster: the cluster that they join.
+    """
+    if cluster.is_ipv6 and node.reduce_max_pods:
+        yield Fault(
+            (*here, "reduce_max_pods"),
+            True,
+            "takes places for pods away that Multus does not need in an IPv6 cluster",
+            "Write `reduce_max_pods: false`: there the VPC CNI uses the primary interface alone.",
+        )
+
+
+def security_groups(here: Location, create: Create, cluster: Cluster | None) -> Iterator[Fault]:
+    """Yield the fault of more security groups than a network interface can ever have.
+
+    Args:
+        here: where the group's `create` stands.
+        create: what is written there.
+        cluster: the cluster that the nodes join; None as long as it is not known, whose security group may be one of these.
+    """
+    groups = set(create.security_groups)
+    if not create.cluster_security_group:
+        groups.add("the group's own")
+    elif cluster is not None:
+        groups.add(cluster.security_group)
+    if len(groups) > MAX_SECURITY_GROUPS:
+        yield Fault(
+            (*here, "security_groups"),
+            len(groups),
+            f"are, with the one that each node has anyway, more than {MAX_SECURITY_GROUPS} security groups",
+            "Put the rules into fewer: a network interface takes 5, and with its quota raised at most "
+            f"{MAX_SECURITY_GROUPS}.",
+        )

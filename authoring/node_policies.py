@@ -1,0 +1,18 @@
+"""The managed policies of a created group's role: those that it has anyway, and how many it may have."""
+
+from __future__ import annotations
+
+NODE_POLICIES = ("AmazonEKSWorkerNodePolicy", "AmazonEC2ContainerRegistryPullOnly")
+"""What a node needs for itself (EKS User Guide, "Amazon EKS node IAM role"). AmazonEKS_CNI_Policy is left out: with it every
+pod that reaches the node's credentials could create and attach network interfaces. The VPC CNI has a role of its own."""
+CNI_POLICY = "AmazonEKS_CNI_Policy"
+MAX_POLICIES = 25
+"""Managed policies per role: what the default quota, 10, can be raised to (IAM User Guide, IAM and AWS STS quotas)."""
+MAX_FURTHER_POLICIES = MAX_POLICIES - len(NODE_POLICIES) - 1
+"""The one is what the ENI stack publishes for nodes."""
+
+
+def aws_managed(arn: str) -> str | None:
+    """Return the name of a policy that is AWS's own, without its path; None for an account's."""
+    _, own, path = arn.partition(":iam::aws:policy/")
+    return path.rpartition("/")[2] if own else None
