@@ -187,6 +187,7 @@ _SAID_ELSEWHERE = {
 
 _FOUND_BY = "EKS finds the instance of a node by it."
 _OF_THE_CLUSTER = "it is made of what `cluster:` says, or the cluster itself."
+_READY = "a node asks there whether kubelet is well before it says that it is ready."
 _NODEADMS = {
     "--hostname-override": "EKS lets a node in under no name but EC2's for its instance.",
     "--cloud-provider": _FOUND_BY,
@@ -200,8 +201,10 @@ _NODEADMS = {
     "--image-credential-provider-config": "with it kubelet logs in to ECR.",
     "--image-credential-provider-bin-dir": "with it kubelet logs in to ECR.",
     "--container-runtime-endpoint": "the image has containerd, and nodeadm sees to it.",
+    "--healthz-port": _READY,
+    "--healthz-bind-address": _READY,
 }
-"""What nodeadm tells kubelet itself, and why it has to stay so (awslabs/amazon-eks-ami, nodeadm/internal/kubelet). It puts our
+"""What nodeadm and kubelet itself decide, and why it has to stay so (awslabs/amazon-eks-ami, nodeadm/internal/kubelet). It puts our
 arguments behind its own, and kubelet takes the last."""
 
 
@@ -212,7 +215,7 @@ def _kubelet_argument(text: str) -> str:
         raise refusal("is an argument that another key writes", f"Write {key} instead.")
     reason = _NODEADMS.get(name)
     if reason is not None:
-        raise refusal("is an argument that nodeadm gives kubelet", f"Leave it out: {reason}")
+        raise refusal("is an argument that has to stay as it is", f"Leave it out: {reason}")
     return text
 
 

@@ -182,13 +182,15 @@ def _text(
 
 
 def _session(region: str | None) -> Session:
-    """Return the session that every stack is read with.
+    """Return the session that every stack is read with, once AWS has accepted its credentials.
 
     Raises:
         ConfigInvalid: there is none to be had, whatever the stacks are.
     """
     try:
-        return Session(region=region, profile=None)
+        session = Session(region=region, profile=None)
+        session.account_id()
+        return session
     except RegionUnknown:
         problem = Problem(
             "--region",

@@ -312,7 +312,7 @@ def test_a_malformed_key_hides_no_fault_of_another(said: Callable[..., list[str]
             }.items()
         ),
         *(
-            (argument, f"is an argument that nodeadm gives kubelet (got '{argument}'). Leave it")
+            (argument, f"is an argument that has to stay as it is (got '{argument}'). Leave it")
             for argument in (
                 "--hostname-override=n",
                 "--cloud-provider=aws",
@@ -325,6 +325,8 @@ def test_a_malformed_key_hides_no_fault_of_another(said: Callable[..., list[str]
                 "--client-ca-file=/etc/ca.crt",
                 "--image-credential-provider-config=/etc/a.json",
                 "--image-credential-provider-bin-dir=/bin",
+                "--healthz-port=0",
+                "--healthz-bind-address=0.0.0.0",
                 "--container-runtime-endpoint=unix:///run/crio.sock",
             )
         ),
