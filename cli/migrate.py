@@ -190,7 +190,6 @@ def _session(region: str | None) -> Session:
     try:
         session = Session(region=region, profile=None)
         session.account_id()
-        return session
     except RegionUnknown:
         problem = Problem(
             "--region",
@@ -202,6 +201,8 @@ def _session(region: str | None) -> Session:
         problem = Problem(
             "(the account)", None, f"cannot be asked: {unreachable.message}", unreachable.remedy
         )
+    else:
+        return session
     raise ConfigInvalid([problem])
 
 
