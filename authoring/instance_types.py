@@ -1,4 +1,4 @@
-"""The network limits and CPUs of EC2 instance types, as DescribeInstanceTypes states them (NetworkInfo, VCpuInfo)."""
+"""EC2 instance types: network limits and CPUs as DescribeInstanceTypes states them (NetworkInfo, VCpuInfo), and their images."""
 
 from __future__ import annotations
 
@@ -39,6 +39,17 @@ def architecture(type_name: str) -> str:
     """Return `arm64` or `x86_64`, by the name: Graviton's families have a g behind their generation (EC2 User Guide, instance
     type naming conventions), and a1 is Graviton's first."""
     return "arm64" if re.match(r"(a1|[a-z]+[0-9]+[a-z]*g[a-z]*)\.", type_name) else "x86_64"
+
+
+def image_parameter(kubernetes_version: str, kind: str) -> str:
+    """Return the name of the public parameter that has the recommended EKS image of Amazon Linux 2023 (Amazon EKS User Guide,
+    "Retrieve recommended Amazon Linux AMI IDs").
+
+    Args:
+        kubernetes_version: like 1.33.
+        kind: `arm64` or `x86_64`.
+    """
+    return f"/aws/service/eks/optimized-ami/{kubernetes_version}/amazon-linux-2023/{kind}/standard/recommended/image_id"
 
 
 @cache

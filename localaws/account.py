@@ -22,6 +22,7 @@ from localaws.iam import managed_policies
 from localaws.iam.authorization import Authorizations
 from localaws.iam.principals import Principals
 from localaws.patching import Patch, applied
+from localaws.public_parameters import PublicParameters
 from localaws.queues.service import Queues
 from localaws.schedules.service import Schedules
 from localaws.throttling import Buckets, Rate
@@ -126,6 +127,7 @@ class Account:
         self.autoscaling = AutoScaling(self)
         self.schedules = Schedules(self)
         self.clusters = Clusters(self)
+        self.public_parameters = PublicParameters(self, ACCOUNT_ID)
 
     def patches(self) -> Iterable[Patch]:
         """Yield every module's patches, in the order in which they must be applied."""

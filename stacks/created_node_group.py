@@ -23,7 +23,7 @@ from aws_cdk import aws_iam as iam
 from constructs import Construct
 
 from authoring.autoscaler_tags import autoscaler_tags
-from authoring.instance_types import architecture
+from authoring.instance_types import architecture, image_parameter
 from authoring.node_policies import NODE_POLICIES
 from domain import naming, tags
 from domain.errors import ConfigInvalid, Problem
@@ -41,8 +41,6 @@ if TYPE_CHECKING:
 
 ROOT_DEVICE = "/dev/xvda"
 """Of the EKS images of Amazon Linux 2023 (awslabs/amazon-eks-ami, templates/al2023: root_device_name)."""
-IMAGE_PARAMETER = "/aws/service/eks/optimized-ami/{version}/amazon-linux-2023/{architecture}/standard/recommended/image_id"
-"""Amazon EKS User Guide, "Retrieve recommended Amazon Linux AMI IDs"."""
 SECOND_BOOT_S = 300
 """How long Auto Scaling looks past the status checks of a node in service, which without a ready hook may be in its second boot."""
 
@@ -180,7 +178,7 @@ class CreatedNodeGroup(Construct):
             self,
             f"Image{version}{kind}",
             type="AWS::SSM::Parameter::Value<AWS::EC2::Image::Id>",
-            default=IMAGE_PARAMETER.format(version=version, architecture=kind),
+            default=image_parameter(version, kind),
             description="The recommended EKS image of Amazon Linux 2023.",
         ).value_as_string
 

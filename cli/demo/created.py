@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from authoring.instance_types import architecture, image_parameter
 from domain import naming
 from localaws.account import ACCOUNT_ID
+from localaws.client import REGION
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -13,7 +15,7 @@ if TYPE_CHECKING:
     from localaws.account import Account
 
 KUBERNETES = "1.33"
-ELSEWHERE = ("key_pair", "placement_group", "policies", "security_groups")
+ELSEWHERE = ("ami", "key_pair", "placement_group", "policies", "security_groups")
 """What names something in the account that the configuration was written for, and matters to no interface."""
 NOT_HERE = ("warm_pool",)
 """A warm pool would never let a group come to an end."""
@@ -43,12 +45,19 @@ def from_none_to(document: dict[str, Any], most: int) -> None:
             group["create"] = {**kept, "min_size": 0, "max_size": most}
 
 
-def rewrite(create: dict[str, Any], *, subnets: Mapping[str, str], image: str) -> None:
+def rewrite(create: dict[str, Any], *, subnets: Mapping[str, str]) -> None:
     """Put what there is here in the place of what is in the account that the configuration was written for."""
     for key in ELSEWHERE:
         create.pop(key, None)
     create.get("root_volume", {}).pop("kms_key_arn", None)
-    create |= {"subnets": dict(subnets), "ami": image}
+    create["subnets"] = dict(subnets)
+
+
+def publish_image(account: Account, group: Mapping[str, Any], image: str) -> None:
+    """Have AWS recommend an image for a group that is created."""
+    version = group["create"].get("kubernetes_version", KUBERNETES)
+    name = image_parameter(version, architecture(group["instance_types"][0]))
+    account.public_parameters.publish(name, image, REGION)
 
 
 def make_cluster(account: Account, name: str, subnets: Sequence[str]) -> None:

@@ -135,6 +135,7 @@ def build(account: Account, document: dict[str, Any]) -> Platform:
                 moved[f"{group['name']}/{spec['name']}"] = (before, spec["pod_ranges"])
         if "create" in group:
             _prepare_group(network, group, zones.of_group(place))
+            created.publish_image(account, group, network.image)
         else:
             # A template's name is one in the account and has fewer letters to choose from than a group's.
             template = f"{document['name']}-{place}"
@@ -168,7 +169,7 @@ def _name_of(stack: str, group: Mapping[str, Any]) -> str:
 
 def _prepare_group(network: Network, group: dict[str, Any], zones: Sequence[str]) -> None:
     subnets = {zone: network.subnet_of_nodes(zone) for zone in zones}
-    created.rewrite(group["create"], subnets=subnets, image=network.image)
+    created.rewrite(group["create"], subnets=subnets)
     group.setdefault("instance_types", [_type_of(group)])
 
 

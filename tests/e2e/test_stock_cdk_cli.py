@@ -15,6 +15,7 @@ import yaml
 from rich.console import Console
 
 import authoring
+from authoring.instance_types import image_parameter
 from cli.demo import platform
 from cli.demo.promises import IN_SERVICE, Observer, broken_promises, left_behind
 from cli.demo.watch import Watch
@@ -194,8 +195,20 @@ def test_a_created_group_is_hooked_from_its_first_node_on_and_goes_with_everythi
     assert len(enis) == 1
     answered = account.calls.where(lambda call: call.action == "CompleteLifecycleAction")
     assert [call.params["AutoScalingGroupName"] for call in answered] == [node.group]
+    (first,) = _images(account, [node])
     activities = account.client("autoscaling").describe_scaling_activities()["Activities"]
     assert [one["StatusCode"] for one in activities] == ["Successful"]
+
+    newer = account.client("ec2").register_image(Name="newer", Architecture="x86_64")["ImageId"]
+    account.public_parameters.publish(image_parameter("1.34", "x86_64"), newer, REGION)
+    made.document["node_groups"][0]["create"]["kubernetes_version"] = "1.34"
+    made.write(tmp_path / "config.yaml")
+    upgraded = cli.run("deploy", "--all", "--require-approval", "never", "--output", assembly, *app)
+    assert upgraded.returncode == 0, upgraded.stdout
+    (successor,) = observer.nodes()
+    assert (successor.state, successor.instance_id != node.instance_id) == (IN_SERVICE, True)
+    assert _images(account, [node, successor]) == [first, newer]
+    assert len(observer.enis()) == 1
 
     destroyed = cli.run("destroy", "--all", "--force", "--app", assembly)
     assert destroyed.returncode == 0, destroyed.stdout
@@ -207,6 +220,16 @@ def test_a_created_group_is_hooked_from_its_first_node_on_and_goes_with_everythi
     assert client("ec2").describe_launch_templates()["LaunchTemplates"] == []
     assert client("lambda").list_functions()["Functions"] == []
     assert client("sqs").list_queues().get("QueueUrls", []) == []
+
+
+def _images(account: Account, nodes: Sequence[NodeView]) -> list[str]:
+    ec2 = account.client("ec2")
+    return [
+        ec2.describe_instances(InstanceIds=[node.instance_id])["Reservations"][0]["Instances"][0][
+            "ImageId"
+        ]
+        for node in nodes
+    ]
 
 
 def _all_serve(nodes: Sequence[NodeView]) -> bool:

@@ -9,6 +9,7 @@ import pytest
 import yaml
 
 import authoring
+from authoring.instance_types import image_parameter
 from cli.demo import created, networks, platform
 from localaws.client import REGION
 from tests.cli.demo.conftest import CONFIG
@@ -259,7 +260,11 @@ def test_a_group_that_is_created_finds_its_network_image_and_cluster(
     empty_account: Account,
 ) -> None:
     document = yaml.safe_load(CREATED.read_text())
-    there = {"key_pair": "ours", "policies": ["arn:aws:iam::210987654321:policy/ours"]}
+    there = {
+        "ami": "ami-0123456789abcdef0",
+        "key_pair": "ours",
+        "policies": ["arn:aws:iam::210987654321:policy/ours"],
+    }
     document["node_groups"][0]["create"] |= there
     made = _built(empty_account, document)
     assert made.groups == ("MultusEni-created-Nodes-user-plane",)
@@ -271,7 +276,9 @@ def test_a_group_that_is_created_finds_its_network_image_and_cluster(
     assert create["root_volume"] == {"size_gib": 80}
     for zone, subnet_id in create["subnets"].items():
         assert _subnet(empty_account, subnet_id)["AvailabilityZone"] == zone
-    assert ec2.describe_images(ImageIds=[create["ami"]])["Images"]
+    ssm = empty_account.client("ssm")
+    published = ssm.get_parameter(Name=image_parameter("1.33", "x86_64"))["Parameter"]["Value"]
+    assert ec2.describe_images(ImageIds=[published])["Images"]
     told = empty_account.client("eks").describe_cluster(name="telco")["cluster"]
     assert sorted(told["resourcesVpcConfig"]["subnetIds"]) == sorted(create["subnets"].values())
 
