@@ -13,6 +13,7 @@ from localaws.ec2 import (
     attachments,
     describes,
     pages,
+    placement_groups,
     provisioning,
     refusals,
     subnets,
@@ -53,6 +54,12 @@ _ACTIONS: Mapping[str, Handler] = {
     "delete_subnet_cidr_reservation": subnets.delete_subnet_cidr_reservation,
 }
 """The actions that are ours altogether, by the name of moto's method."""
+
+_ADDED: Mapping[str, Handler] = {
+    "create_placement_group": placement_groups.create_placement_group,
+    "describe_placement_groups": placement_groups.describe_placement_groups,
+}
+"""The actions that moto does not have."""
 
 _BY_INSTANCE_ID = ("terminate_instances", "stop_instances", "start_instances", "reboot_instances")
 
@@ -100,6 +107,8 @@ class Ec2:
         """Yield what stands in the place of moto's EC2."""
         for name, handler in _ACTIONS.items():
             yield Patch(EC2Response, name, partial(self._action, handler))
+        for name, handler in _ADDED.items():
+            yield Patch(EC2Response, name, partial(self._action, handler), adds=True)
         for name in _BY_INSTANCE_ID:
             yield Patch(EC2Response, name, self._instance_action)
         for name in _LISTED:
