@@ -89,6 +89,7 @@ def place(monkeypatch: pytest.MonkeyPatch) -> Iterator[Place]:
             version="1.33",
             roleArn="arn:aws:iam::123456789012:role/cluster",
             resourcesVpcConfig={"subnetIds": group["VPCZoneIdentifier"].split(",")},
+            accessConfig={"authenticationMode": "API_AND_CONFIG_MAP"},
         )
         eks.create_addon(
             clusterName="telco",

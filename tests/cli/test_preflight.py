@@ -58,6 +58,7 @@ class Place:
             name="lab",
             roleArn=f"arn:aws:iam::{ACCOUNT_ID}:role/cluster",
             resourcesVpcConfig={"subnetIds": group["VPCZoneIdentifier"].split(",")},
+            accessConfig={"authenticationMode": "API_AND_CONFIG_MAP"},
         )
 
     def install_cni(self, version: str) -> None:
