@@ -114,6 +114,7 @@ class Ec2:
         for name in _LISTED:
             yield Patch(EC2Response, name, partial(self._paged, name))
         yield Patch(EC2Response, "run_instances", self._run_instances_action)
+        yield Patch(EC2Response, "register_image", self._register_image_action)
         yield Patch(EC2Response, "create_tags", self._tag_action)
         yield Patch(EC2Response, "delete_tags", self._tag_action)
         yield from MotoBackend(self.region, self._account.lock).patches()
@@ -149,6 +150,24 @@ class Ec2:
                 region = self.region(response.ec2_backend)
                 records = [region.instances[each.id] for each in launched.instances]
                 return WireResult(describes.reservation_answer(region, records))
+
+        return act
+
+    def _register_image_action(
+        self, original: Callable[[EC2Response], ActionResult]
+    ) -> Callable[[EC2Response], ActionResult]:
+        """Let an image keep its architecture, which moto forgets.
+
+        Source: EC2 API reference, RegisterImage: i386 for an EBS-backed image that is registered without one.
+        """
+
+        def act(response: EC2Response) -> ActionResult:
+            with self._account.lock:
+                registered = original(response)
+                result: Any = registered.result
+                image = response.ec2_backend.amis[result["ImageId"]]
+                image.architecture = response.params.get("Architecture", "i386")
+                return registered
 
         return act
 
