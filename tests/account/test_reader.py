@@ -228,6 +228,47 @@ def test_it_sees_subnets_with_what_is_free_in_them(place: Place) -> None:
     assert reserved == next(subnet.ipv4_cidr.subnets())
 
 
+class ReservationsInTwoPages:
+    """EC2, which gives a subnet's reservations one at a time."""
+
+    def __init__(self, ec2: Any) -> None:  # noqa: ANN401 - a client of EC2
+        self._ec2 = ec2
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - whatever the client has
+        return getattr(self._ec2, name)
+
+    def get_subnet_cidr_reservations(self, **request: str) -> dict[str, Any]:
+        """Return one of two reservations, and a token after the first."""
+        answer = self._ec2.get_subnet_cidr_reservations(SubnetId=request["SubnetId"])
+        first, *others = answer["SubnetIpv4CidrReservations"] or [None]
+        if not others:
+            return dict(answer)
+        if "NextToken" not in request:
+            return {"SubnetIpv4CidrReservations": [first], "NextToken": "the-second"}
+        assert request["NextToken"] == "the-second"
+        return {"SubnetIpv4CidrReservations": others}
+
+
+def test_it_sees_reservations_on_later_pages_too(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    subnet_id = SubnetId(interface(place)["subnets"]["us-east-1a"])
+    ec2 = place.account.client("ec2")
+    quarters = list(IPv4Network(first_half(ec2, subnet_id)).subnets())
+    for each in quarters:
+        ec2.create_subnet_cidr_reservation(
+            SubnetId=subnet_id, Cidr=str(each), ReservationType="explicit"
+        )
+    client_of = Session.client
+
+    def client(session: Session, service: str) -> Any:  # noqa: ANN401 - a client of boto3
+        made = client_of(session, service)
+        return ReservationsInTwoPages(made) if service == "ec2" else made
+
+    monkeypatch.setattr(Session, "client", client)
+    assert sorted(shown(place.read().reservations)[subnet_id]) == quarters
+
+
 def first_half(ec2: Any, subnet_id: str) -> str:  # noqa: ANN401 - a client of EC2
     """Return the lower half of a subnet's CIDR."""
     [subnet] = ec2.describe_subnets(SubnetIds=[subnet_id])["Subnets"]

@@ -409,6 +409,16 @@ TROUBLES: dict[str, tuple[str, Change, Severity, str, str]] = {
         "n3",
         "subnet-n3-a has 9 free addresses, and the groups at their largest need 5, or 10",
     ),
+    "nodes that have no address yet": (
+        "subnet-too-small",
+        every(
+            lambda s: s.change_subnet("n3-a", free=4),
+            lambda s: s.change_group(nodes=6),
+        ),
+        ERROR,
+        "n3",
+        "subnet-n3-a has 4 free addresses, and the groups at their largest need 5 even",
+    ),
     "a subnet that two interfaces share": (
         "subnet-too-small",
         every(
@@ -583,6 +593,33 @@ TROUBLES: dict[str, tuple[str, Change, Severity, str, str]] = {
         WARNING,
         "m5.xlarge",
         "has addresses for 30 pods beside the Multus interfaces, and `max_pods` is 31",
+    ),
+    "more pods than addresses beside a trunk interface": (
+        "max-pods-too-high",
+        every(lambda s: s.turn_on("ENABLE_POD_ENI"), lambda s: s.change_node(max_pods=17)),
+        WARNING,
+        "m5.xlarge",
+        "has addresses for 16 pods beside the Multus interfaces, and `max_pods` is 17",
+    ),
+    "more pods than addresses with custom networking": (
+        "max-pods-too-high",
+        every(
+            lambda s: s.turn_on("AWS_VPC_K8S_CNI_CUSTOM_NETWORK_CFG"),
+            lambda s: s.change_node(max_pods=17),
+        ),
+        WARNING,
+        "m5.xlarge",
+        "has addresses for 16 pods beside the Multus interfaces, and `max_pods` is 17",
+    ),
+    "no pod but those on the host's network": (
+        "max-pods-too-high",
+        every(
+            lambda s: s.turn_on("AWS_VPC_K8S_CNI_CUSTOM_NETWORK_CFG", "ENABLE_POD_ENI"),
+            lambda s: s.change_node(max_pods=3),
+        ),
+        WARNING,
+        "m5.xlarge",
+        "has addresses for 2 pods beside the Multus interfaces, and `max_pods` is 3",
     ),
     "max-pods reckoned without Multus": (
         "max-pods-too-high",
