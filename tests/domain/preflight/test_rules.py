@@ -419,6 +419,38 @@ TROUBLES: dict[str, tuple[str, Change, Severity, str, str]] = {
         "n3",
         "subnet-n3-a has 4 free addresses, and the groups at their largest need 5 even",
     ),
+    "a subnet that is too small for an instance refresh": (
+        "subnet-too-small",
+        every(
+            lambda s: s.change_subnet("n3-a", free=11),
+            lambda s: s.change_group(max_healthy_percent=120),
+        ),
+        WARNING,
+        "n3",
+        "need 5, or 12 when all nodes are in us-east-1a and 2 of them take the place of others",
+    ),
+    "a subnet that is too small for Capacity Rebalancing": (
+        "subnet-too-small",
+        every(
+            lambda s: s.change_subnet("n3-a", free=10),
+            lambda s: s.change_group(capacity_rebalance=True, max_healthy_percent=105),
+        ),
+        WARNING,
+        "n3",
+        "need 5, or 11 when all nodes are in us-east-1a and 1 of them takes the place of others",
+    ),
+    "replacements of nodes that have their addresses": (
+        "subnet-too-small",
+        every(
+            lambda s: s.change_subnet("n3-a", free=0),
+            lambda s: s.change_group(
+                nodes=10, hooks=("MultusEni-example-launch",), max_healthy_percent=110
+            ),
+        ),
+        WARNING,
+        "n3",
+        "need 0, or 1 when all nodes are in us-east-1a and 1 of them takes the place of others",
+    ),
     "a subnet that two interfaces share": (
         "subnet-too-small",
         every(
@@ -801,6 +833,20 @@ NO_TROUBLES: dict[str, tuple[str, Change]] = {
     "exactly enough addresses": (
         "subnet-too-small",
         lambda s: s.change_subnet("n3-a", free=10),
+    ),
+    "exactly enough addresses for an instance refresh": (
+        "subnet-too-small",
+        every(
+            lambda s: s.change_subnet("n3-a", free=12),
+            lambda s: s.change_group(max_healthy_percent=120),
+        ),
+    ),
+    "exactly enough addresses for Capacity Rebalancing": (
+        "subnet-too-small",
+        every(
+            lambda s: s.change_subnet("n3-a", free=11),
+            lambda s: s.change_group(capacity_rebalance=True),
+        ),
     ),
     "nodes that have their addresses": (
         "subnet-too-small",
