@@ -159,8 +159,8 @@ def addresses_suffice(group: Group) -> Iterator[Trouble]:
 def _of_them(demand: Demand) -> str:
     if not demand.replacing:
         return ""
-    one = demand.replacing == 1
-    return f" and {demand.replacing} of them {'takes' if one else 'take'} the place of others"
+    others = "takes the place of another" if demand.replacing == 1 else "take the place of others"
+    return f" and {demand.replacing} of them {others}"
 
 
 def _range(given: Supply) -> str:

@@ -52,6 +52,8 @@ def test_placement_groups_are_seen_and_unknown_ones_are_left_out(place: Place) -
     place.account.client("ec2").create_placement_group(GroupName="rack", Strategy="spread")
     groups = [Created(subnets={}, placement_group=name) for name in ("rack", "nowhere")]
     assert named(*groups).placement_groups() == frozenset({"rack"})
+    [call] = place.account.calls.of_action("DescribePlacementGroups")
+    assert {"Name": "state", "Values": ["available"]} in call.params["Filters"]
 
 
 def test_many_are_asked_for_in_several_calls(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -433,11 +433,21 @@ TROUBLES: dict[str, tuple[str, Change, Severity, str, str]] = {
         "subnet-too-small",
         every(
             lambda s: s.change_subnet("n3-a", free=10),
-            lambda s: s.change_group(capacity_rebalance=True, max_healthy_percent=105),
+            lambda s: s.change_group(capacity_rebalance=True),
         ),
         WARNING,
         "n3",
-        "need 5, or 11 when all nodes are in us-east-1a and 1 of them takes the place of others",
+        "need 5, or 11 when all nodes are in us-east-1a and 1 of them takes the place of another",
+    ),
+    "an instance refresh by less than a node": (
+        "subnet-too-small",
+        every(
+            lambda s: s.change_subnet("n3-a", free=10),
+            lambda s: s.change_group(max_healthy_percent=101),
+        ),
+        WARNING,
+        "n3",
+        "and 1 of them takes the place of another",
     ),
     "replacements of nodes that have their addresses": (
         "subnet-too-small",
@@ -449,7 +459,7 @@ TROUBLES: dict[str, tuple[str, Change, Severity, str, str]] = {
         ),
         WARNING,
         "n3",
-        "need 0, or 1 when all nodes are in us-east-1a and 1 of them takes the place of others",
+        "need 0, or 1 when all nodes are in us-east-1a and 1 of them takes the place of another",
     ),
     "a subnet that two interfaces share": (
         "subnet-too-small",
