@@ -6,12 +6,15 @@ import json
 from dataclasses import replace
 from ipaddress import IPv4Network
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import yaml
 from botocore.exceptions import BotoCoreError, ClientError
 
+from account.asking import FILTER_VALUES, chunks, pages, seen
+from account.created import Named
 from account.session import AccountUnreachable
+from authoring.cluster import facts
 from domain import tags
 from domain.model import GroupName, InstanceId, SecurityGroupId, SubnetId, VpcId
 from domain.preflight.hooks import takes_a_hook_of
@@ -29,25 +32,26 @@ from domain.preflight.observed import (
     Unseen,
     VpcCni,
 )
-from lambdas.aws.errors import is_denied
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
+    from account.asking import Raw
     from account.session import Session
     from domain.config import Config
     from domain.node.config import NodeConfig
     from domain.preflight.observed import Shown
 
-T = TypeVar("T")
-Raw = dict[str, Any]
 
 ACTIONS = (
     "autoscaling:DescribeAutoScalingGroups",
     "autoscaling:DescribeLifecycleHooks",
+    "ec2:DescribeImages",
     "ec2:DescribeInstanceTypes",
+    "ec2:DescribeKeyPairs",
     "ec2:DescribeLaunchTemplateVersions",
     "ec2:DescribeNetworkInterfaces",
+    "ec2:DescribePlacementGroups",
     "ec2:DescribeSecurityGroups",
     "ec2:DescribeSubnets",
     "ec2:GetSubnetCidrReservations",
@@ -59,8 +63,6 @@ ACTIONS = (
 """Every right that is used; sts:GetCallerIdentity needs none."""
 NAMES_PER_CALL = 50
 """Group names in one DescribeAutoScalingGroups (Auto Scaling API reference)."""
-FILTER_VALUES = 200
-"""The most values one filter takes (EC2 user guide, "Filter your resources")."""
 PAGE = 1000
 LARGEST_TYPES_PAGE = 100
 """MaxResults of DescribeInstanceTypes (EC2 API reference)."""
@@ -119,6 +121,7 @@ class _Reader:
     def read(self, config: Config, nodes: NodeConfig) -> Account:
         groups = self._groups([group.auto_scaling_group for group in config.node_groups])
         subnets = self._subnets()
+        named = Named(self._ec2, (each.create for each in self._planned.values() if each.create))
         account = Account(
             groups=groups,
             subnets=subnets,
@@ -127,6 +130,9 @@ class _Reader:
             instance_types={},
             cluster=self._cluster(config.cluster_name),
             vpc_cni=self._vpc_cni(config.cluster_name),
+            images=named.images(),
+            key_pairs=named.key_pairs(),
+            placement_groups=named.placement_groups(),
             rules=self._rules(config),
             held=self._held(config.owner),
         )
@@ -143,8 +149,8 @@ class _Reader:
         def ask() -> list[Raw]:
             return [
                 raw
-                for chunk in _chunks(names, NAMES_PER_CALL)
-                for raw in self._pages(
+                for chunk in chunks(names, NAMES_PER_CALL)
+                for raw in pages(
                     self._autoscaling,
                     "describe_auto_scaling_groups",
                     "AutoScalingGroups",
@@ -152,7 +158,7 @@ class _Reader:
                 )
             ]
 
-        raws = _seen("autoscaling:DescribeAutoScalingGroups", ask)
+        raws = seen("autoscaling:DescribeAutoScalingGroups", ask)
         if isinstance(raws, Unseen):
             return raws
         found = {GroupName(raw["AutoScalingGroupName"]): self._group(raw) for raw in raws}
@@ -183,11 +189,13 @@ class _Reader:
                 )
             ),
             tags={tag["Key"]: tag.get("Value", "") for tag in raw.get("Tags", [])},
+            max_healthy_percent=_max_healthy_percent(raw),
+            capacity_rebalance=raw.get("CapacityRebalance", False),
         )
 
     def _hooks(self, group: str) -> Shown[tuple[str, ...]]:
         """Return the names of a group's hooks; there is no call for several groups."""
-        return _seen(
+        return seen(
             "autoscaling:DescribeLifecycleHooks",
             lambda: tuple(
                 hook["LifecycleHookName"]
@@ -207,7 +215,7 @@ class _Reader:
             if "LaunchTemplateSpecification" in each
         ]
         templates = [each for each in (own, *named) if each]
-        datas = _seen(
+        datas = seen(
             "ec2:DescribeLaunchTemplateVersions",
             lambda: [self._template(each) for each in templates],
         )
@@ -239,19 +247,19 @@ class _Reader:
 
     def _subnets(self) -> Shown[Mapping[SubnetId, Subnet]]:
         def ask() -> Mapping[SubnetId, Subnet]:
-            raws = self._pages(
+            raws = pages(
                 self._ec2, "describe_subnets", "Subnets", PaginationConfig={"PageSize": PAGE}
             )
             found = [_subnet(raw) for raw in raws]
             return {each.subnet_id: each for each in found}
 
-        return _seen("ec2:DescribeSubnets", ask)
+        return seen("ec2:DescribeSubnets", ask)
 
     def _reservations(
         self, subnet_ids: Iterable[SubnetId]
     ) -> Shown[Mapping[SubnetId, tuple[IPv4Network, ...]]]:
         """Return the reservations of these subnets; EC2 tells them for one subnet at a time."""
-        return _seen(
+        return seen(
             "ec2:GetSubnetCidrReservations",
             lambda: {each: tuple(self._reservations_of(each)) for each in subnet_ids},
         )
@@ -270,7 +278,7 @@ class _Reader:
     def _held(self, owner: str) -> Shown[Mapping[InstanceId, frozenset[str]]]:
         def ask() -> Mapping[InstanceId, frozenset[str]]:
             held: dict[InstanceId, set[str]] = {}
-            for raw in self._pages(
+            for raw in pages(
                 self._ec2,
                 "describe_network_interfaces",
                 "NetworkInterfaces",
@@ -283,11 +291,11 @@ class _Reader:
                     held.setdefault(InstanceId(instance_id), set()).add(named[tags.INTERFACE])
             return {instance_id: frozenset(names) for instance_id, names in held.items()}
 
-        return _seen("ec2:DescribeNetworkInterfaces", ask)
+        return seen("ec2:DescribeNetworkInterfaces", ask)
 
     def _security_groups(self) -> Shown[Mapping[SecurityGroupId, SecurityGroup]]:
         def ask() -> Mapping[SecurityGroupId, SecurityGroup]:
-            raws = self._pages(
+            raws = pages(
                 self._ec2,
                 "describe_security_groups",
                 "SecurityGroups",
@@ -300,7 +308,7 @@ class _Reader:
                 for raw in raws
             }
 
-        return _seen("ec2:DescribeSecurityGroups", ask)
+        return seen("ec2:DescribeSecurityGroups", ask)
 
     def _instance_types(self, names: Sequence[str]) -> Shown[Mapping[str, InstanceType]]:
         """Return the types that the Region has: by a filter, since one unknown name would fail the whole call."""
@@ -308,8 +316,8 @@ class _Reader:
         def ask() -> Mapping[str, InstanceType]:
             found = [
                 _instance_type(raw)
-                for chunk in _chunks(names, FILTER_VALUES)
-                for raw in self._pages(
+                for chunk in chunks(names, FILTER_VALUES)
+                for raw in pages(
                     self._ec2,
                     "describe_instance_types",
                     "InstanceTypes",
@@ -319,7 +327,7 @@ class _Reader:
             ]
             return {each.name: each for each in found}
 
-        return _seen("ec2:DescribeInstanceTypes", ask)
+        return seen("ec2:DescribeInstanceTypes", ask)
 
     # EKS.
 
@@ -333,9 +341,11 @@ class _Reader:
                 version=raw.get("version", ""),
                 ipv6=raw.get("kubernetesNetworkConfig", {}).get("ipFamily") == "ipv6",
                 vpc_id=VpcId(vpc_id) if vpc_id else None,
+                authentication_mode=raw.get("accessConfig", {}).get("authenticationMode", ""),
+                facts={key: text for key, text in facts(raw).items() if text is not None},
             )
 
-        return _seen("eks:DescribeCluster", ask)
+        return seen("eks:DescribeCluster", ask)
 
     def _vpc_cni(self, cluster: str) -> Shown[VpcCni | None]:
         def ask() -> VpcCni | None:
@@ -346,7 +356,7 @@ class _Reader:
                 return None
             return VpcCni(_version(raw["addonVersion"]), _env(raw.get("configurationValues", "")))
 
-        return _seen("eks:DescribeAddon", ask)
+        return seen("eks:DescribeAddon", ask)
 
     # EventBridge.
 
@@ -354,11 +364,11 @@ class _Reader:
         def ask() -> list[tuple[str, Raw]]:
             return [
                 (raw["Name"], json.loads(raw["EventPattern"]))
-                for raw in self._pages(self._events, "list_rules", "Rules")
+                for raw in pages(self._events, "list_rules", "Rules")
                 if raw.get("State") != "DISABLED" and raw.get("EventPattern")
             ]
 
-        found = _seen("events:ListRules", ask)
+        found = seen("events:ListRules", ask)
         if isinstance(found, Unseen):
             return found
         return tuple(
@@ -369,31 +379,13 @@ class _Reader:
 
     def _targets(self, rule: str) -> Shown[tuple[str, ...]]:
         """Return where a rule sends its events; there is no call for several rules."""
-        return _seen(
+        return seen(
             "events:ListTargetsByRule",
             lambda: tuple(
                 raw["Arn"]
-                for raw in self._pages(self._events, "list_targets_by_rule", "Targets", Rule=rule)
+                for raw in pages(self._events, "list_targets_by_rule", "Targets", Rule=rule)
             ),
         )
-
-    def _pages(self, client: Any, operation: str, member: str, **request: Any) -> Iterator[Raw]:  # noqa: ANN401 - a boto3 client and its parameters
-        for page in client.get_paginator(operation).paginate(**request):
-            yield from page.get(member, [])
-
-
-def _seen(action: str, ask: Callable[[], T]) -> Shown[T]:
-    """Return what AWS answers, or which right is missing.
-
-    Raises:
-        ClientError: any other refusal.
-    """
-    try:
-        return ask()
-    except ClientError as refused:
-        if is_denied(refused):
-            return Unseen(action, refused.response["Error"]["Code"])
-        raise
 
 
 def _or_none(ask: Callable[[], Raw]) -> Raw | None:
@@ -421,11 +413,6 @@ def _type_names(whole: Whole) -> list[str]:
     return list(dict.fromkeys(names))
 
 
-def _chunks(items: Sequence[T], size: int) -> Iterator[list[T]]:
-    for start in range(0, len(items), size):
-        yield list(items[start : start + size])
-
-
 def _as_planned(planned: AutoScalingGroup, found: AutoScalingGroup | None) -> AutoScalingGroup:
     if found is None:
         return planned
@@ -436,6 +423,13 @@ def _as_planned(planned: AutoScalingGroup, found: AutoScalingGroup | None) -> Au
         hooks=found.hooks,
         in_service=found.in_service,
     )
+
+
+def _max_healthy_percent(raw: Raw) -> int:
+    """Return how large a group becomes: by its instance maintenance policy, where it has one; -1 takes one away again (Auto
+    Scaling API reference, InstanceMaintenancePolicy)."""
+    percent: int = raw.get("InstanceMaintenancePolicy", {}).get("MaxHealthyPercentage", 100)
+    return max(100, percent)
 
 
 def _subnet(raw: Raw) -> Subnet:
@@ -449,6 +443,7 @@ def _subnet(raw: Raw) -> Subnet:
         has_ipv6=any(each["Ipv6CidrBlockState"]["State"] == "associated" for each in associations),
         free=raw.get("AvailableIpAddressCount", 0),
         tags=_tags(raw),
+        gives_ipv6=raw.get("AssignIpv6AddressOnCreation", False),
     )
 
 
@@ -467,6 +462,7 @@ def _instance_type(raw: Raw) -> InstanceType:
         # As the VPC CNI tells it (amazon-vpc-cni-k8s, pkg/vpc): the hypervisor is nitro, or there is none.
         nitro=raw.get("Hypervisor") == "nitro" or bool(raw.get("BareMetal")),
         ena=network["EnaSupport"] != "unsupported",
+        architectures=tuple(raw["ProcessorInfo"]["SupportedArchitectures"]),
     )
 
 

@@ -49,7 +49,7 @@ def with_cluster(authored: Authored, described: Mapping[str, Any] | None) -> Aut
         )
     problems = list(_without_access_entries(authored, described))
     try:
-        cluster = Cluster.model_validate(_facts(described))
+        cluster = Cluster.model_validate(facts(described))
     except ValidationError as error:
         keys = sorted({str(detail["loc"][0]) for detail in error.errors()})
         raise ConfigInvalid([*problems, _not_ready(authored, described, keys)]) from None
@@ -71,8 +71,17 @@ def _not_together(authored: Authored, cluster: Cluster) -> Iterator[Problem]:
                 yield unlocated(fault)
 
 
-def _facts(described: Mapping[str, Any]) -> dict[str, object]:
-    """Return the keys of `cluster:`; one that the cluster does not have yet is None."""
+def written(authored: Authored) -> Mapping[str, str]:
+    """Return what the file says under `cluster:`, by key; nothing where it leaves the cluster to the account."""
+    return authored.cluster.model_dump() if authored.cluster is not None else {}
+
+
+def facts(described: Mapping[str, Any]) -> dict[str, str | None]:
+    """Return the keys of `cluster:` as the cluster says them; one that it does not have yet is None.
+
+    Args:
+        described: `cluster` of DescribeCluster's answer.
+    """
     network = described.get("kubernetesNetworkConfig", {})
     vpc = described.get("resourcesVpcConfig", {})
     family = "serviceIpv6Cidr" if network.get("ipFamily") == "ipv6" else "serviceIpv4Cidr"

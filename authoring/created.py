@@ -206,3 +206,10 @@ class Create(Written):
         default_factory=dict,
         description="Tags on the group, its nodes, their volumes and primary interfaces, besides the file's `tags`.",
     )
+
+    @property
+    def replaces_spot_at_risk(self) -> bool:
+        """Return whether the group has Capacity Rebalancing."""
+        if self.capacity_rebalance is None:
+            return self.spot_percent > 0
+        return self.capacity_rebalance

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 from authoring.resolution import named
 from domain import naming
-from domain.model import GroupName, SubnetId
+from domain.model import GroupName, SecurityGroupId, SubnetId
 from domain.preflight.observed import AutoScalingGroup, Launches
+from domain.preflight.planned import Created
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -43,4 +44,16 @@ def _group(
         launches=Launches(group.instance_types),
         hooks=tuple(hooks),
         tags={**common_tags, **create.tags},
+        max_healthy_percent=create.update.max_healthy_percent,
+        capacity_rebalance=create.replaces_spot_at_risk,
+        create=Created(
+            subnets={zone: SubnetId(subnet) for zone, subnet in create.subnets.items()},
+            security_groups=tuple(map(SecurityGroupId, create.security_groups)),
+            cluster_security_group=create.cluster_security_group,
+            access_entry=create.access_entry,
+            ami=create.ami,
+            kubernetes_version=create.kubernetes_version,
+            key_pair=create.key_pair,
+            placement_group=create.placement_group,
+        ),
     )

@@ -15,6 +15,7 @@ from rich.text import Text
 import authoring
 from account.reader import read
 from account.session import AccountUnreachable, Session
+from authoring.cluster import written
 from authoring.planned import planned
 from cli.loading import EXIT_BAD_CONFIG, adopt_or_exit, load_or_exit
 from domain.config import Ipv4Mode
@@ -70,7 +71,7 @@ def preflight(
     except AccountUnreachable as unreachable:
         typer.echo(f"preflight: {unreachable}", err=True)
         raise typer.Exit(EXIT_CANNOT_TELL) from unreachable
-    findings = examine(config, nodes, account)
+    findings = examine(config, nodes, account, written(authored))
     console = Console(markup=False, emoji=False, highlight=False)
     console.print(f"{config.owner} in account {account_id}, {session.region}")
     for part in described(config, nodes, account, findings):

@@ -6,6 +6,7 @@ puts one, by moto too.
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from moto.ssm.models import Parameter, ssm_backends
@@ -40,7 +41,7 @@ class PublicParameters:
                 description=None,
                 allowed_pattern=None,
                 keyid=None,
-                last_modified_date=self._account.clock.now(),  # type: ignore[arg-type]  # seconds are what it rounds
+                last_modified_date=datetime.fromtimestamp(self._account.clock.now(), UTC),
                 version=len(versions) + 1,
                 data_type="text",
             )

@@ -258,9 +258,7 @@ class CreatedNodeGroup(Construct):
             vpc_zone_identifier=[create.subnets[zone] for zone in sorted(create.subnets)],
             launch_template=None if mixed else version,
             mixed_instances_policy=self._mixed(version) if mixed else None,
-            capacity_rebalance=create.spot_percent > 0
-            if create.capacity_rebalance is None
-            else create.capacity_rebalance,
+            capacity_rebalance=create.replaces_spot_at_risk,
             placement_group=create.placement_group,
             health_check_grace_period=SECOND_BOOT_S if create.isolated_cpus else None,
             lifecycle_hook_specification_list=[

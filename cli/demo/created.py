@@ -67,4 +67,6 @@ def make_cluster(account: Account, name: str, subnets: Sequence[str]) -> None:
         version=KUBERNETES,
         roleArn=f"arn:aws:iam::{ACCOUNT_ID}:role/cluster",
         resourcesVpcConfig={"subnetIds": list(subnets)},
+        # Without it a cluster that is made over the API has no access entries (EKS API reference, CreateAccessConfigRequest).
+        accessConfig={"authenticationMode": "API_AND_CONFIG_MAP"},
     )

@@ -144,7 +144,7 @@ class Network:
     @cached_property
     def image(self) -> str:
         """Return an image to launch."""
-        image_id: str = self._ec2.register_image(Name="eks-node")["ImageId"]
+        image_id: str = self._ec2.register_image(Name="eks-node", Architecture="x86_64")["ImageId"]
         return image_id
 
     def _want(self, spec: Spec, launching: Sequence[str]) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from hashlib import sha256
+from ipaddress import ip_network
 from typing import TYPE_CHECKING
 
 from domain.config import Ipv4Mode
@@ -26,6 +28,8 @@ COUNTS_UNMANAGED = (1, 23, 0)
 IPV6_ONLY_ON_IPV4_NODES = (1, 23, 1)
 """amazon-vpc-cni-k8s, #3681."""
 SUBJECT = "vpc-cni"
+LONGEST_SHOWN = 100
+"""Only a certificate is longer, and it begins and ends as every other one."""
 
 
 def cluster_exists(whole: Whole) -> Iterator[Trouble]:
@@ -36,6 +40,35 @@ def cluster_exists(whole: Whole) -> Iterator[Trouble]:
             "there is no cluster of this name in this account and Region",
             "Correct `cluster_name`, or look into the account and Region of the cluster.",
         )
+
+
+def cluster_is_as_written(whole: Whole) -> Iterator[Trouble]:
+    """Nodes are told what stands under `cluster:` and ask nobody else: with a wrong address or certificate authority kubelet
+    never registers (amazon-eks-ami, nodeadm, NodeConfig `cluster`). Only the version changes by itself, with the cluster."""
+    seen = whole.cluster.facts
+    for key, text in whole.written.items():
+        found = seen.get(key)
+        if found is None or _alike(key, text) == _alike(key, found):
+            continue
+        say = warning if key == "version" else error
+        yield say(
+            f"cluster.{key}",
+            f"is {_short(text)} in the file, and {_short(found)} of the cluster {whole.config.cluster_name}",
+            "Write it as `aws eks describe-cluster` shows it, or leave `cluster:` out: then it is looked up.",
+        )
+
+
+def _alike(key: str, text: str) -> str:
+    """Return the text without what makes no difference: a host's name has no case (RFC 4343), and IPv6 several spellings."""
+    if key == "endpoint":
+        return text.lower().rstrip("/")
+    return str(ip_network(text)) if key == "service_cidr" else text
+
+
+def _short(text: str) -> str:
+    if len(text) <= LONGEST_SHOWN:
+        return text
+    return f"a text with the SHA-256 {sha256(text.encode()).hexdigest()[:12]}…"
 
 
 def cni_is_new_enough(whole: Whole) -> Iterator[Trouble]:
@@ -117,12 +150,14 @@ def nodes_are_in_the_clusters_vpc(group: Group) -> Iterator[Trouble]:
     """Nodes reach the control plane through its VPC (EKS User Guide, "VPC and subnet considerations": nodes in the same
     VPC as the cluster's subnets)."""
     vpc_id = group.whole.cluster.vpc_id
+    created = group.in_account.create is not None
     for subnet in group.node_subnets() if vpc_id else ():
         if subnet.vpc_id != vpc_id:
+            place = f"{subnet.subnet_id} of {subnet.vpc_id}" if created else subnet.vpc_id
             yield error(
                 group.in_account.name,
-                f"launches nodes in {subnet.vpc_id}, and the cluster {group.whole.config.cluster_name} is in {vpc_id}",
-                "Correct `cluster_name` or `auto_scaling_group`.",
+                f"launches nodes in {place}, and the cluster {group.whole.config.cluster_name} is in {vpc_id}",
+                f"Correct `cluster_name` or `{'create.subnets' if created else 'auto_scaling_group'}`.",
             )
 
 
@@ -132,6 +167,11 @@ def _text(version: tuple[int, ...]) -> str:
 
 RULES: tuple[Rule[Whole], ...] = (
     Rule("cluster-missing", "the cluster exists", cluster_exists),
+    Rule(
+        "cluster-differs",
+        "the file says nothing else of the cluster than EKS",
+        cluster_is_as_written,
+    ),
     Rule("cni-too-old", "the VPC CNI leaves unmanaged interfaces alone", cni_is_new_enough),
     Rule("cni-settings", "the VPC CNI reads the tag no_manage", cni_reads_tags),
     Rule(

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from domain.preflight import adoption, cluster, hooks, networks, room, supply
+from domain.preflight import adoption, cluster, created, hooks, networks, room, supply
 from domain.preflight.findings import Finding, Rule, Severity, error, worst_first
 from domain.preflight.looks import Group, Whole
 from domain.preflight.observed import Unseen, shown
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from domain.config import Config
     from domain.node.config import NodeConfig
@@ -35,6 +35,7 @@ WHOLE_RULES: tuple[Rule[Whole], ...] = cluster.RULES
 GROUP_RULES: tuple[Rule[Group], ...] = (
     Rule("group-missing", "the Auto Scaling group exists", group_exists),
     *cluster.GROUP_RULES,
+    *created.RULES,
     *networks.RULES,
     *supply.RULES,
     *room.RULES,
@@ -45,9 +46,18 @@ CODES = (NOT_SHOWN, *(rule.code for rule in WHOLE_RULES), *(rule.code for rule i
 """The code of every finding there can be."""
 
 
-def examine(config: Config, nodes: NodeConfig, account: Account) -> tuple[Finding, ...]:
-    """Return every finding: of the whole file first, then by Auto Scaling group, in each the worst first."""
-    whole = Whole(config, nodes, account)
+def examine(
+    config: Config, nodes: NodeConfig, account: Account, written: Mapping[str, str]
+) -> tuple[Finding, ...]:
+    """Return every finding: of the whole file first, then by Auto Scaling group, in each the worst first.
+
+    Args:
+        config: what handlers read.
+        nodes: what nodes read.
+        account: what was seen.
+        written: what the file says of the cluster, by the keys of `cluster:`.
+    """
+    whole = Whole(config, nodes, account, written)
     found = [*_not_shown(account)]
     for rule in WHOLE_RULES:
         found += rule.findings(whole, "", config.cluster_name)
@@ -85,6 +95,9 @@ def _unseen(account: Account) -> Iterator[Unseen]:
         account.instance_types,
         account.cluster,
         account.vpc_cni,
+        account.images,
+        account.key_pairs,
+        account.placement_groups,
         account.rules,
         account.held,
     ]

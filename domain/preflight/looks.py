@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeVar
 
 from domain import naming
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         Subnet,
         VpcCni,
     )
+    from domain.preflight.planned import Created
 
 T = TypeVar("T")
 
@@ -34,6 +35,8 @@ class Whole:
     config: Config
     nodes: node_config.NodeConfig
     account: Account
+    written: Mapping[str, str] = field(default_factory=dict)
+    """What the file says of the cluster, by the keys of `cluster:`; nothing where it leaves that to EKS."""
 
     def groups(self) -> Iterator[Group]:
         """Yield its node groups, one for each Auto Scaling group that a node group has."""
@@ -94,6 +97,15 @@ class Group:
             CannotTell: not shown, or there is none.
         """
         return _there(shown(self.account.groups).get(self.config.auto_scaling_group))
+
+    @property
+    def create(self) -> Created:
+        """What the file names for the group.
+
+        Raises:
+            CannotTell: the group is not shown, or it is adopted.
+        """
+        return _there(self.in_account.create)
 
     def node_subnets(self) -> tuple[Subnet, ...]:
         """Return the subnets in which the group's nodes have their primary interface."""

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from ipaddress import IPv4Network
 
     from domain.model import GroupName, InstanceId, SecurityGroupId, SubnetId, VpcId
+    from domain.preflight.planned import Created
 
 T = TypeVar("T")
 
@@ -55,6 +56,8 @@ class Subnet:
     free: int
     """AvailableIpAddressCount: IPv4 addresses that nothing has; those kept by a reservation may be among them."""
     tags: Mapping[str, str] = field(default_factory=dict)
+    gives_ipv6: bool = False
+    """AssignIpv6AddressOnCreation: an interface gets an IPv6 address unasked."""
 
 
 @dataclass(frozen=True)
@@ -94,6 +97,11 @@ class AutoScalingGroup:
     in_service: tuple[InstanceId, ...] = ()
     """Its instances that are in service."""
     tags: Mapping[str, str] = field(default_factory=dict)
+    max_healthy_percent: int = 100
+    """How large it becomes while its instances are replaced, of its desired capacity."""
+    capacity_rebalance: bool = False
+    create: Created | None = None
+    """What the file names for it; None for a group that is adopted."""
 
 
 @dataclass(frozen=True)
@@ -110,6 +118,8 @@ class InstanceType:
     ipv6: int
     nitro: bool
     ena: bool
+    architectures: tuple[str, ...]
+    """What it runs: `x86_64`, `arm64`."""
 
     def on_card(self, card: int) -> int:
         """Return how many network interfaces a card takes; one that the type does not have takes none."""
@@ -124,6 +134,20 @@ class Cluster:
     ipv6: bool
     """Whether pods have IPv6 addresses (ipFamily)."""
     vpc_id: VpcId | None
+    authentication_mode: str = ""
+    """How principals are let in: `API`, `CONFIG_MAP` or `API_AND_CONFIG_MAP`; empty when it does not say."""
+    facts: Mapping[str, str] = field(default_factory=dict)
+    """What it says of itself, by the keys of `cluster:`."""
+
+
+@dataclass(frozen=True)
+class Image:
+    """An Amazon Machine Image as DescribeImages shows it."""
+
+    image_id: str
+    architecture: str
+    state: str
+    """`available`, or why it cannot be launched."""
 
 
 @dataclass(frozen=True)
@@ -166,6 +190,12 @@ class Account:
     """None: there is no cluster of this name."""
     vpc_cni: Shown[VpcCni | None]
     """None: it is no add-on of the cluster; somebody installed it in another way."""
+    images: Shown[Mapping[str, Image]]
+    """Those that the file names, as far as this account may launch them."""
+    key_pairs: Shown[frozenset[str]]
+    """Those that the file names, as far as they are there."""
+    placement_groups: Shown[frozenset[str]]
+    """Those that the file names, as far as they can be launched into."""
     rules: Shown[tuple[EventRule, ...]]
     held: Shown[Mapping[InstanceId, frozenset[str]]]
     """The names of the stack's interfaces that are attached, by instance."""

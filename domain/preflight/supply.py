@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 TAKEN_BY_AWS = 5
 """The first four addresses of a subnet and the last (Amazon VPC User Guide, "Subnet sizing for IPv4")."""
+WHOLE_PERCENT = 100
+REBALANCING_PERCENT = 10
+"""As at `replacements`."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +33,9 @@ class Demand:
     spread: int
     """When each group's nodes are spread evenly over its zones and over the subnets of a zone."""
     crowded: int
-    """When all nodes of each group are in one zone, as when the others have no capacity."""
+    """When all nodes of each group are in one zone, as when the others have no capacity, and some are being replaced."""
+    replacing: int
+    """How many of those take the places of nodes that are still there."""
 
 
 def demands(whole: Whole) -> dict[SubnetId, Demand]:
@@ -41,9 +46,10 @@ def demands(whole: Whole) -> dict[SubnetId, Demand]:
     """
     spread: Counter[SubnetId] = Counter()
     crowded: Counter[SubnetId] = Counter()
+    settled: Counter[SubnetId] = Counter()
     for group in whole.groups():
         try:
-            nodes, zones = nodes_to_come(group), group.zones()
+            nodes, zones, more = nodes_to_come(group), group.zones(), replacements(group)
         except CannotTell:
             continue
         for spec in group.config.interfaces:
@@ -53,8 +59,11 @@ def demands(whole: Whole) -> dict[SubnetId, Demand]:
                 subnets = group.in_zone(spec, zone)
                 for subnet in subnets:
                     spread[subnet.subnet_id] += _ceil(nodes, len(zones) * len(subnets))
-                    crowded[subnet.subnet_id] += _ceil(nodes, len(subnets))
-    return {each: Demand(spread[each], crowded[each]) for each in crowded}
+                    settled[subnet.subnet_id] += _ceil(nodes, len(subnets))
+                    crowded[subnet.subnet_id] += _ceil(nodes + more, len(subnets))
+    return {
+        each: Demand(spread[each], crowded[each], crowded[each] - settled[each]) for each in crowded
+    }
 
 
 def nodes_to_come(group: Group) -> int:
@@ -65,6 +74,22 @@ def nodes_to_come(group: Group) -> int:
     except CannotTell:
         served = 0
     return max(0, seen.most_nodes - served)
+
+
+def replacements(group: Group) -> int:
+    """Return by how many nodes the group may exceed its maximum while nodes are replaced.
+
+    An instance refresh and an instance maintenance policy let it grow to the maximum healthy percentage of its desired
+    capacity, Capacity Rebalancing by 10 percent of that, whatever its maximum is (Auto Scaling User Guide, "Instance
+    maintenance policy for Auto Scaling group"). Balancing the zones, for which it may exceed it too, launches in the
+    emptiest zone, and never more there than an even share.
+    """
+    seen = group.in_account
+    percent = max(
+        seen.max_healthy_percent - WHOLE_PERCENT,
+        REBALANCING_PERCENT if seen.capacity_rebalance else 0,
+    )
+    return _ceil(seen.most_nodes * percent, WHOLE_PERCENT)
 
 
 def _ceil(dividend: int, divisor: int) -> int:
@@ -125,10 +150,17 @@ def addresses_suffice(group: Group) -> Iterator[Trouble]:
             yield warning(
                 names,
                 f"{subnet.subnet_id} has {_range(given)} free addresses{kept}, and the groups at their largest need "
-                f"{demand.spread}, or {demand.crowded} when all nodes are in {subnet.zone}",
+                f"{demand.spread}, or {demand.crowded} when all nodes are in {subnet.zone}{_of_them(demand)}",
                 "Use a larger subnet or a second one in the zone, or accept that launches are abandoned when the "
-                "other zones have no capacity.",
+                f"other zones have no capacity{' or nodes are replaced' if demand.replacing else ''}.",
             )
+
+
+def _of_them(demand: Demand) -> str:
+    if not demand.replacing:
+        return ""
+    others = "takes the place of another" if demand.replacing == 1 else "take the place of others"
+    return f" and {demand.replacing} of them {others}"
 
 
 def _range(given: Supply) -> str:

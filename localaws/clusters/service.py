@@ -1,4 +1,4 @@
-"""EKS of one embedded account: clusters that know their VPC, and add-ons, which moto does not have."""
+"""EKS of one embedded account: clusters that know their VPC and who gets in, and add-ons, which moto does not have."""
 
 from __future__ import annotations
 
@@ -46,6 +46,8 @@ NOT_MODELLED = Rule(
     "{what} is not modelled",
     "localaws.clusters: AWS never answers this; the embedded account refuses what it would do wrong",
 )
+DEFAULT_MODE = "CONFIG_MAP"
+"""The authentication mode of a cluster that is made over the API and asks for none (EKS API reference, CreateAccessConfigRequest)."""
 
 _PATHS = (
     "{0}/clusters/(?P<name>[^/]+)/addons$",
@@ -65,6 +67,7 @@ class Clusters:
         more = dict.fromkeys(_PATHS, EKSResponse.dispatch)
         yield Patch(urls, "url_paths", lambda original: {**original, **more})
         yield Patch(EKSBackend, "create_cluster", self._creating)
+        yield Patch(EKSResponse, "create_cluster", _with_access_config)
         yield Patch(EKSResponse, "create_addon", partial(self._action, self._create), adds=True)
         yield Patch(EKSResponse, "describe_addon", partial(self._action, self._describe), adds=True)
 
@@ -128,3 +131,23 @@ class Clusters:
         if cluster is None:
             raise CLUSTER_NOT_FOUND.refusal(cluster=name)
         return cluster
+
+
+def _with_access_config(
+    original: Callable[[EKSResponse], ActionResult],
+) -> Callable[[EKSResponse], ActionResult]:
+    """Let a cluster know how principals are let in.
+
+    Source: EKS API reference, AccessConfigResponse.
+    """
+
+    def create(response: EKSResponse) -> ActionResult:
+        made = original(response)
+        asked = response._get_param("accessConfig") or {}
+        cluster: Any = response.eks_backend.clusters[response._get_param("name")]
+        cluster.access_config = {
+            "authenticationMode": asked.get("authenticationMode", DEFAULT_MODE)
+        }
+        return made
+
+    return create

@@ -40,6 +40,16 @@ INSTANCES_NOT_FOUND = Rule(
     "The instance IDs '{instance_ids}' do not exist",
     INSTANCE_NOT_FOUND.source,
 )
+PLACEMENT_GROUP_NOT_FOUND = Rule(
+    "InvalidPlacementGroup.Unknown",
+    "The Placement Group '{names}' is unknown.",
+    _ERRORS + "InvalidPlacementGroup.Unknown; wording assumed",
+)
+PLACEMENT_GROUP_EXISTS = Rule(
+    "InvalidPlacementGroup.Duplicate",
+    "The Placement Group '{name}' already exists.",
+    _ERRORS + "InvalidPlacementGroup.Duplicate; wording assumed",
+)
 SUBNET_NOT_FOUND = Rule(
     "InvalidSubnetID.NotFound",
     "The subnet ID '{subnet_ids}' does not exist",

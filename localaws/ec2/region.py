@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from localaws.account import Account
     from localaws.ec2.interfaces import Interface
     from localaws.ec2.limits import Slot
+    from localaws.ec2.placement_groups import PlacementGroup
 
 TERMINATED_SHOWN_S = 3600.0
 """How long a terminated instance stays describable (DescribeInstances: usually less than one hour)."""
@@ -65,6 +66,7 @@ class Region:
         self.tokens = ClientTokens()
         self.instances: dict[str, InstanceRecord] = {}
         self.attachments: dict[str, Interface] = {}
+        self.placement_groups: dict[str, PlacementGroup] = {}
         self.announce = announce
         self._account = account
         self._addresses: dict[str, SubnetAddresses] = {}

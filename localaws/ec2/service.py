@@ -13,6 +13,7 @@ from localaws.ec2 import (
     attachments,
     describes,
     pages,
+    placement_groups,
     provisioning,
     refusals,
     subnets,
@@ -53,6 +54,12 @@ _ACTIONS: Mapping[str, Handler] = {
     "delete_subnet_cidr_reservation": subnets.delete_subnet_cidr_reservation,
 }
 """The actions that are ours altogether, by the name of moto's method."""
+
+_ADDED: Mapping[str, Handler] = {
+    "create_placement_group": placement_groups.create_placement_group,
+    "describe_placement_groups": placement_groups.describe_placement_groups,
+}
+"""The actions that moto does not have."""
 
 _BY_INSTANCE_ID = ("terminate_instances", "stop_instances", "start_instances", "reboot_instances")
 
@@ -100,11 +107,14 @@ class Ec2:
         """Yield what stands in the place of moto's EC2."""
         for name, handler in _ACTIONS.items():
             yield Patch(EC2Response, name, partial(self._action, handler))
+        for name, handler in _ADDED.items():
+            yield Patch(EC2Response, name, partial(self._action, handler), adds=True)
         for name in _BY_INSTANCE_ID:
             yield Patch(EC2Response, name, self._instance_action)
         for name in _LISTED:
             yield Patch(EC2Response, name, partial(self._paged, name))
         yield Patch(EC2Response, "run_instances", self._run_instances_action)
+        yield Patch(EC2Response, "register_image", self._register_image_action)
         yield Patch(EC2Response, "create_tags", self._tag_action)
         yield Patch(EC2Response, "delete_tags", self._tag_action)
         yield from MotoBackend(self.region, self._account.lock).patches()
@@ -140,6 +150,24 @@ class Ec2:
                 region = self.region(response.ec2_backend)
                 records = [region.instances[each.id] for each in launched.instances]
                 return WireResult(describes.reservation_answer(region, records))
+
+        return act
+
+    def _register_image_action(
+        self, original: Callable[[EC2Response], ActionResult]
+    ) -> Callable[[EC2Response], ActionResult]:
+        """Let an image keep its architecture, which moto forgets.
+
+        Source: EC2 API reference, RegisterImage: i386 for an EBS-backed image that is registered without one.
+        """
+
+        def act(response: EC2Response) -> ActionResult:
+            with self._account.lock:
+                registered = original(response)
+                result: Any = registered.result
+                image = response.ec2_backend.amis[result["ImageId"]]
+                image.architecture = response.params.get("Architecture", "i386")
+                return registered
 
         return act
 

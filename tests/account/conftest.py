@@ -24,7 +24,7 @@ from localaws.account import Account, Settings
 from localaws.clock import VirtualClock
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from domain.preflight import observed
 
@@ -37,6 +37,20 @@ LAUNCHES = {
 }
 REGION = "us-east-1"
 GROUP = GroupName("telco-control-plane")
+
+
+def change_answers(
+    monkeypatch: pytest.MonkeyPatch, operation: str, change: Callable[[dict[str, Any]], None]
+) -> None:
+    """Change what AWS answers to an operation, named with its service as botocore's events name both."""
+    client_of = Session.client
+
+    def client(session: Session, service: str) -> Any:  # noqa: ANN401 - a client of boto3
+        made = client_of(session, service)
+        made.meta.events.register(f"after-call.{operation}", lambda parsed, **_: change(parsed))
+        return made
+
+    monkeypatch.setattr(Session, "client", client)
 
 
 @dataclass
@@ -89,6 +103,7 @@ def place(monkeypatch: pytest.MonkeyPatch) -> Iterator[Place]:
             version="1.33",
             roleArn="arn:aws:iam::123456789012:role/cluster",
             resourcesVpcConfig={"subnetIds": group["VPCZoneIdentifier"].split(",")},
+            accessConfig={"authenticationMode": "API_AND_CONFIG_MAP"},
         )
         eks.create_addon(
             clusterName="telco",

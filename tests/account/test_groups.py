@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import boto3
 import pytest
@@ -13,7 +13,7 @@ from account.groups import look_up
 from account.session import Session
 from authoring.adoption import ManagedNodeGroup, TaggedGroups
 from domain.errors import ConfigInvalid
-from tests.account.conftest import REGION
+from tests.account.conftest import REGION, change_answers
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -73,6 +73,18 @@ def test_groups_must_carry_all_of_the_tags() -> None:
         one: ["a", "b", "c"],
         none: [],
     }
+
+
+@pytest.mark.usefixtures("groups")
+def test_a_group_that_is_being_deleted_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    def deleting(answer: dict[str, Any]) -> None:
+        for group in answer["AutoScalingGroups"]:
+            if group["AutoScalingGroupName"] == "b":
+                group["Status"] = "Delete in progress"
+
+    change_answers(monkeypatch, "auto-scaling.DescribeAutoScalingGroups", deleting)
+    found = look_up([tagged(multus="n3")], SESSION)
+    assert sorted(found[tagged(multus="n3")]) == ["a", "c"]
 
 
 def test_eks_is_asked_for_a_managed_node_groups_auto_scaling_group(eks: Stubber) -> None:

@@ -13,18 +13,22 @@ import pytest
 
 from account import reader
 from account.reader import ACTIONS
-from account.session import AccountUnreachable
+from account.session import AccountUnreachable, Session
 from domain.model import GroupName, SecurityGroupId, SubnetId
 from domain.preflight import observed
-from domain.preflight.observed import Launches, Unseen, shown
+from domain.preflight.observed import AutoScalingGroup, Launches, Unseen, shown
+from domain.preflight.planned import Created
 from localaws.faults import Fault, FaultKind
-from tests.account.conftest import GROUP, LAUNCHES, QUEUE
+from tests.account.conftest import GROUP, LAUNCHES, QUEUE, change_answers
 
 if TYPE_CHECKING:
     from tests.account.conftest import Place
 
 LOOKED_UP = "eks:DescribeNodegroup"
 """Not the reader's: the look-up of managed node groups before it."""
+NAMES_ALL = Created(
+    subnets={}, ami="ami-12c6146b", key_pair="ops", placement_group="rack", kubernetes_version=None
+)
 DOCUMENT = Path(__file__).parents[2] / "docs" / "preflight.md"
 
 
@@ -33,6 +37,23 @@ def documented_policy() -> dict[str, Any]:
     [block] = re.findall(r"```json\n(.*?)```", DOCUMENT.read_text(encoding="utf-8"), re.DOTALL)
     policy: dict[str, Any] = json.loads(block)
     return policy
+
+
+def planned(create: Created) -> dict[GroupName, AutoScalingGroup]:
+    """Return a group that the stacks will create."""
+    name = GroupName("MultusEni-example-Nodes-new")
+    return {
+        name: AutoScalingGroup(
+            name=name,
+            most_nodes=1,
+            nodes=0,
+            subnet_ids=(),
+            running_types=(),
+            launches=Launches(()),
+            hooks=(),
+            create=create,
+        )
+    }
 
 
 def unseen(account: observed.Account) -> list[str]:
@@ -161,6 +182,35 @@ def test_a_warm_pool_may_be_larger_than_its_group(place: Place) -> None:
     assert most == 1200
 
 
+@pytest.mark.parametrize(
+    ("policy", "percent"),
+    [
+        pytest.param(None, 100, id="without a policy as it is"),
+        pytest.param(
+            {"MinHealthyPercentage": 100, "MaxHealthyPercentage": 120}, 120, id="a policy"
+        ),
+        pytest.param(
+            {"MinHealthyPercentage": -1, "MaxHealthyPercentage": -1}, 100, id="taken away"
+        ),
+    ],
+)
+def test_an_instance_maintenance_policy_says_how_large_a_group_becomes(
+    place: Place, monkeypatch: pytest.MonkeyPatch, policy: dict[str, int] | None, percent: int
+) -> None:
+    def with_policy(answer: dict[str, Any]) -> None:
+        for group in answer["AutoScalingGroups"] if policy else ():
+            group["InstanceMaintenancePolicy"] = policy
+
+    change_answers(monkeypatch, "auto-scaling.DescribeAutoScalingGroups", with_policy)
+    assert shown(place.read().groups)[GROUP].max_healthy_percent == percent
+
+
+def test_it_sees_capacity_rebalancing(place: Place) -> None:
+    assert not shown(place.read().groups)[GROUP].capacity_rebalance
+    change_group(place, CapacityRebalance=True)
+    assert shown(place.read().groups)[GROUP].capacity_rebalance
+
+
 def test_it_sees_subnets_with_what_is_free_in_them(place: Place) -> None:
     subnet_id = SubnetId(interface(place)["subnets"]["us-east-1a"])
     ec2 = place.account.client("ec2")
@@ -178,6 +228,47 @@ def test_it_sees_subnets_with_what_is_free_in_them(place: Place) -> None:
     assert reserved == next(subnet.ipv4_cidr.subnets())
 
 
+class ReservationsInTwoPages:
+    """EC2, which gives a subnet's reservations one at a time."""
+
+    def __init__(self, ec2: Any) -> None:  # noqa: ANN401 - a client of EC2
+        self._ec2 = ec2
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - whatever the client has
+        return getattr(self._ec2, name)
+
+    def get_subnet_cidr_reservations(self, **request: str) -> dict[str, Any]:
+        """Return one of two reservations, and a token after the first."""
+        answer = self._ec2.get_subnet_cidr_reservations(SubnetId=request["SubnetId"])
+        first, *others = answer["SubnetIpv4CidrReservations"] or [None]
+        if not others:
+            return dict(answer)
+        if "NextToken" not in request:
+            return {"SubnetIpv4CidrReservations": [first], "NextToken": "the-second"}
+        assert request["NextToken"] == "the-second"
+        return {"SubnetIpv4CidrReservations": others}
+
+
+def test_it_sees_reservations_on_later_pages_too(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    subnet_id = SubnetId(interface(place)["subnets"]["us-east-1a"])
+    ec2 = place.account.client("ec2")
+    quarters = list(IPv4Network(first_half(ec2, subnet_id)).subnets())
+    for each in quarters:
+        ec2.create_subnet_cidr_reservation(
+            SubnetId=subnet_id, Cidr=str(each), ReservationType="explicit"
+        )
+    client_of = Session.client
+
+    def client(session: Session, service: str) -> Any:  # noqa: ANN401 - a client of boto3
+        made = client_of(session, service)
+        return ReservationsInTwoPages(made) if service == "ec2" else made
+
+    monkeypatch.setattr(Session, "client", client)
+    assert sorted(shown(place.read().reservations)[subnet_id]) == quarters
+
+
 def first_half(ec2: Any, subnet_id: str) -> str:  # noqa: ANN401 - a client of EC2
     """Return the lower half of a subnet's CIDR."""
     [subnet] = ec2.describe_subnets(SubnetIds=[subnet_id])["Subnets"]
@@ -187,7 +278,13 @@ def first_half(ec2: Any, subnet_id: str) -> str:  # noqa: ANN401 - a client of E
 def test_it_sees_ipv6(place: Place) -> None:
     oam = place.document["node_groups"][0]["interfaces"][1]
     known = shown(place.read().subnets)
-    assert all(known[SubnetId(subnet_id)].has_ipv6 for subnet_id in oam["subnets"].values())
+    subnet_ids = [SubnetId(each) for each in oam["subnets"].values()]
+    assert all(known[each].has_ipv6 for each in subnet_ids)
+    assert not any(known[each].gives_ipv6 for each in subnet_ids)
+    place.account.client("ec2").modify_subnet_attribute(
+        SubnetId=subnet_ids[0], AssignIpv6AddressOnCreation={"Value": True}
+    )
+    assert shown(place.read().subnets)[subnet_ids[0]].gives_ipv6
 
 
 def test_it_sees_security_groups(place: Place) -> None:
@@ -201,7 +298,7 @@ def test_it_sees_the_limits_of_the_types_that_the_region_has(place: Place) -> No
     types = shown(place.read().instance_types)
     assert set(types) == {"m5.2xlarge", "c6in.8xlarge"}
     assert types["m5.2xlarge"] == observed.InstanceType(
-        "m5.2xlarge", (4,), 4, 15, 15, nitro=True, ena=True
+        "m5.2xlarge", (4,), 4, 15, 15, nitro=True, ena=True, architectures=("x86_64",)
     )
 
 
@@ -211,6 +308,12 @@ def test_it_sees_the_cluster_and_its_cni(place: Place) -> None:
     assert cluster is not None
     subnet_id = shown(account.groups)[GROUP].subnet_ids[0]
     assert (cluster.version, cluster.ipv6) == ("1.33", False)
+    assert cluster.authentication_mode == "API_AND_CONFIG_MAP"
+    assert {key: cluster.facts[key] for key in ("version", "vpc", "service_cidr")} == {
+        "version": "1.33",
+        "vpc": cluster.vpc_id,
+        "service_cidr": "172.20.0.0/16",
+    }
     assert cluster.vpc_id == shown(account.subnets)[subnet_id].vpc_id
     assert shown(account.vpc_cni) == observed.VpcCni(
         (1, 23, 1), {"ENABLE_POD_ENI": "true", "WARM_PREFIX_TARGET": "2"}
@@ -243,7 +346,7 @@ def test_it_reads_every_page(place: Place, monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_it_calls_what_it_says_and_changes_nothing(place: Place) -> None:
-    place.read()
+    place.read(planned(NAMES_ALL))
     assert place.calls() == set(ACTIONS)
     assert all(re.match(r"\w+:(Describe|List|Get)", action) for action in ACTIONS)
 
@@ -268,13 +371,13 @@ def test_the_documented_policy_allows_what_is_called_and_no_more(place: Place) -
     assert set(statement["Action"]) == {*ACTIONS, LOOKED_UP}
     assert len(statement["Action"]) == len(ACTIONS) + 1
     place.act_as_role_that_may(statement["Action"])
-    assert unseen(place.read()) == []
+    assert unseen(place.read(planned(NAMES_ALL))) == []
 
 
 @pytest.mark.parametrize("missing", ACTIONS)
 def test_a_missing_right_hides_what_it_is_for_and_nothing_else(place: Place, missing: str) -> None:
     place.act_as_role_that_may([action for action in ACTIONS if action != missing])
-    assert set(unseen(place.read())) == {missing}
+    assert set(unseen(place.read(planned(NAMES_ALL)))) == {missing}
 
 
 def test_any_other_refusal_ends_the_reading(place: Place) -> None:

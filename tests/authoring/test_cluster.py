@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import authoring
+from authoring.cluster import facts, written
 from domain.errors import ConfigInvalid
 from tests.authoring.conftest import CREATED
 
@@ -107,3 +108,15 @@ def test_a_created_group_is_resolved_by_the_name_that_it_will_have(created: Auth
     )
     (node,) = authoring.resolve_nodes(created).node_groups
     assert node.auto_scaling_group == "MultusEni-lab-Nodes-workers"
+
+
+def test_what_is_written_of_the_cluster_is_told_by_key(
+    edited: Callable[..., str], created: Authored
+) -> None:
+    assert written(created) == {}
+    assert written(authoring.parse(edited({**CREATED, ("cluster",): WRITTEN}))) == WRITTEN
+
+
+def test_a_cluster_says_its_facts_by_the_same_keys() -> None:
+    assert facts(DESCRIBED) == WRITTEN
+    assert facts({"version": "1.34"}) == {**dict.fromkeys(WRITTEN), "version": "1.34"}

@@ -10,8 +10,9 @@ import yaml
 
 import authoring
 from authoring.planned import planned
-from domain.model import GroupName
+from domain.model import GroupName, SecurityGroupId
 from domain.preflight.observed import AutoScalingGroup, Launches
+from domain.preflight.planned import Created
 
 SAMPLE = Path(__file__).parents[2] / "config" / "created.yaml"
 
@@ -38,7 +39,55 @@ def test_a_created_group_has_its_subnets_types_and_hooks_and_no_node_yet() -> No
             "MultusEni-created-ready",
         ),
         tags={"team": "packet-core"},
+        max_healthy_percent=110,
+        create=Created(
+            subnets={
+                "us-east-1a": "subnet-0417f5b2c8ea96d30",  # type: ignore[dict-item]  # literals
+                "us-east-1b": "subnet-05d9a3c61b70e8f24",  # type: ignore[dict-item]
+            }
+        ),
     )
+
+
+def test_a_created_group_has_what_is_named_for_it() -> None:
+    group = the_group(
+        ami="ami-0d5b1c7a",
+        kubernetes_version="1.32",
+        key_pair="ops",
+        placement_group="rack",
+        cluster_security_group=False,
+        security_groups=["sg-0a7b25f9d138ce604"],
+        access_entry=False,
+        update={"max_healthy_percent": 130, "min_healthy_percent": 90},
+    )
+    assert group.create is not None
+    assert group.create == Created(
+        subnets=group.create.subnets,
+        security_groups=(SecurityGroupId("sg-0a7b25f9d138ce604"),),
+        cluster_security_group=False,
+        access_entry=False,
+        ami="ami-0d5b1c7a",
+        kubernetes_version="1.32",
+        key_pair="ops",
+        placement_group="rack",
+    )
+    assert group.max_healthy_percent == 130
+
+
+@pytest.mark.parametrize(
+    ("create", "expected"),
+    [
+        pytest.param({}, False, id="without Spot Instances"),
+        pytest.param({"spot_percent": 50}, True, id="with Spot Instances"),
+        pytest.param(
+            {"spot_percent": 50, "capacity_rebalance": False}, False, id="as it is written"
+        ),
+    ],
+)
+def test_a_group_with_spot_instances_replaces_those_at_risk(
+    create: dict[str, Any], expected: bool
+) -> None:
+    assert the_group(**create).capacity_rebalance is expected
 
 
 @pytest.mark.parametrize(

@@ -66,7 +66,7 @@ record = outcome.Outcome(outcome.Result.RETRY, "slow", error=errors.Throttled("s
 assert record.to_log()["operation"] == "x"
 unseen = observed.Unseen("ec2:DescribeSubnets", "no")
 nodes = node_config.NodeConfig("o", "c", None, (node_config.NodeGroup("g", "asg", ()),))
-(hidden, *rest) = examination.examine(whole, nodes, observed.Account(*[unseen] * len(fields(observed.Account))))
+(hidden, *rest) = examination.examine(whole, nodes, observed.Account(*[unseen] * len(fields(observed.Account))), {})
 assert (hidden.code, hidden.severity) == ("not-shown", findings.Severity.WARNING)
 try:
     environment.from_environ({})

@@ -22,6 +22,7 @@ from domain.preflight.observed import (
     AutoScalingGroup,
     Cluster,
     EventRule,
+    Image,
     InstanceType,
     Launches,
     SecurityGroup,
@@ -29,6 +30,7 @@ from domain.preflight.observed import (
     Unseen,
     VpcCni,
 )
+from domain.preflight.planned import Created
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -37,6 +39,7 @@ GROUP = GroupName("telco-workers")
 OWNER = "MultusEni-example"
 VPC = VpcId("vpc-1")
 A, B = "us-east-1a", "us-east-1b"
+AMI = "ami-0d5b1c7a"
 
 
 class Scene:
@@ -77,11 +80,30 @@ class Scene:
             launches=Launches(("m5.xlarge",)),
             hooks=(),
         )
-        self.types = {"m5.xlarge": InstanceType("m5.xlarge", (4,), 4, 15, 15, nitro=True, ena=True)}
-        self.cluster = Cluster("1.33", ipv6=False, vpc_id=VPC)
+        self.types = {
+            "m5.xlarge": InstanceType(
+                "m5.xlarge", (4,), 4, 15, 15, nitro=True, ena=True, architectures=("x86_64",)
+            )
+        }
+        self.cluster = Cluster(
+            "1.33",
+            ipv6=False,
+            vpc_id=VPC,
+            authentication_mode="API_AND_CONFIG_MAP",
+            facts={
+                "endpoint": "https://8F21.gr7.us-east-1.eks.amazonaws.com",
+                "certificate_authority": "LS0t" * 100,
+                "service_cidr": "10.100.0.0/16",
+                "security_group": "sg-1",
+                "vpc": VPC,
+                "version": "1.33",
+            },
+        )
+        self.written: dict[str, str] = {}
         self.cni = VpcCni((1, 23, 1))
         self.rules: tuple[EventRule, ...] = ()
         self.held: dict[InstanceId, frozenset[str]] = {}
+        self.images = {AMI: Image(AMI, "x86_64", "available")}
         self.adopt_running = False
         self.reservations: dict[SubnetId, tuple[IPv4Network, ...]] = {}
         self.instead: dict[str, Any] = {}
@@ -108,6 +130,17 @@ class Scene:
         """Change the Auto Scaling group."""
         self.group = dataclasses.replace(self.group, **changes)
 
+    def create(self, **changes: Any) -> None:  # noqa: ANN401 - the fields of Created
+        """Have the group created, by what the file names for it."""
+        made = self.group.create or Created(
+            subnets={A: SubnetId("subnet-nodes-a"), B: SubnetId("subnet-nodes-b")}
+        )
+        self.change_group(create=dataclasses.replace(made, **changes))
+
+    def change_cluster(self, **changes: Any) -> None:  # noqa: ANN401 - the fields of Cluster
+        """Change the cluster."""
+        self.cluster = dataclasses.replace(self.cluster, **changes)
+
     def change_node(self, **changes: Any) -> None:  # noqa: ANN401 - the fields of NodeGroup
         """Change what the nodes are to become."""
         self.node = dataclasses.replace(self.node, **changes)
@@ -128,7 +161,7 @@ class Scene:
 
     def findings(self) -> tuple[Finding, ...]:
         """Return everything that is found."""
-        return examine(*self.parts())
+        return examine(*self.parts(), self.written)
 
     def parts(self) -> tuple[Config, node_config.NodeConfig, Account]:
         """Return the configuration for the functions and for the nodes, and the account."""
@@ -140,6 +173,9 @@ class Scene:
             instance_types=self.types,
             cluster=self.cluster,
             vpc_cni=self.cni,
+            images=self.images,
+            key_pairs=frozenset({"ops"}),
+            placement_groups=frozenset({"rack"}),
             rules=self.rules,
             held=self.held,
         )

@@ -12,17 +12,25 @@ NODES_HAVE_NO_OTHERS = Rule(
     source="EKS API reference, CreateAccessEntry: with a node type no kubernetesGroups and no access policies; wording assumed",
 )
 
+NO_ENTRIES = Rule(
+    code="InvalidRequestException",
+    message="The cluster's authentication mode must be set to one of [API, API_AND_CONFIG_MAP] to perform this operation.",
+    source='EKS User Guide, "Change authentication mode to use access entries"; wording: aws-ia/terraform-aws-eks-blueprints#1877',
+)
+
 
 def _create_entry(request: Request) -> Made:
     """Make an access entry, of a cluster and for a role that there are.
 
     Source: EKS API reference, CreateAccessEntry: ResourceNotFoundException without the cluster, InvalidParameterException
-    without the principal.
+    without the principal, InvalidRequestException where there are no access entries.
     """
     request.only("AccessPolicies", "ClusterName", "KubernetesGroups", "PrincipalArn", "Type")
     cluster, principal = request.properties["ClusterName"], request.properties["PrincipalArn"]
     _check(request)
     described = request.client("eks").describe_cluster(name=cluster)["cluster"]
+    if described["accessConfig"]["authenticationMode"] == "CONFIG_MAP":
+        raise NO_ENTRIES.refusal()
     request.client("iam").get_role(RoleName=principal.rpartition("/")[2])
     entry = described["arn"].replace(":cluster/", ":access-entry/")
     return Made(

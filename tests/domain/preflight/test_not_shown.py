@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from domain.config import SubnetSelector
+from domain.preflight import created
 from domain.preflight.examination import NOT_SHOWN
 from domain.preflight.findings import Severity
 from domain.preflight.observed import Unseen
@@ -25,6 +26,7 @@ SILENT = {
         "instance-type-unknown",
         "too-many-hooks",
         "nodes-without-interfaces",
+        *(rule.code for rule in created.RULES),
     },
     ("subnets", "ec2:DescribeSubnets"): {
         "cluster-vpc",
@@ -37,9 +39,15 @@ SILENT = {
         "address-family",
         "pod-range-outside",
         "subnet-too-small",
+        "node-subnet-wrong",
+        "node-address-family",
     },
     ("reservations", "ec2:GetSubnetCidrReservations"): set(),
-    ("security_groups", "ec2:DescribeSecurityGroups"): {"vpc-mismatch", "security-group-missing"},
+    ("security_groups", "ec2:DescribeSecurityGroups"): {
+        "vpc-mismatch",
+        "security-group-missing",
+        "node-security-groups",
+    },
     ("instance_types", "ec2:DescribeInstanceTypes"): {
         "instance-type-missing",
         "interfaces-exceed-type",
@@ -48,8 +56,19 @@ SILENT = {
         "cni-without-room",
         "max-pods-too-high",
     },
-    ("cluster", "eks:DescribeCluster"): {"cluster-missing", "cluster-vpc"},
+    ("cluster", "eks:DescribeCluster"): {
+        "cluster-missing",
+        "cluster-differs",
+        "cluster-vpc",
+        "node-address-family",
+        "node-security-groups",
+        "access-entry",
+        "kubelet-version",
+    },
     ("vpc_cni", "eks:DescribeAddon"): {"cni-too-old", "cni-settings", "cni-prefixes"},
+    ("images", "ec2:DescribeImages"): {"image-unsuitable"},
+    ("key_pairs", "ec2:DescribeKeyPairs"): {"key-pair-missing"},
+    ("placement_groups", "ec2:DescribePlacementGroups"): {"placement-group-missing"},
     ("rules", "events:ListRules"): {"hook-answered-by-others"},
     ("held", "ec2:DescribeNetworkInterfaces"): {"nodes-without-interfaces"},
 }
@@ -57,6 +76,7 @@ SILENT = {
 
 @pytest.mark.parametrize(("part", "action"), SILENT)
 def test_rules_are_silent_about_what_was_not_shown(scene: Scene, part: str, action: str) -> None:
+    scene.create()
     everything = {each.code for each in scene.findings()}
     scene.hide(part, action)
     [told] = scene.by(NOT_SHOWN)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from hashlib import sha256
 from ipaddress import IPv4Network
 from typing import TYPE_CHECKING
 
@@ -11,13 +12,13 @@ import pytest
 from domain.config import Ipv4Mode, SecurityGroupSelector, SubnetSelector
 from domain.model import InstanceId, SecurityGroupId, SubnetId, VpcId
 from domain.node.config import Driver
+from domain.preflight import created
 from domain.preflight.examination import CODES, NOT_SHOWN
 from domain.preflight.findings import Finding, Severity, worst, worst_first
 from domain.preflight.hooks import MANAGED_TAG
 from domain.preflight.networks import CNI_TAG
 from domain.preflight.observed import (
     EventRule,
-    InstanceType,
     Launches,
     SecurityGroup,
     Unseen,
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
 
 ERROR, WARNING, FINE = Severity.ERROR, Severity.WARNING, Severity.FINE
 OTHER_VPC = VpcId("vpc-2")
+CREATED = {rule.code for rule in created.RULES}
+"""Those that only a group that is created has: tests/domain/preflight/test_created.py."""
 QUEUE = "arn:aws:sqs:us-east-1:123456789012:nth"
 TOPIC = "arn:aws:sns:us-east-1:123456789012:people"
 LAUNCHES = {"source": ["aws.autoscaling"], "detail-type": [{"prefix": "EC2 Instance-launch"}]}
@@ -119,6 +122,48 @@ TROUBLES: dict[str, tuple[str, Change, Severity, str, str]] = {
         ERROR,
         "telco",
         "there is no cluster of this name",
+    ),
+    "another address of the API server than the cluster's": (
+        "cluster-differs",
+        lambda s: s.written.update(endpoint="https://A0.gr7.us-east-1.eks.amazonaws.com"),
+        ERROR,
+        "cluster.endpoint",
+        "is https://A0.gr7.us-east-1.eks.amazonaws.com in the file, and https://8F21.gr7.",
+    ),
+    "another certificate authority": (
+        "cluster-differs",
+        lambda s: s.written.update(certificate_authority="LS0r" * 100),
+        ERROR,
+        "cluster.certificate_authority",
+        f"is a text with the SHA-256 {sha256(b'LS0r' * 100).hexdigest()[:12]}… in the file, and a text",
+    ),
+    "another range of services": (
+        "cluster-differs",
+        lambda s: s.written.update(service_cidr="172.20.0.0/16"),
+        ERROR,
+        "cluster.service_cidr",
+        "is 172.20.0.0/16 in the file, and 10.100.0.0/16 of the cluster telco",
+    ),
+    "another cluster security group": (
+        "cluster-differs",
+        lambda s: s.written.update(security_group="sg-2"),
+        ERROR,
+        "cluster.security_group",
+        "is sg-2 in the file, and sg-1",
+    ),
+    "another VPC than the cluster's": (
+        "cluster-differs",
+        lambda s: s.written.update(vpc="vpc-2"),
+        ERROR,
+        "cluster.vpc",
+        "is vpc-2 in the file, and vpc-1",
+    ),
+    "a version that the cluster had before": (
+        "cluster-differs",
+        lambda s: s.written.update(version="1.32"),
+        WARNING,
+        "cluster.version",
+        "is 1.32 in the file, and 1.33",
     ),
     "a CNI before no_manage": (
         "cni-too-old",
@@ -364,6 +409,58 @@ TROUBLES: dict[str, tuple[str, Change, Severity, str, str]] = {
         "n3",
         "subnet-n3-a has 9 free addresses, and the groups at their largest need 5, or 10",
     ),
+    "nodes that have no address yet": (
+        "subnet-too-small",
+        every(
+            lambda s: s.change_subnet("n3-a", free=4),
+            lambda s: s.change_group(nodes=6),
+        ),
+        ERROR,
+        "n3",
+        "subnet-n3-a has 4 free addresses, and the groups at their largest need 5 even",
+    ),
+    "a subnet that is too small for an instance refresh": (
+        "subnet-too-small",
+        every(
+            lambda s: s.change_subnet("n3-a", free=11),
+            lambda s: s.change_group(max_healthy_percent=120),
+        ),
+        WARNING,
+        "n3",
+        "need 5, or 12 when all nodes are in us-east-1a and 2 of them take the place of others",
+    ),
+    "a subnet that is too small for Capacity Rebalancing": (
+        "subnet-too-small",
+        every(
+            lambda s: s.change_subnet("n3-a", free=10),
+            lambda s: s.change_group(capacity_rebalance=True),
+        ),
+        WARNING,
+        "n3",
+        "need 5, or 11 when all nodes are in us-east-1a and 1 of them takes the place of another",
+    ),
+    "an instance refresh by less than a node": (
+        "subnet-too-small",
+        every(
+            lambda s: s.change_subnet("n3-a", free=10),
+            lambda s: s.change_group(max_healthy_percent=101),
+        ),
+        WARNING,
+        "n3",
+        "and 1 of them takes the place of another",
+    ),
+    "replacements of nodes that have their addresses": (
+        "subnet-too-small",
+        every(
+            lambda s: s.change_subnet("n3-a", free=0),
+            lambda s: s.change_group(
+                nodes=10, hooks=("MultusEni-example-launch",), max_healthy_percent=110
+            ),
+        ),
+        WARNING,
+        "n3",
+        "need 0, or 1 when all nodes are in us-east-1a and 1 of them takes the place of another",
+    ),
     "a subnet that two interfaces share": (
         "subnet-too-small",
         every(
@@ -539,6 +636,33 @@ TROUBLES: dict[str, tuple[str, Change, Severity, str, str]] = {
         "m5.xlarge",
         "has addresses for 30 pods beside the Multus interfaces, and `max_pods` is 31",
     ),
+    "more pods than addresses beside a trunk interface": (
+        "max-pods-too-high",
+        every(lambda s: s.turn_on("ENABLE_POD_ENI"), lambda s: s.change_node(max_pods=17)),
+        WARNING,
+        "m5.xlarge",
+        "has addresses for 16 pods beside the Multus interfaces, and `max_pods` is 17",
+    ),
+    "more pods than addresses with custom networking": (
+        "max-pods-too-high",
+        every(
+            lambda s: s.turn_on("AWS_VPC_K8S_CNI_CUSTOM_NETWORK_CFG"),
+            lambda s: s.change_node(max_pods=17),
+        ),
+        WARNING,
+        "m5.xlarge",
+        "has addresses for 16 pods beside the Multus interfaces, and `max_pods` is 17",
+    ),
+    "no pod but those on the host's network": (
+        "max-pods-too-high",
+        every(
+            lambda s: s.turn_on("AWS_VPC_K8S_CNI_CUSTOM_NETWORK_CFG", "ENABLE_POD_ENI"),
+            lambda s: s.change_node(max_pods=3),
+        ),
+        WARNING,
+        "m5.xlarge",
+        "has addresses for 2 pods beside the Multus interfaces, and `max_pods` is 3",
+    ),
     "max-pods reckoned without Multus": (
         "max-pods-too-high",
         lambda s: s.change_node(reduce_max_pods=False),
@@ -636,6 +760,25 @@ TROUBLES: dict[str, tuple[str, Change, Severity, str, str]] = {
 }
 
 NO_TROUBLES: dict[str, tuple[str, Change]] = {
+    "a cluster that is written as it is": (
+        "cluster-differs",
+        lambda s: s.written.update(s.cluster.facts),
+    ),
+    "an address of the API server in another spelling": (
+        "cluster-differs",
+        lambda s: s.written.update(endpoint="https://8f21.gr7.us-east-1.eks.amazonaws.com/"),
+    ),
+    "a range of services in another spelling": (
+        "cluster-differs",
+        every(
+            lambda s: s.change_cluster(facts={"service_cidr": "fd30:0::/108"}),
+            lambda s: s.written.update(service_cidr="fd30::/108"),
+        ),
+    ),
+    "what the cluster does not say yet": (
+        "cluster-differs",
+        every(lambda s: s.change_cluster(facts={}), lambda s: s.written.update(vpc="vpc-2")),
+    ),
     "a CNI that is new enough": ("cni-too-old", cni(1, 23, 0)),
     "IPv6-only interfaces from 1.23.1 on": ("cni-too-old", every(ipv6_only, cni(1, 23, 1))),
     "IPv6-only interfaces on IPv6 nodes": (
@@ -700,6 +843,20 @@ NO_TROUBLES: dict[str, tuple[str, Change]] = {
     "exactly enough addresses": (
         "subnet-too-small",
         lambda s: s.change_subnet("n3-a", free=10),
+    ),
+    "exactly enough addresses for an instance refresh": (
+        "subnet-too-small",
+        every(
+            lambda s: s.change_subnet("n3-a", free=12),
+            lambda s: s.change_group(max_healthy_percent=120),
+        ),
+    ),
+    "exactly enough addresses for Capacity Rebalancing": (
+        "subnet-too-small",
+        every(
+            lambda s: s.change_subnet("n3-a", free=11),
+            lambda s: s.change_group(capacity_rebalance=True),
+        ),
     ),
     "nodes that have their addresses": (
         "subnet-too-small",
@@ -850,7 +1007,13 @@ def test_the_worst_severity_of_several_is_told() -> None:
 
 def test_all_is_fine_where_all_is_well(scene: Scene) -> None:
     assert {each.severity for each in scene.findings()} == {Severity.FINE}
-    assert [each.code for each in scene.findings()] == [code for code in CODES if code != NOT_SHOWN]
+    shown = [code for code in CODES if code != NOT_SHOWN]
+    assert [each.code for each in scene.findings()] == [
+        code for code in shown if code not in CREATED
+    ]
+    scene.create()
+    assert {each.severity for each in scene.findings()} == {Severity.FINE}
+    assert [each.code for each in scene.findings()] == shown
 
 
 @pytest.mark.parametrize("case", TROUBLES)
@@ -870,7 +1033,7 @@ def test_what_is_well_is_told_as_such(scene: Scene, case: str) -> None:
 
 
 def test_every_rule_has_both_kinds_of_case() -> None:
-    assert {code for code, *_ in TROUBLES.values()} == set(CODES) - {NOT_SHOWN}
+    assert {code for code, *_ in TROUBLES.values()} == set(CODES) - {NOT_SHOWN} - CREATED
 
 
 def test_one_trouble_is_told_once(scene: Scene) -> None:
@@ -880,7 +1043,9 @@ def test_one_trouble_is_told_once(scene: Scene) -> None:
 
 
 def test_each_instance_type_is_looked_at(scene: Scene) -> None:
-    scene.types["m5.large"] = InstanceType("m5.large", (3,), 3, 10, 10, nitro=True, ena=True)
+    scene.types["m5.large"] = dataclasses.replace(
+        scene.types["m5.xlarge"], name="m5.large", cards=(3,), interfaces=3, ipv4=10, ipv6=10
+    )
     scene.change_group(launches=Launches(("m5.xlarge", "m5.large")))
     [(severity, subject, message)] = scene.troubles("cni-without-room")
     assert (severity, subject) == (WARNING, "m5.large")

@@ -130,3 +130,20 @@ def test_addons_are_served_over_http_too() -> None:
         assert addon["addonVersion"] == "v1.23.1"
         client.close()
     clock.stop()
+
+
+def test_a_cluster_lets_in_by_the_config_map_unless_it_is_asked_for_more(
+    account: Account,
+    eks: Any,  # noqa: ANN401 - a client of EKS
+) -> None:
+    assert eks.describe_cluster(name="telco")["cluster"]["accessConfig"] == {
+        "authenticationMode": "CONFIG_MAP"
+    }
+    made = eks.create_cluster(
+        name="other",
+        roleArn=ROLE,
+        resourcesVpcConfig={"subnetIds": make_subnets(account, "10.3.0.0/24")},
+        accessConfig={"authenticationMode": "API"},
+    )["cluster"]
+    assert made["accessConfig"] == {"authenticationMode": "API"}
+    assert eks.describe_cluster(name="other")["cluster"]["accessConfig"] == made["accessConfig"]

@@ -103,3 +103,10 @@ def test_tags_of_what_does_not_exist_are_refused(lab: Lab, refused: Refused) -> 
         lab.ec2.create_tags(Resources=["eni-0123456789abcdef0"], Tags=PERSONAL)
     with refused("InvalidInstanceID.NotFound"):
         lab.ec2.create_tags(Resources=["i-0123456789abcdef0"], Tags=PERSONAL)
+
+
+@pytest.mark.parametrize(("asked", "kept"), [({}, "i386"), ({"Architecture": "arm64"}, "arm64")])
+def test_an_image_keeps_its_architecture(lab: Lab, asked: dict[str, str], kept: str) -> None:
+    image = lab.ec2.register_image(Name="node", **asked)["ImageId"]
+    [shown] = lab.ec2.describe_images(ImageIds=[image])["Images"]
+    assert (shown["Architecture"], shown["State"]) == (kept, "available")

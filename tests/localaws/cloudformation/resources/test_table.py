@@ -480,7 +480,14 @@ def assets(account: Account) -> None:
         for made in _subnets(account, account.client("ec2").create_vpc(CidrBlock="10.9.0.0/16"))
     ]
     account.client("eks").create_cluster(
-        name="lab", roleArn=role, resourcesVpcConfig={"subnetIds": subnets}
+        name="lab",
+        roleArn=role,
+        resourcesVpcConfig={"subnetIds": subnets},
+        accessConfig={"authenticationMode": "API"},
+    )
+    # Asked for nothing, a cluster has the mode CONFIG_MAP.
+    account.client("eks").create_cluster(
+        name="old", roleArn=role, resourcesVpcConfig={"subnetIds": subnets}
     )
 
 
@@ -589,8 +596,9 @@ def test_what_triggers_no_refresh_replaces_nobody(account: Account, stacks: Stac
         ({"ClusterName": "none"}, "No cluster found"),
         ({"PrincipalArn": "arn:aws:iam::123456789012:role/none"}, "Role none not found"),
         ({"Type": "EC2_LINUX"}, "KubernetesGroups cannot be set"),
+        ({"ClusterName": "old"}, "authentication mode must be set to one of"),
     ],
-    ids=["no cluster", "no role", "groups of nodes"],
+    ids=["no cluster", "no role", "groups of nodes", "aws-auth alone"],
 )
 @pytest.mark.usefixtures("assets")
 def test_an_access_entry_that_could_not_be_is_refused(
