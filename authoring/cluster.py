@@ -66,6 +66,7 @@ def _not_together(authored: Authored, cluster: Cluster) -> Iterator[Problem]:
         if group.create is not None:
             for fault in (
                 *cluster_checks.security_groups((*here, "create"), group.create, cluster),
+                *cluster_checks.kubelet((*here, "create"), group.create, cluster),
                 *cluster_checks.max_pods((*here, "node"), group.node, cluster),
             ):
                 yield unlocated(fault)

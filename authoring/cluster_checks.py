@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from authoring.problems import Fault
+from domain.preflight.created import OLDEST_KUBELET, minors_behind
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,6 +33,32 @@ def max_pods(here: Location, node: Node, cluster: Cluster) -> Iterator[Fault]:
             "takes places for pods away that Multus does not need in an IPv6 cluster",
             "Write `reduce_max_pods: false`: there the VPC CNI uses the primary interface alone.",
         )
+
+
+def kubelet(here: Location, create: Create, cluster: Cluster) -> Iterator[Fault]:
+    """Yield the fault of an image whose kubelet the API server does not take (Kubernetes, "Version Skew Policy").
+
+    Args:
+        here: where the group's `create` stands.
+        create: what is written there.
+        cluster: the cluster that the nodes join.
+    """
+    if create.ami is not None or create.kubernetes_version is None:
+        return
+    behind = minors_behind(create.kubernetes_version, cluster.version)
+    if behind < 0:
+        seen, remedy = "newer than", "Update the cluster first; nodes follow."
+    elif behind > OLDEST_KUBELET:
+        seen = f"{behind} minor versions older than"
+        remedy = f"Write a version that is at most {OLDEST_KUBELET} older."
+    else:
+        return
+    yield Fault(
+        (*here, "kubernetes_version"),
+        create.kubernetes_version,
+        f"is {seen} the cluster, which is {cluster.version}",
+        remedy,
+    )
 
 
 def security_groups(here: Location, create: Create, cluster: Cluster | None) -> Iterator[Fault]:

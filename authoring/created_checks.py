@@ -41,7 +41,7 @@ def faults(file: Written) -> Iterator[Fault]:
         yield from _key_elsewhere(create, file)
         yield from created_node_checks.faults(create, group, file)
         yield from _named_as_another(group, file)
-        yield from _max_pods(group, file)
+        yield from _with_the_cluster(create, group, file)
 
 
 def _sizes(create: Map[Create]) -> Iterator[Fault]:
@@ -266,6 +266,10 @@ def _named_as_another(group: WrittenGroup, file: Written) -> Iterator[Fault]:
             )
 
 
-def _max_pods(group: WrittenGroup, file: Written) -> Iterator[Fault]:
-    if file.cluster is not None and group.node.says("reduce_max_pods"):
+def _with_the_cluster(create: Map[Create], group: WrittenGroup, file: Written) -> Iterator[Fault]:
+    if file.cluster is None:
+        return
+    if create.says("kubernetes_version", "ami"):
+        yield from cluster_checks.kubelet(create.location, create.item, file.cluster)
+    if group.node.says("reduce_max_pods"):
         yield from cluster_checks.max_pods(group.node.location, group.node.item, file.cluster)

@@ -195,7 +195,7 @@ def kubelet_suits_the_cluster(group: Group) -> Iterator[Trouble]:
         raise CannotTell("the version of an image that is named, or of the cluster")
     version = create.kubernetes_version or group.whole.written.get("version", cluster.version)
     subject = "create.kubernetes_version" if create.kubernetes_version else "cluster.version"
-    behind = _minor(cluster.version) - _minor(version)
+    behind = minors_behind(version, cluster.version)
     if behind < 0:
         yield error(
             subject,
@@ -208,6 +208,11 @@ def kubelet_suits_the_cluster(group: Group) -> Iterator[Trouble]:
             f"kubelet would be {version}, {behind} minor versions older than the cluster, which is {cluster.version}",
             f"Write a version that is at most {OLDEST_KUBELET} older.",
         )
+
+
+def minors_behind(kubelet: str, api_server: str) -> int:
+    """Return by how many minor versions a kubelet is older than the API server; less than 0 when it is newer."""
+    return _minor(api_server) - _minor(kubelet)
 
 
 def _minor(version: str) -> int:

@@ -24,6 +24,26 @@ REFUSED: dict[str, tuple[dict[Location, Any], list[str]]] = {
             "(got True). Write `reduce_max_pods: false`: there the VPC CNI uses the primary interface alone."
         ],
     ),
+    "a kubelet newer than the API server": (
+        {
+            **create(kubernetes_version="1.34"),
+            (*GROUP, "node"): {"reduce_max_pods": False},
+        },
+        [
+            "node_groups[0].create.kubernetes_version: is newer than the cluster, which is 1.33 (got '1.34'). Update the cluster "
+            "first; nodes follow."
+        ],
+    ),
+    "a kubelet too old": (
+        {
+            **create(kubernetes_version="1.29"),
+            (*GROUP, "node"): {"reduce_max_pods": False},
+        },
+        [
+            "node_groups[0].create.kubernetes_version: is 4 minor versions older than the cluster, which is 1.33 (got '1.29'). "
+            "Write a version that is at most 3 older."
+        ],
+    ),
     "a security group too many": (
         {
             **create(security_groups=[*FIFTEEN, "sg-0000000d"]),
@@ -76,6 +96,16 @@ def test_a_fault_is_refused_where_the_cluster_is_looked_up(
     ("edits", "service_cidr"),
     [
         pytest.param(CREATED, "10.100.0.0/16", id="an IPv4 cluster"),
+        pytest.param(
+            create(kubernetes_version="1.30"),
+            "10.100.0.0/16",
+            id="the oldest kubelet that it takes",
+        ),
+        pytest.param(
+            create(kubernetes_version="1.29", ami="ami-0123456789abcdef0"),
+            "10.100.0.0/16",
+            id="an image that is named",
+        ),
         pytest.param(
             {**CREATED, (*GROUP, "node"): {"reduce_max_pods": False}},
             CLUSTER["service_cidr"],

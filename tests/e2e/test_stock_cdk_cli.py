@@ -167,12 +167,12 @@ def test_a_stack_is_deployed_updated_rolled_back_and_destroyed(cli: Cli, account
     assert account.client("lambda").list_functions()["Functions"] == []
 
 
-def test_a_created_group_is_hooked_from_its_first_node_on_and_goes_with_everything(
+def test_a_created_group_is_hooked_from_its_first_node_on_upgraded_and_goes_with_everything(
     cli: Cli, account: Account, tmp_path: Path
 ) -> None:
     document = yaml.safe_load((ROOT / "config" / "created.yaml").read_text())
     (group,) = document["node_groups"]
-    group["create"] |= {"min_size": 1, "max_size": 2}
+    group["create"] |= {"min_size": 1, "max_size": 2, "kubernetes_version": "1.32"}
     platform.without_ready_hooks(document)
     made = platform.build(account, document)
     made.write(tmp_path / "config.yaml")
@@ -200,8 +200,8 @@ def test_a_created_group_is_hooked_from_its_first_node_on_and_goes_with_everythi
     assert [one["StatusCode"] for one in activities] == ["Successful"]
 
     newer = account.client("ec2").register_image(Name="newer", Architecture="x86_64")["ImageId"]
-    account.public_parameters.publish(image_parameter("1.34", "x86_64"), newer, REGION)
-    made.document["node_groups"][0]["create"]["kubernetes_version"] = "1.34"
+    account.public_parameters.publish(image_parameter("1.33", "x86_64"), newer, REGION)
+    made.document["node_groups"][0]["create"]["kubernetes_version"] = "1.33"
     made.write(tmp_path / "config.yaml")
     upgraded = cli.run("deploy", "--all", "--require-approval", "never", "--output", assembly, *app)
     assert upgraded.returncode == 0, upgraded.stdout
