@@ -55,7 +55,8 @@ def site(tmp_path: Path) -> Path:
         (folder / package).mkdir(parents=True, exist_ok=True)
         data = [
             found
-            for pattern in setuptools["package-data"].get(name, [])
+            for key in ("*", name)
+            for pattern in setuptools["package-data"].get(key, [])
             for found in init.parent.glob(pattern)
         ]
         for file in [*init.parent.glob("*.py"), *data]:
@@ -63,6 +64,13 @@ def site(tmp_path: Path) -> Path:
             target.parent.mkdir(exist_ok=True)
             shutil.copyfile(file, target)
     return folder
+
+
+def test_an_application_is_type_checked_against_what_is_installed(site: Path) -> None:
+    """PEP 561: without the marker a type checker takes all of a package for Any."""
+    packages = [package for package in site.iterdir() if package.is_dir()]
+    assert len(packages) == 7
+    assert [package.name for package in packages if not (package / "py.typed").exists()] == []
 
 
 def run(program: str, *arguments: str, cwd: Path, path: Path) -> subprocess.CompletedProcess[str]:
