@@ -13,6 +13,7 @@ from localaws.autoscaling import rules
 from localaws.autoscaling.hooks import hook_view
 from localaws.autoscaling.launching import check_policy
 from localaws.autoscaling.lifecycle import Result
+from localaws.autoscaling.replacement import Preferences
 from localaws.patching import Patch
 
 if TYPE_CHECKING:
@@ -212,7 +213,9 @@ class Actions:
         response.autoscaling_backend.delete_auto_scaling_group(roster.group.name)
 
     def _start_refresh(self, response: AutoScalingResponse, params: Params) -> dict[str, Any]:
-        return {"InstanceRefreshId": self._service.refresh(self._roster(response, params))}
+        preferences = Preferences.from_params(params.get("Preferences") or {})
+        refresh_id = self._service.refresh(self._roster(response, params), preferences)
+        return {"InstanceRefreshId": refresh_id}
 
     # Warm pool.
 
@@ -280,7 +283,7 @@ class Actions:
                 "InstancesToUpdate": len(refresh.left),
                 "PercentageComplete": 100
                 if refresh.ended_s is not None
-                else 100 * (refresh.total - len(refresh.left)) // (refresh.total + 1),
+                else 100 * (len(refresh.found) - len(refresh.left)) // (len(refresh.found) + 1),
             }
             for refresh in roster.refreshes
             if not wanted or refresh.refresh_id in wanted

@@ -47,6 +47,17 @@ def run_instance(group: FakeAutoScalingGroup, location: Location, purchase: Purc
     return instance
 
 
+def source_of(group: FakeAutoScalingGroup) -> tuple[str, ...]:
+    """Return what the group launches from now: its template in the version that it names, and its types."""
+    template = group.ec2_launch_template
+    if template is None:
+        return (str(group.launch_configuration_name),)
+    version = template.get_version(group.launch_template_version).number
+    policy = group.mixed_instances_policy or {}
+    overrides = policy.get("LaunchTemplate", {}).get("Overrides") or []
+    return (template.id, str(version), *(str(each.get("InstanceType")) for each in overrides))
+
+
 def purchase_of(instance: Instance) -> Purchase:
     """Return how an instance was bought."""
     return Purchase.SPOT if instance.lifecycle == "spot" else Purchase.ON_DEMAND

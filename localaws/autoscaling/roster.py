@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from localaws.autoscaling.activities import Activity
     from localaws.autoscaling.lifecycle import Hook, Member
+    from localaws.autoscaling.replacement import Preferences
     from localaws.clock import Timer
 
 
@@ -29,6 +30,8 @@ class Seat:
     shown: InstanceState
     age: int
     at_risk: bool = False
+    launched_from: tuple[str, ...] = ()
+    """What the group launched from at that time; empty for an instance that was attached."""
     activity: Activity | None = None
     timer: Timer | None = None
 
@@ -60,9 +63,9 @@ class Refresh:
 
     refresh_id: str
     started_s: float
-    total: int
-    left: list[str]
-    current: str | None = None
+    found: tuple[str, ...]
+    preferences: Preferences
+    left: list[str] = field(default_factory=list)
     ended_s: float | None = None
 
     @property

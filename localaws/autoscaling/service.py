@@ -12,7 +12,13 @@ from moto.core.exceptions import ServiceException
 from localaws.autoscaling import activities, rules
 from localaws.autoscaling.actions import Actions
 from localaws.autoscaling.hooks import MAX_HOOKS, hook_from
-from localaws.autoscaling.launching import TAG, check_policy, purchase_of, run_instance
+from localaws.autoscaling.launching import (
+    TAG,
+    check_policy,
+    purchase_of,
+    run_instance,
+    source_of,
+)
 from localaws.autoscaling.lifecycle import (
     GONE,
     ActionOpened,
@@ -37,11 +43,12 @@ from localaws.autoscaling.lifecycle import (
 from localaws.autoscaling.notifications import action_opened, test_notification
 from localaws.autoscaling.placement import leavers, spread
 from localaws.autoscaling.purchase import Distribution
+from localaws.autoscaling.replacement import of_refresh, of_risk
 from localaws.autoscaling.roster import Refresh, Roster, Seat, WarmPool, locations_of
 from localaws.patching import Patch
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from moto.autoscaling.models import AutoScalingBackend, FakeAutoScalingGroup
     from moto.ec2.models.instances import Instance
@@ -49,6 +56,7 @@ if TYPE_CHECKING:
     from localaws.account import Account
     from localaws.autoscaling.activities import Activity
     from localaws.autoscaling.lifecycle import Effect, Input
+    from localaws.autoscaling.replacement import Preferences, Replacement
 
 LONGEST_RELAUNCH_S = 900.0
 LAUNCH = Route(Place.EC2, Place.GROUP)
@@ -57,6 +65,8 @@ WARM_UP = Route(Place.EC2, Place.WARM_POOL)
 LEAVE_POOL = Route(Place.WARM_POOL, Place.GROUP)
 RETURN_TO_POOL = Route(Place.GROUP, Place.WARM_POOL)
 TERMINATE_POOLED = Route(Place.WARM_POOL, Place.EC2)
+AT_RISK = "an instance was at elevated risk of a Spot Instance interruption."
+REFRESHED = "an instance refresh replaces it."
 
 
 class AutoScaling:
@@ -174,17 +184,28 @@ class AutoScaling:
                 self._begin(roster, seat, TERMINATE_POOLED, with_hooks=False)
         self.converge(roster)
 
-    def refresh(self, roster: Roster) -> str:
-        """Begin to replace the group's instances one by one; return the refresh's id.
+    def refresh(self, roster: Roster, preferences: Preferences) -> str:
+        """Begin to replace the group's instances, those of its warm pool at once; return the refresh's id.
+
+        Source: Amazon EC2 Auto Scaling User Guide, "Use an instance refresh": it replaces the warm pool's instances too.
 
         Raises:
             Refusal: another refresh is in progress.
         """
         if any(each.ended_s is None for each in roster.refreshes):
             raise rules.REFRESH_IN_PROGRESS.refusal()
-        left = [seat.member.instance_id for seat in roster.in_group()]
-        refresh = Refresh(str(uuid.uuid4()), self._account.clock.now(), len(left), left)
+        now = source_of(roster.group)
+        left = [
+            seat
+            for seat in roster.seats.values()
+            if not (preferences.skip_matching and seat.launched_from == now)
+        ]
+        found = tuple(seat.member.instance_id for seat in left if seat.in_group)
+        refresh = Refresh(str(uuid.uuid4()), self._account.clock.now(), found, preferences)
         roster.refreshes.insert(0, refresh)
+        for seat in left:
+            if seat.pooled:
+                self._leave(roster, seat, REFRESHED)
         self.converge(roster)
         return refresh.refresh_id
 
@@ -207,8 +228,8 @@ class AutoScaling:
 
     def converge(self, roster: Roster) -> None:
         """Launch or terminate what the desired capacity and the warm pool ask for."""
-        self._advance_refresh(roster)
-        wanted = (roster.group.desired_capacity or 0) + self._rebalance(roster)
+        extra = max(self._replace(roster, *each) for each in self._replacements(roster))
+        wanted = (roster.group.desired_capacity or 0) + extra
         missing = wanted - len(roster.in_group())
         if missing > 0 and not roster.suspended("Launch"):
             missing -= self._take_from_pool(roster, missing)
@@ -304,7 +325,7 @@ class AutoScaling:
             activity.description = f"Launching a new EC2 instance: {instance.id}"
             member = Member(instance.id, route, route.first_state, begun=False)
             seat = self._seat(roster, member, instance)
-            seat.activity = activity
+            seat.activity, seat.launched_from = activity, source_of(group)
             delay_s = self._account.settings.duration_s("hook_opens_s")
             if delay_s > 0:
                 self._account.clock.call_at(
@@ -465,7 +486,7 @@ class AutoScaling:
             roster.not_before_s, lambda: self._try_again(roster)
         )
 
-    # The warm pool and refreshes.
+    # The warm pool.
 
     def _take_from_pool(self, roster: Roster, count: int) -> int:
         ready = [seat for seat in roster.in_pool() if seat.member.settled][:count]
@@ -490,21 +511,6 @@ class AutoScaling:
         if not roster.suspended("Launch"):
             self._launch(roster, wanted - len(pooled), WARM_UP)
 
-    def _advance_refresh(self, roster: Roster) -> None:
-        """Replace the next instance once the one before it has left and the group is whole again."""
-        refresh = next((each for each in roster.refreshes if each.ended_s is None), None)
-        if refresh is None or refresh.current in roster.seats:
-            return
-        whole = [seat for seat in roster.in_group() if seat.member.state == "InService"]
-        if len(whole) < (roster.group.desired_capacity or 0):
-            return
-        refresh.left = [each for each in refresh.left if each in roster.seats]
-        if not refresh.left:
-            refresh.ended_s = self._account.clock.now()
-            return
-        refresh.current = refresh.left.pop(0)
-        self._leave(roster, roster.seats[refresh.current], "an instance refresh replaces it.")
-
     # Spot Instances at risk.
 
     def _recommended(self, instance_id: str) -> None:
@@ -515,27 +521,27 @@ class AutoScaling:
                     seat.at_risk = True
                     self.converge(roster)
 
-    def _rebalance(self, roster: Roster) -> int:
-        """Let instances at risk go once others are in service for them; return by how much the group may be larger until then.
+    # Instances that leave for a successor.
 
-        Source: Amazon EC2 Auto Scaling User Guide, "Capacity Rebalancing": a replacement is launched first, each old instance is
-        terminated after its replacement passed its health check, and meanwhile the group may exceed its maximum by a tenth of
-        its desired capacity, or one.
-        """
-        wanted = roster.group.desired_capacity or 0
-        at_risk = [seat for seat in roster.in_group() if seat.at_risk]
-        ready = [
-            seat
-            for seat in roster.in_group()
-            if seat.member.state == "InService" and not seat.at_risk
-        ]
-        needed = max(0, wanted - len(ready))
-        for seat in at_risk[needed:]:
-            self._leave(
-                roster, seat, "an instance was at elevated risk of a Spot Instance interruption."
-            )
-        most = (roster.group.max_size or 0) + max(1, wanted // 10)
-        return max(0, min(len(at_risk[:needed]), most - wanted))
+    def _replacements(self, roster: Roster) -> Iterator[tuple[Replacement, str]]:
+        desired = roster.group.desired_capacity or 0
+        members = {seat.member.instance_id: seat for seat in roster.in_group()}
+        in_service = [key for key, seat in members.items() if seat.member.state == "InService"]
+        at_risk = [key for key, seat in members.items() if seat.at_risk]
+        yield of_risk(desired, roster.group.max_size or 0, in_service, at_risk), AT_RISK
+        refresh = next((each for each in roster.refreshes if each.ended_s is None), None)
+        if refresh is None:
+            return
+        refresh.left = [each for each in refresh.found if each in members]
+        gone = not any(each in roster.seats for each in refresh.found)
+        if gone and len(in_service) >= desired:
+            refresh.ended_s = self._account.clock.now()
+        yield of_refresh(refresh.preferences, desired, in_service, refresh.left), REFRESHED
+
+    def _replace(self, roster: Roster, replacement: Replacement, cause: str) -> int:
+        for instance_id in replacement.leaving:
+            self._leave(roster, roster.seats[instance_id], cause)
+        return replacement.extra
 
     # Bookkeeping.
 

@@ -42,14 +42,20 @@ def keys() -> dict[str, Any]:
 
 
 @pytest.fixture
+def ready_hook(keys: dict[str, Any]) -> bool:
+    """Whether nodes answer a hook of their own."""
+    return "warm_pool" in keys
+
+
+@pytest.fixture
 def configuration(
-    account: Account, document: dict[str, Any], keys: dict[str, Any]
+    account: Account, document: dict[str, Any], keys: dict[str, Any], ready_hook: bool
 ) -> platform.Platform:
     """The example, where the signalling group is created with one node."""
     group = document["node_groups"][SIGNALLING]
     del group["auto_scaling_group"]
     group["create"] = {"min_size": 1, "max_size": 4, **keys}
-    if "warm_pool" in keys:
+    if ready_hook:
         group["node"] = {"ready_hook": True, "on_failure": "abandon"}
     return platform.build(account, document)
 
@@ -120,14 +126,19 @@ def _serve(deployed: Deployed, nodes: int) -> set[str]:
 
 
 @pytest.fixture
-def nodes_say_ready(deployed: Deployed, account: Account, name: str) -> None:
-    """Let nodes answer their own hook, as `multus-node` does on one that has its interfaces."""
+def nodes_say_ready(deployed: Deployed, account: Account, name: str) -> list[str]:
+    """Let nodes answer their own hook, as `multus-node` does on one that is at work.
+
+    Returns:
+        a list of ills: as long as one is in it, no node comes to work.
+    """
     hook, answered = naming.ready_hook(deployed.config.owner), set[str]()
+    ills: list[str] = []
 
     def answer() -> None:
         for detail in [event["detail"] for event in account.events.emitted]:
             token = detail.get("LifecycleActionToken")
-            if detail.get("LifecycleHookName") != hook or token in answered:
+            if ills or detail.get("LifecycleHookName") != hook or token in answered:
                 continue
             if len(_interfaces_of(deployed, detail["EC2InstanceId"])) == INTERFACES:
                 answered.add(token)
@@ -140,6 +151,7 @@ def nodes_say_ready(deployed: Deployed, account: Account, name: str) -> None:
         account.clock.call_at(account.clock.now() + 1, answer)
 
     answer()
+    return ills
 
 
 def _pooled(deployed: Deployed, name: str) -> dict[str, str]:
@@ -196,6 +208,31 @@ def test_an_instance_refresh_replaces_every_node(
         within_s=600,
     )
     _serve(deployed, 3)
+
+
+@pytest.mark.parametrize("ready_hook", [True])
+def test_a_refresh_stops_at_nodes_that_do_not_come_to_work_and_takes_none_that_serves(
+    deployed: Deployed, account: Account, name: str, nodes_say_ready: list[str]
+) -> None:
+    deployed.desire(name, 2)
+    before = _serve(deployed, 2)
+    nodes_say_ready.append("kubelet does not start")
+    autoscaling = account.client("autoscaling")
+    autoscaling.start_instance_refresh(
+        AutoScalingGroupName=name,
+        Preferences={"MinHealthyPercentage": 100, "MaxHealthyPercentage": 110},
+    )
+    deployed.clock.advance(3600)
+    assert {node.instance_id for node in deployed.nodes()} == before
+    activities = autoscaling.describe_scaling_activities(AutoScalingGroupName=name)["Activities"]
+    assert any(one["StatusCode"] == "Cancelled" for one in activities)
+
+    nodes_say_ready.clear()
+    deployed.until(
+        lambda: before.isdisjoint(node.instance_id for node in deployed.observer.nodes()),
+        within_s=3600,
+    )
+    _serve(deployed, 2)
 
 
 @pytest.mark.usefixtures("no_launch_lost")

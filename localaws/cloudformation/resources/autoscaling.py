@@ -108,7 +108,10 @@ def _refresh(request: Request, client: Client) -> None:
     ):
         return
     name = request.physical_id
-    identity = client.start_instance_refresh(AutoScalingGroupName=name)["InstanceRefreshId"]
+    policy = request.update_policy["AutoScalingInstanceRefresh"]
+    identity = client.start_instance_refresh(
+        AutoScalingGroupName=name, Preferences=policy.get("Preferences", {})
+    )["InstanceRefreshId"]
 
     def is_over() -> bool:
         shown = client.describe_instance_refreshes(

@@ -583,19 +583,78 @@ class TestWarmPool:
         assert group.api.describe_auto_scaling_instances()["AutoScalingInstances"] == []
 
 
-def test_an_instance_refresh_replaces_one_by_one(group: Group) -> None:
-    group.create(DesiredCapacity=2)
-    group.clock.advance(1)
-    before = group.ids()
-    group.api.start_instance_refresh(AutoScalingGroupName="workers")
-    assert group.states()["InService"] == 1
-    group.clock.advance(30)
-    assert group.states() == {"InService": 2}
-    assert not set(before) & set(group.ids())
-    [refresh] = group.api.describe_instance_refreshes(AutoScalingGroupName="workers")[
-        "InstanceRefreshes"
-    ]
-    assert refresh["Status"] == "Successful"
+class TestInstanceRefresh:
+    def _refresh(self, group: Group, **preferences: int | bool) -> None:
+        group.api.start_instance_refresh(AutoScalingGroupName="workers", Preferences=preferences)
+
+    def _status(self, group: Group) -> str:
+        shown = group.api.describe_instance_refreshes(AutoScalingGroupName="workers")
+        status: str = shown["InstanceRefreshes"][0]["Status"]
+        return status
+
+    def test_one_by_one_is_terminated_and_replaced_by_default(self, group: Group) -> None:
+        group.create(DesiredCapacity=2)
+        group.clock.advance(1)
+        before = group.ids()
+        self._refresh(group)
+        assert group.states()["InService"] == 1
+        group.clock.advance(30)
+        assert group.states() == {"InService": 2}
+        assert not set(before) & set(group.ids())
+        assert self._status(group) == "Successful"
+
+    def test_nobody_leaves_before_a_successor_is_in_service(self, group: Group) -> None:
+        group.create(MaxSize=2, DesiredCapacity=2)
+        group.clock.advance(1)
+        before = set(group.ids())
+        group.hook("launch", LAUNCHING)
+        self._refresh(group, MinHealthyPercentage=100, MaxHealthyPercentage=110)
+        group.clock.advance(30)
+        assert group.states() == {"InService": 2, "Pending:Wait": 1}
+        (event,) = group.events("launch")
+        group.answer(event)
+        group.clock.advance(30)
+        assert len(before & set(group.ids())) == 1
+        assert self._status(group) == "InProgress"
+        group.answer(group.events("launch")[-1])
+        group.clock.advance(30)
+        assert not before & set(group.ids())
+        assert (group.states(), self._status(group)) == ({"InService": 2}, "Successful")
+
+    def test_launches_that_are_abandoned_keep_it_from_going_on(self, group: Group) -> None:
+        group.create(MaxSize=2, DesiredCapacity=2)
+        group.clock.advance(1)
+        before = set(group.ids())
+        group.hook("launch", LAUNCHING, HeartbeatTimeout=60)
+        self._refresh(group, MinHealthyPercentage=100, MaxHealthyPercentage=110)
+        group.clock.advance(3600)
+        assert before <= set(group.ids())
+        assert self._status(group) == "InProgress"
+        assert len(group.events("launch")) > 1
+
+    def test_what_is_of_the_template_as_it_is_now_stays_if_asked(self, group: Group) -> None:
+        group.create(DesiredCapacity=2)
+        group.clock.advance(1)
+        before = group.ids()
+        self._refresh(group, SkipMatching=True)
+        group.clock.advance(30)
+        assert (group.ids(), self._status(group)) == (before, "Successful")
+
+    def test_the_warm_pool_is_replaced_at_once(self, group: Group) -> None:
+        group.create(MaxSize=2)
+        group.api.put_warm_pool(AutoScalingGroupName="workers")
+        group.clock.advance(30)
+
+        def pooled() -> set[str]:
+            pool = group.api.describe_warm_pool(AutoScalingGroupName="workers")["Instances"]
+            return {each["InstanceId"] for each in pool}
+
+        before = pooled()
+        assert len(before) == 2
+        self._refresh(group)
+        group.clock.advance(60)
+        assert len(pooled()) == 2
+        assert not before & pooled()
 
 
 class TestSpotInstances:
