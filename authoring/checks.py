@@ -342,10 +342,27 @@ def _limits_of_interface(
             f"is a network card that {type_name} does not have",
             f"It has {cards}, counted from 0.",
         )
-    if item.ipv6 is not None and item.ipv6.count > limits.ipv6_per_interface:
+    yield from _limits_of_addresses(type_name, limits, interface)
+
+
+def _limits_of_addresses(
+    type_name: str, limits: Limits, interface: WrittenInterface
+) -> Iterator[Fault]:
+    item, here = interface.item, interface.location
+    own, pool = item.ipv6.count if item.ipv6 else 0, item.pod_pool
+    if pool is not None and 1 + pool.ipv4 > limits.ipv4_per_interface:
         yield Fault(
-            (*interface.location, "ipv6", "count"),
-            item.ipv6.count,
-            f"is more IPv6 addresses than {type_name} takes per interface ({limits.ipv6_per_interface})",
+            (*here, "pod_pool", "ipv4"),
+            pool.ipv4,
+            f"is, with the primary one, more IPv4 addresses than {type_name} takes per interface ({limits.ipv4_per_interface})",
+            f"Write at most {limits.ipv4_per_interface - 1}, or name other types.",
+        )
+    if own + (pool.ipv6 if pool else 0) > limits.ipv6_per_interface:
+        key = ("pod_pool", "ipv6") if pool and pool.ipv6 else ("ipv6", "count")
+        with_own = f", with the interface's own {own}," if key[0] == "pod_pool" and own else ""
+        yield Fault(
+            (*here, *key),
+            pool.ipv6 if pool and pool.ipv6 else own,
+            f"is{with_own} more IPv6 addresses than {type_name} takes per interface ({limits.ipv6_per_interface})",
             "Write fewer, or name other types.",
         )

@@ -19,12 +19,12 @@ from authoring.created_shapes import (
     LabelValue,
     PlacementGroupName,
     PolicyArn,
-    ServiceRange,
     TaintKey,
     VpcIdText,
 )
 from authoring.shapes import (
     Between,
+    IpRange,
     OwnTagKey,
     SecurityGroupIdText,
     SubnetIdText,
@@ -41,7 +41,7 @@ class Cluster(Written):
     certificate_authority: Certificate = Field(
         description="The base64 text of the API server's certificate authority: `certificateAuthority.data`."
     )
-    service_cidr: ServiceRange = Field(
+    service_cidr: IpRange = Field(
         description="The range of the services' addresses: `kubernetesNetworkConfig.serviceIpv4Cidr`, or "
         "`serviceIpv6Cidr` of an IPv6 cluster."
     )

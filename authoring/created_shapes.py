@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import ipaddress
 import re
 from typing import Annotated
 
@@ -91,18 +90,6 @@ def _base64(text: str) -> str:
 
 Certificate = Annotated[str, Field(min_length=1), AfterValidator(_base64)]
 
-
-def _range(text: str) -> str:
-    try:
-        ipaddress.ip_network(text)
-    except ValueError:
-        raise refusal(
-            "is not a range of addresses", "Write it in CIDR notation, like 10.100.0.0/16."
-        ) from None
-    return text
-
-
-ServiceRange = Annotated[str, AfterValidator(_range), Field(json_schema_extra={"format": "cidr"})]
 
 LabelValue = Annotated[
     str,

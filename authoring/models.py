@@ -16,6 +16,7 @@ from authoring.shapes import (
     GroupLabel,
     InstanceTypeName,
     InterfaceName,
+    IpRange,
     Ipv4Range,
     LinkName,
     ManagedNodeGroupName,
@@ -99,6 +100,17 @@ class Ipv6(Written):
         int,
         Between(1, 50, "", "For an interface without IPv6 leave out `ipv6`."),
     ] = Field(description="How many IPv6 addresses each node's interface has.")
+
+
+class PodPool(Written):
+    """Addresses of an interface that are its node's pods'."""
+
+    ipv4: Annotated[int, Between(0, 49, "", "No instance type takes more.")] = Field(
+        default=0, description="How many secondary IPv4 addresses."
+    )
+    ipv6: Annotated[int, Between(0, 50, "", "No instance type takes more.")] = Field(
+        default=0, description="How many IPv6 addresses, besides `ipv6.count`."
+    )
 
 
 class InterfaceNode(Written):
@@ -281,6 +293,16 @@ class Interface(Written):
         description="IPv4 ranges kept for pods: from_start takes no address from them.",
     )
     ipv6: Ipv6 | None = Field(default=None, description="IPv6 addresses. Left out: none.")
+    pod_pool: PodPool | None = Field(
+        default=None,
+        description="Addresses that EC2 gives the interface for the pods of its node, which hands them out itself. Left "
+        "out: none.",
+    )
+    pod_routes: tuple[IpRange, ...] = Field(
+        default=(),
+        strict=False,
+        description="Destinations that pods reach by this network, through the VPC's router. Left out: the subnet alone.",
+    )
     source_dest_check: bool = Field(
         default=True,
         description="Whether EC2 drops packets whose source or destination is no address of the interface.",

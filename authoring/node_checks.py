@@ -230,3 +230,39 @@ def _pods(interface: WrittenInterface) -> Iterator[Fault]:
             "is for a link that stays, and with pod_network: host-device it moves into a pod",
             "Leave it out: the pod gets the addresses.",
         )
+    yield from _pool(interface)
+    if (
+        interface.item.pod_routes
+        and node.pod_network == "none"
+        and interface.node.says("pod_network")
+    ):
+        yield _nobody(interface, "pod_routes", list(interface.item.pod_routes))
+
+
+def _pool(interface: WrittenInterface) -> Iterator[Fault]:
+    item, pool = interface.item, interface.item.pod_pool
+    if pool is None:
+        return
+    here = (*interface.location, "pod_pool")
+    if not pool.ipv4 and not pool.ipv6:
+        yield Fault(
+            here, "ipv4: 0, ipv6: 0", "asks for no address", "Write how many, or leave it out."
+        )
+    if pool.ipv4 and item.ipv4 == "none" and "ipv4" not in interface.unreadable:
+        yield Fault(
+            (*here, "ipv4"),
+            pool.ipv4,
+            "asks for IPv4 addresses, and the interface says `ipv4: none`",
+            "Write `ipv6:` alone: an IPv6-only subnet has no IPv4 address for pods either.",
+        )
+    if interface.item.node.pod_network == "none" and interface.node.says("pod_network"):
+        yield _nobody(interface, "pod_pool", f"ipv4: {pool.ipv4}, ipv6: {pool.ipv6}")
+
+
+def _nobody(interface: WrittenInterface, key: str, value: object) -> Fault:
+    return Fault(
+        (*interface.location, key),
+        value,
+        "is for pods, and no pod network leads to the interface",
+        "Add `pod_network` (ipvlan-l2, ipvlan-l3 or host-device) to the interface's `node:`, or leave it out.",
+    )

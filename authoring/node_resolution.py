@@ -88,6 +88,9 @@ def _interface(item: models.Interface, position: int, index: int) -> NodeInterfa
         driver=Driver(node.driver),
         write_combining=WriteCombining(node.write_combining or "preferred"),
         pod_network=PodNetwork(node.pod_network),
+        pool_ipv4=item.pod_pool.ipv4 if item.pod_pool else 0,
+        pool_ipv6=item.pod_pool.ipv6 if item.pod_pool else 0,
+        pod_routes=item.pod_routes,
         resource_name=node.resource,
     )
 

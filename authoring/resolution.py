@@ -96,6 +96,8 @@ def _interface(item: models.Interface, index: int, tags: Mapping[str, str]) -> I
         ipv4=Ipv4Mode(item.ipv4),
         pod_ranges=item.pod_ranges,
         ipv6_count=item.ipv6.count if item.ipv6 else 0,
+        pool_ipv4=item.pod_pool.ipv4 if item.pod_pool else 0,
+        pool_ipv6=item.pod_pool.ipv6 if item.pod_pool else 0,
         source_dest_check=item.source_dest_check,
         tags={**tags, **item.tags},
     )

@@ -341,6 +341,19 @@ def _cidr_refusal(text: str) -> PydanticCustomError:
 Ipv4Range = Annotated[str, AfterValidator(_cidr), Field(json_schema_extra={"format": "cidr"})]
 
 
+def _range(text: str) -> str:
+    try:
+        ipaddress.ip_network(text)
+    except ValueError:
+        raise refusal(
+            "is not a range of addresses", "Write it in CIDR notation, like 10.100.0.0/16."
+        ) from None
+    return text
+
+
+IpRange = Annotated[str, AfterValidator(_range), Field(json_schema_extra={"format": "cidr"})]
+
+
 def _tag_key(key: str) -> str:
     if not 1 <= len(key) <= tags.MAX_KEY_LENGTH:
         raise refusal(

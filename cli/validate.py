@@ -133,6 +133,9 @@ def _addresses(spec: InterfaceSpec) -> str:
         parts += ["but none in", *spec.pod_ranges]
     if spec.ipv6_count:
         parts.append(f"IPv6: {spec.ipv6_count}")
+    for family, count in (("IPv4", spec.pool_ipv4), ("IPv6", spec.pool_ipv6)):
+        if count:
+            parts.append(f"for pods {count} {family}")
     if not spec.source_dest_check:
         parts.append("no src/dest check")
     return "\n".join(parts)

@@ -59,8 +59,22 @@ class InterfaceSpec:
     pod_ranges: tuple[str, ...] = ()
     """CIDRs that `from_start` never takes an address from."""
     ipv6_count: int = 0
+    pool_ipv4: int = 0
+    """Secondary IPv4 addresses, for the pods of the node."""
+    pool_ipv6: int = 0
+    """IPv6 addresses besides `ipv6_count`, for the pods of the node."""
     source_dest_check: bool = True
     tags: Mapping[str, str] = dataclasses.field(default_factory=dict)
+
+    @property
+    def ipv4_addresses(self) -> int:
+        """How many IPv4 addresses the interface has in all."""
+        return 0 if self.ipv4 is Ipv4Mode.NONE else 1 + self.pool_ipv4
+
+    @property
+    def ipv6_addresses(self) -> int:
+        """How many IPv6 addresses the interface has in all."""
+        return self.ipv6_count + self.pool_ipv6
 
 
 @dataclass(frozen=True)

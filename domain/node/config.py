@@ -90,6 +90,12 @@ class NodeInterface:
     driver: Driver = Driver.KERNEL
     write_combining: WriteCombining = WriteCombining.PREFERRED
     pod_network: PodNetwork = PodNetwork.NONE
+    pool_ipv4: int = 0
+    """Secondary IPv4 addresses that the node hands out to its pods."""
+    pool_ipv6: int = 0
+    """IPv6 addresses besides `ipv6_count` that it hands out."""
+    pod_routes: tuple[str, ...] = ()
+    """Destinations, in CIDR notation, that pods reach by this network through the VPC's router."""
     resource_name: str | None = None
     """The SR-IOV device plugin's pool, without its prefix; None keeps it out of every pool."""
 
@@ -233,6 +239,7 @@ def _interface(raw: Mapping[str, Any]) -> NodeInterface:
         driver=Driver,
         write_combining=WriteCombining,
         pod_network=PodNetwork,
+        pod_routes=tuple,
     )
 
 

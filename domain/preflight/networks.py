@@ -172,11 +172,11 @@ def address_families_agree(group: Group) -> Iterator[Trouble]:
 
 
 def _families(spec: InterfaceSpec, subnet: Subnet) -> Iterator[Trouble]:
-    if spec.ipv6_count and not subnet.has_ipv6:
+    if spec.ipv6_addresses and not subnet.has_ipv6:
         yield error(
             spec.name,
             f"asks for IPv6, and {subnet.subnet_id} has no IPv6 CIDR",
-            "Give the subnet an IPv6 CIDR, or leave out `ipv6`.",
+            "Give the subnet an IPv6 CIDR, or leave out `ipv6` and `pod_pool.ipv6`.",
         )
     if spec.ipv4 is Ipv4Mode.NONE and subnet.ipv4_cidr is not None:
         yield error(

@@ -92,16 +92,21 @@ def interfaces_fit(group: Group) -> Iterator[Trouble]:
 
 
 def addresses_fit(group: Group) -> Iterator[Trouble]:
-    """A type takes so many addresses per interface (NetworkInfo.Ipv6AddressesPerInterface); more are refused with
-    PrivateIpAddressLimitExceeded or InvalidInterface.IpAddressLimitExceeded (EC2 API reference, error codes)."""
+    """A type takes so many addresses per interface (NetworkInfo.Ipv4AddressesPerInterface, the primary one included, and
+    Ipv6AddressesPerInterface); more are refused with PrivateIpAddressLimitExceeded or
+    InvalidInterface.IpAddressLimitExceeded (EC2 API reference, error codes)."""
     for each in group.types():
         for spec in group.config.interfaces:
-            if spec.ipv6_count > each.ipv6:
-                yield error(
-                    each.name,
-                    f"takes {each.ipv6} IPv6 addresses per interface, and {spec.name} asks for {spec.ipv6_count}",
-                    "Write a smaller `ipv6` count, or launch other types.",
-                )
+            for family, most, asked in (
+                ("IPv4", each.ipv4, spec.ipv4_addresses),
+                ("IPv6", each.ipv6, spec.ipv6_addresses),
+            ):
+                if asked > most:
+                    yield error(
+                        each.name,
+                        f"takes {most} {family} addresses per interface, and {spec.name} asks for {asked}",
+                        "Write a smaller `ipv6` count or `pod_pool`, or launch other types.",
+                    )
 
 
 def device_indexes_are_free(group: Group) -> Iterator[Trouble]:

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from ipaddress import IPv4Network, collapse_addresses
 from typing import TYPE_CHECKING
 
-from domain.config import Ipv4Mode
 from domain.preflight.findings import Rule, error, warning
 from domain.preflight.observed import CannotTell, Unseen
 
@@ -53,14 +52,13 @@ def demands(whole: Whole) -> dict[SubnetId, Demand]:
         except CannotTell:
             continue
         for spec in group.config.interfaces:
-            if spec.ipv4 is Ipv4Mode.NONE:
-                continue
+            each = spec.ipv4_addresses
             for zone in zones:
-                subnets = group.in_zone(spec, zone)
+                subnets = group.in_zone(spec, zone) if each else ()
                 for subnet in subnets:
-                    spread[subnet.subnet_id] += _ceil(nodes, len(zones) * len(subnets))
-                    settled[subnet.subnet_id] += _ceil(nodes, len(subnets))
-                    crowded[subnet.subnet_id] += _ceil(nodes + more, len(subnets))
+                    spread[subnet.subnet_id] += each * _ceil(nodes, len(zones) * len(subnets))
+                    settled[subnet.subnet_id] += each * _ceil(nodes, len(subnets))
+                    crowded[subnet.subnet_id] += each * _ceil(nodes + more, len(subnets))
     return {
         each: Demand(spread[each], crowded[each], crowded[each] - settled[each]) for each in crowded
     }
@@ -129,7 +127,7 @@ def _kept(group: Group, subnet: Subnet, cidr: IPv4Network) -> int:
 
 
 def addresses_suffice(group: Group) -> Iterator[Trouble]:
-    """Every node takes one address of one subnet per interface; without one the create answers
+    """Every node takes the addresses of an interface from one subnet; without them the create answers
     InsufficientFreeAddressesInSubnet (EC2 API reference, error codes) and the launch is abandoned."""
     asked = demands(group.whole)
     _ = group.in_account

@@ -177,8 +177,10 @@ class Ec2:
         }
         if create.address is not None:
             request["PrivateIpAddress"] = create.address
-        if create.spec.ipv6_count:
-            request["Ipv6AddressCount"] = create.spec.ipv6_count
+        if create.spec.pool_ipv4:
+            request["SecondaryPrivateIpAddressCount"] = create.spec.pool_ipv4
+        if create.spec.ipv6_addresses:
+            request["Ipv6AddressCount"] = create.spec.ipv6_addresses
         with translated():
             return EniId(
                 self._client.create_network_interface(**request)["NetworkInterface"][
