@@ -133,15 +133,15 @@ def _install(given: argparse.Namespace) -> int:
             code = _converge(request, host)
         finally:
             # Whatever has become of the run, even where it could not write its status.
-            watched = _watch(host)
+            watched = _watch(group, host)
         return code or watched
 
 
-def _watch(host: Host) -> int:
+def _watch(group: NodeGroup, host: Host) -> int:
     from node_bootstrap import install  # noqa: PLC0415 - as in `_install`
 
     try:
-        started = install.watch(host.files, host.programs)
+        started = install.watch(group, host.files, host.programs)
     except (NodeError, OSError) as cause:
         error = as_node_error(cause)
         _complain(error.line())

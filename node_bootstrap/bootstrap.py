@@ -6,7 +6,17 @@ import dataclasses
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from domain.node import binding, desired_files, gate, kubelet, layout, outcome, status, unbinding
+from domain.node import (
+    binding,
+    desired_files,
+    gate,
+    kubelet,
+    layout,
+    outcome,
+    pod_addresses,
+    status,
+    unbinding,
+)
 from domain.node.config import OnFailure
 from domain.node.errors import NodeError, as_node_error
 from domain.node.links import with_kernel_driver
@@ -332,6 +342,7 @@ class Bootstrap:
                 str(each) for each in (*device.eni.ipv4_addresses, *device.eni.ipv6_addresses)
             ),
             pod_network=pod_network,
+            pod_addresses=tuple(map(str, pod_addresses.pool(promised, device.eni))),
         )
 
     def _link_now(self, device: Device) -> str:

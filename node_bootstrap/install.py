@@ -29,10 +29,13 @@ HOTPLUG_PATH = "multus-node-hotplug.path"
 HOTPLUG_SERVICE = "multus-node-hotplug.service"
 PLUGINS_PATH = "multus-node-plugins.path"
 PLUGINS_SERVICE = "multus-node-plugins.service"
-STARTED = (HOTPLUG_SERVICE, PLUGINS_SERVICE, readiness.ANSWER_SERVICE)
+ADDRESSES_TIMER = "multus-node-addresses.timer"
+ADDRESSES_SERVICE = "multus-node-addresses.service"
+STARTED = (HOTPLUG_SERVICE, PLUGINS_SERVICE, ADDRESSES_SERVICE, readiness.ANSWER_SERVICE)
 """By paths and by runs, and not by a boot."""
 WATCHING = (HOTPLUG_PATH, PLUGINS_PATH)
-ENABLED = (BOOT_SERVICE, *WATCHING)
+ENABLED = (BOOT_SERVICE, *WATCHING, ADDRESSES_TIMER)
+"""By a boot; the timer only where there is a pool of addresses to be looked at."""
 GATED = ("nodeadm-run.service", "kubelet.service")
 """nodeadm-run too: nodeadm waits without end for a kubelet that does not come up (awslabs/amazon-eks-ami,
 nodeadm/internal/daemon/systemd.go, waitForStatus), and what requires nodeadm-run must not go on without it.
@@ -94,7 +97,8 @@ def plan(group: NodeGroup, program: Mapping[str, bytes], files: Files) -> Instal
         for change in desired_files.changes(desired, {path: files.text(path) for path in desired})
     )
     unread = any(change.path.startswith((SYSTEMD, UDEV_RULE)) for change in changes)
-    enable = tuple(unit for unit in ENABLED if unit not in files.names(WANTS))
+    enabled = (BOOT_SERVICE, *watching(group))
+    enable = tuple(unit for unit in enabled if unit not in files.names(WANTS))
     there = unpacking.content(files.at(folder)) == program
     others = (f"{layout.PROGRAMS}/{name}" for name in files.names(layout.PROGRAMS))
     return Installation(
@@ -131,7 +135,13 @@ def carry_out(installation: Installation, files: Files, programs: Programs) -> N
         unpacking.remove(folder, files)
 
 
-def watch(files: Files, programs: Programs) -> tuple[str, ...]:
+def watching(group: NodeGroup) -> tuple[str, ...]:
+    """Return the units that look for what comes or changes later on nodes of a group."""
+    pools = any(one.pool_ipv4 or one.pool_ipv6 for one in group.interfaces)
+    return (*WATCHING, ADDRESSES_TIMER) if pools else WATCHING
+
+
+def watch(group: NodeGroup, files: Files, programs: Programs) -> tuple[str, ...]:
     """Have systemd watch for links and CNI plugins that come from now on, and start what the open gate had held back.
 
     Called after the first run and not by the installation: until then they are that run's. Every later boot does so by
@@ -141,7 +151,7 @@ def watch(files: Files, programs: Programs) -> tuple[str, ...]:
         ToolFailed: systemd refuses.
         OSError: /run is full or read-only.
     """
-    return readiness.start_held_back(files, programs, *WATCHING)
+    return readiness.start_held_back(files, programs, *watching(group))
 
 
 def _desired(group: NodeGroup, program: Mapping[str, bytes], folder: str) -> Mapping[str, str]:

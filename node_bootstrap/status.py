@@ -15,7 +15,7 @@ from domain.node.status import Reading, State, from_json, to_json
 from node_bootstrap import pci
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from domain.node.status import Failure, Interface, Status
     from node_bootstrap.files import Files
@@ -50,6 +50,8 @@ class Live:
     """Of its link: `up`, `down`, …; empty without one."""
     write_combined: bool | None = None
     """Whether the DPDK application that has it maps its memory write-combined; None while nothing shows it."""
+    pods_have: frozenset[str] = frozenset()
+    """Addresses that host-local has given to pods."""
 
 
 def write(status: Status, files: Files) -> None:
@@ -73,9 +75,7 @@ def read(files: Files) -> Reading:
 def observe(status: Status, files: Files) -> dict[str, Live]:
     """Return what is now of the interfaces whose PCI address the status knows, by name."""
     return {
-        interface.name: _live(interface.pci, files)
-        for interface in status.interfaces
-        if interface.pci
+        interface.name: _live(interface, files) for interface in status.interfaces if interface.pci
     }
 
 
@@ -108,6 +108,7 @@ def report(
         _under_way(runner) if status.state is State.WAITING else _failure(status),
         _table(status.interfaces, live),
         _launch(hook),
+        _listed("Addresses for pods", _pools(status.interfaces, live)),
         _listed("Not as the run left it (`multus-node run` mends what it can)", differences),
         _listed("Warnings", [*status.warnings, *_doubts(reading, live)]),
         _changed(status),
@@ -115,7 +116,8 @@ def report(
     return "\n\n".join(section for section in sections if section)
 
 
-def _live(address: str, files: Files) -> Live:
+def _live(interface: Interface, files: Files) -> Live:
+    address = interface.pci
     device = f"{pci.DEVICES}/{address}"
     if not files.at(device).exists():
         return Live(present=False)
@@ -127,7 +129,8 @@ def _live(address: str, files: Files) -> Live:
         operstate = ""
     driver = files.target(f"{device}/driver") or ""
     write_combined = pci.maps_write_combined(files, address) if driver in DPDK_DRIVERS else None
-    return Live(True, driver, links, operstate, write_combined)
+    noted = files.names(f"{layout.POD_ADDRESSES}/{layout.CNI_PREFIX}{interface.name}")
+    return Live(True, driver, links, operstate, write_combined, frozenset(noted))
 
 
 def _headline(status: Status, now: datetime, *, as_left: bool) -> str:
@@ -221,6 +224,14 @@ def _launch(hook: Record | None) -> str:
         return ""
     what = hook.waits_for if hook.failed else f"waits for {hook.waits_for}"
     return "\n".join(_filled("", f"The launch hook {hook.hook} is not answered yet: {what}"))
+
+
+def _pools(interfaces: Iterable[Interface], live: Mapping[str, Live]) -> list[str]:
+    return [
+        f"{each.name}: {len(live[each.name].pods_have & set(each.pod_addresses))} of {len(each.pod_addresses)} in use"
+        for each in interfaces
+        if each.pod_addresses and each.name in live
+    ]
 
 
 def _table(interfaces: Sequence[Interface], live: Mapping[str, Live]) -> str:

@@ -150,8 +150,10 @@ def _of_eni(node: NodeView, spec: InterfaceSpec, eni: EniView) -> list[str]:
         f"has source/dest check {spec.source_dest_check}": eni.raw["SourceDestCheck"]
         == spec.source_dest_check,
         "has its IPv4 address": _has_its_address(spec, eni),
-        f"has {spec.ipv4_addresses} IPv4 addresses": len(eni.raw.get("PrivateIpAddresses", []))
-        == spec.ipv4_addresses,
+        f"has {spec.pool_ipv4} IPv4 addresses for pods": sum(
+            not each.get("Primary", True) for each in eni.raw.get("PrivateIpAddresses", [])
+        )
+        == spec.pool_ipv4,
         f"has {spec.ipv6_addresses} IPv6 addresses": len(eni.raw.get("Ipv6Addresses", []))
         == spec.ipv6_addresses,
         "has its device index": not spec.device_index_fixed

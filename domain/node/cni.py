@@ -6,7 +6,7 @@ import json
 import re
 from typing import TYPE_CHECKING, Any
 
-from domain.node import layout
+from domain.node import layout, pod_addresses
 from domain.node.config import PodNetwork
 from domain.node.errors import ConfigurationConflict
 
@@ -58,7 +58,20 @@ def _text(interface: NodeInterface, device: Device) -> str:
         network.update(_host_device(device))
     else:
         network.update(_ipvlan(interface))
+    network["ipam"] = _ipam(interface, device, network["ipam"])
     return json.dumps(network, indent=2) + "\n"
+
+
+def _ipam(
+    interface: NodeInterface, device: Device, without_pool: Mapping[str, Any]
+) -> Mapping[str, Any]:
+    """Return who gives the pods their addresses, and the routes that go with them.
+
+    A pool that is empty gives the pod what a network without one does: nothing but what its annotation asks for.
+    """
+    given = pod_addresses.ipam(interface, device.eni) or without_pool
+    routes = pod_addresses.routes(interface, device.eni)
+    return {**given, "routes": routes} if routes and given else given
 
 
 def _host_device(device: Device) -> dict[str, Any]:
@@ -80,7 +93,7 @@ def _ipvlan(interface: NodeInterface) -> dict[str, Any]:
     The plugin fails without an IPAM plugin, and when that returns no address (containernetworking/plugins,
     plugins/main/ipvlan/ipvlan.go). `static` with the capability `ips` takes them from the pod's own annotation and has
     none otherwise, so the node never gives a pod an address that EC2 did not assign to the ENI, which the VPC would
-    drop; host-local would. Tested with 1.1.1: runtimeConfig {"ips": ["10.0.3.10/24"]} is honoured.
+    drop; host-local knows those of a pool. Tested with 1.1.1: runtimeConfig {"ips": ["10.0.3.10/24"]} is honoured.
     """
     if interface.driver.is_dpdk:
         raise ConfigurationConflict(

@@ -54,6 +54,8 @@ CNI_CONFIGURATION = "/etc/cni/multus/net.d"
 """Multus's own directory (its default confDir). In /etc/cni/net.d the container runtime could take a file of ours for the
 node's default network."""
 CNI_PREFIX = "multus-eni-"
+POD_ADDRESSES = f"{RUN}/pod-addresses"
+"""Where host-local notes which pod has which address of a pool: a folder per network, a file per address."""
 CNI_PLUGINS = "/opt/cni/bin"
 CNI_OF_RUNTIME = "/etc/cni/net.d"
 """containerd's own directory: what the cluster's network plugin leaves there is the node's default network."""

@@ -16,6 +16,7 @@ from domain.node import (
     layout,
     links,
     plugins,
+    pod_addresses,
 )
 from domain.node.change import Bind
 
@@ -139,6 +140,7 @@ def plan(group: NodeGroup, left_out: Collection[str], host: Host) -> NodePlan:
             *bindings.warnings,
             *link_plan.warnings,
             *device_plugin.unmounted(resources),
+            *pod_addresses.shortages(kept.interfaces, devices),
             *(each.message for each in checked if each.message),
             *kubelet.overridden(group, host.user_data),
         ),

@@ -21,6 +21,7 @@ _PCI_BUS_ID: Version = (0, 8, 6)
 _DPDK_DEVICES: Version = (0, 9, 1)
 _DPDK_ADDRESSES: Version = (1, 1, 0)
 _STATIC_IPS: Version = (0, 8, 3)
+_RANGE_SETS: Version = (0, 7, 0)
 
 _VERSION_LINE = re.compile(r"CNI \S+ plugin v?(\d+)\.(\d+)\.(\d+)")
 _PROTOCOLS_LINE = re.compile(r"CNI protocol versions supported:(.*)")
@@ -78,7 +79,7 @@ def needs(group: NodeGroup) -> tuple[Need, ...]:
 
     Versions: containernetworking/plugins' release notes; host-device names a device by PCI address reliably from 0.8.6,
     accepts a device of a DPDK driver from 0.9.1 and runs IPAM for one from 1.1.0; `static` takes runtimeConfig.ips from
-    0.8.3.
+    0.8.3, and host-local several ranges in a set from 0.7.0.
     """
     found: dict[Need, list[str]] = {}
     for interface in group.interfaces:
@@ -89,6 +90,9 @@ def needs(group: NodeGroup) -> tuple[Need, ...]:
 
 
 def _needs(interface: NodeInterface) -> Iterator[Need]:
+    pool = interface.pool_ipv4 or interface.pool_ipv6
+    if pool and interface.pod_network is not PodNetwork.NONE:
+        yield Need("host-local", _RANGE_SETS, "to hand out a pool of scattered addresses")
     if interface.pod_network is PodNetwork.HOST_DEVICE:
         yield Need("host-device", _PCI_BUS_ID, "to find a device by pciBusID")
         if interface.driver.is_dpdk:
@@ -97,7 +101,8 @@ def _needs(interface: NodeInterface) -> Iterator[Need]:
             yield Need("host-device", _DPDK_ADDRESSES, purpose, vital=False)
     elif interface.pod_network is not PodNetwork.NONE:
         yield Need("ipvlan", (0, 0, 0), "for pods' links")
-        yield Need("static", _STATIC_IPS, "to take a pod's addresses from its annotation")
+        if not pool:
+            yield Need("static", _STATIC_IPS, "to take a pod's addresses from its annotation")
 
 
 def version(said: str) -> Version | None:

@@ -69,6 +69,8 @@ class Interface:
     """Those that EC2 assigned to the ENI; which of them the host has is for the configuration to say."""
     pod_network: str = ""
     """How pods get at it, as the configuration says it."""
+    pod_addresses: tuple[str, ...] = ()
+    """Those of them that the node hands out to its pods."""
 
 
 @dataclass(frozen=True)
@@ -192,7 +194,8 @@ def _status(document: Mapping[str, Any]) -> Status:
 
 def _interface(item: Mapping[str, Any]) -> Interface:
     known = _known(Interface, item)
-    return Interface(**{**known, "addresses": _texts(known.get("addresses", ()))})
+    lists = {name: _texts(known.get(name, ())) for name in ("addresses", "pod_addresses")}
+    return Interface(**{**known, **lists})
 
 
 def _texts(items: object) -> tuple[str, ...]:

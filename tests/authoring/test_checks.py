@@ -241,6 +241,20 @@ REFUSED: dict[str, tuple[dict[Location, Any], list[str]]] = {
             "Write fewer, or name other types."
         ],
     ),
+    "more addresses for pods than a type takes": (
+        {
+            (*GROUP, "instance_types"): ["m5.large"],
+            (*FIRST, "node"): {"pod_network": "ipvlan-l2"},
+            (*FIRST, "ipv6"): {"count": 1},
+            (*FIRST, "pod_pool"): {"ipv4": 10, "ipv6": 10},
+        },
+        [
+            f"{N3}.pod_pool.ipv4: is, with the primary one, more IPv4 addresses than m5.large takes per interface (10) (got 10). "
+            "Write at most 9, or name other types.",
+            f"{N3}.pod_pool.ipv6: is, with the interface's own 1, more IPv6 addresses than m5.large takes per interface (10) "
+            "(got 10). Write fewer, or name other types.",
+        ],
+    ),
 }
 
 

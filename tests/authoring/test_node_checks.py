@@ -17,6 +17,9 @@ TYPES: Location = (*GROUP, "instance_types")
 FIRST: Location = (*GROUP, "interfaces", 0, "node")
 SECOND: Location = (*GROUP, "interfaces", 1, "node")
 
+INTERFACE: Location = (*GROUP, "interfaces", 0)
+POOL: Location = (*INTERFACE, "pod_pool")
+IPVLAN = {"pod_network": "ipvlan-l2"}
 VFIO = {"driver": "vfio-pci"}
 CONSENT = {"allow_unsafe_noiommu": True}
 
@@ -97,6 +100,27 @@ REFUSED: dict[str, tuple[dict[Location, Any], list[tuple[str, str]]]] = {
         {FIRST: {"link": "signalling-links"}},
         [("node_groups[0].interfaces[0].node.link", "")],
     ),
+    "a pool of pods that cannot get there": (
+        {POOL: {"ipv4": 4}},
+        [("node_groups[0].interfaces[0].pod_pool", "no pod network leads to the interface")],
+    ),
+    "routes of pods that cannot get there": (
+        {(*INTERFACE, "pod_routes"): ["10.9.0.0/16"]},
+        [("node_groups[0].interfaces[0].pod_routes", "no pod network leads to the interface")],
+    ),
+    "a pool without an address": (
+        {FIRST: IPVLAN, POOL: {}},
+        [("node_groups[0].interfaces[0].pod_pool", "asks for no address")],
+    ),
+    "IPv4 for pods of an interface without": (
+        {
+            FIRST: IPVLAN,
+            POOL: {"ipv4": 4},
+            (*INTERFACE, "ipv4"): "none",
+            (*INTERFACE, "ipv6"): {"count": 1},
+        },
+        [("node_groups[0].interfaces[0].pod_pool.ipv4", "the interface says `ipv4: none`")],
+    ),
     "an unknown driver, and everything else all the same": (
         {FIRST: {"driver": "vfio"}, SECOND: {"mtu": 9217}, NODE: {"deadline_s": 10}},
         [
@@ -123,6 +147,11 @@ def test_a_fault_is_said_with_its_place_and_a_remedy(
 
 
 ACCEPTED: dict[str, dict[Location, Any]] = {
+    "a pool of both families, with routes": {
+        FIRST: IPVLAN,
+        POOL: {"ipv4": 4, "ipv6": 8},
+        (*INTERFACE, "pod_routes"): ["10.9.0.0/16", "2001:db8::/32"],
+    },
     "DPDK with consent": {TYPES: ["m5.2xlarge"], NODE: CONSENT, FIRST: VFIO},
     "DPDK behind an IOMMU": {TYPES: ["m5.metal"], FIRST: VFIO},
     "a pool of one driver": {FIRST: {"resource": "fast"}, SECOND: {"resource": "fast"}},

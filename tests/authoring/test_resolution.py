@@ -75,6 +75,8 @@ def test_everything_an_interface_says_arrives(edited: Callable[..., str]) -> Non
             (*FIRST, "ipv4"): "from_start",
             (*FIRST, "pod_ranges"): ["10.0.0.128/25"],
             (*FIRST, "ipv6"): {"count": 2},
+            (*FIRST, "pod_pool"): {"ipv4": 8, "ipv6": 4},
+            (*FIRST, "node"): {"pod_network": "ipvlan-l2"},
             (*FIRST, "source_dest_check"): False,
             (*FIRST, "tags"): {"tier": "user-plane"},
         }
@@ -83,4 +85,5 @@ def test_everything_an_interface_says_arrives(edited: Callable[..., str]) -> Non
     assert spec.security_groups == SecurityGroupSelector(tags={"net": "n3"})
     assert (spec.ipv4, spec.pod_ranges) == (Ipv4Mode.FROM_START, ("10.0.0.128/25",))
     assert (spec.ipv6_count, spec.source_dest_check) == (2, False)
+    assert (spec.ipv4_addresses, spec.ipv6_addresses) == (9, 6)
     assert spec.tags == {"team": "core", "tier": "user-plane"}

@@ -49,6 +49,8 @@ specs = st.builds(
     ipv4=st.sampled_from(Ipv4Mode),
     pod_ranges=st.lists(texts, max_size=2).map(tuple),
     ipv6_count=st.integers(0, 3),
+    pool_ipv4=st.integers(0, 3),
+    pool_ipv6=st.integers(0, 3),
     source_dest_check=st.booleans(),
     tags=tag_maps,
 )

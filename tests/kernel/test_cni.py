@@ -13,17 +13,26 @@ from domain.node import layout
 from domain.node.config import Driver, NodeGroup, PodNetwork, WriteCombining
 from kernellab.guest import Guest
 from kernellab.machine import Machine
+from kernellab.qemu import CommandFailed
 from tests.kernel.node import GROUP, Node, eni, interface
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from kernellab.image import Image
+    from kernellab.imds import Eni
 
 pytestmark = [pytest.mark.kernel, pytest.mark.subprocesses("qemu-system-x86_64")]
 
 INTERFACES = (
-    dataclasses.replace(interface(1), pod_network=PodNetwork.IPVLAN_L2, host_address=False),
+    dataclasses.replace(
+        interface(1),
+        pod_network=PodNetwork.IPVLAN_L2,
+        host_address=False,
+        pool_ipv4=2,
+        pool_ipv6=2,
+        pod_routes=("192.0.2.0/24", "2001:db8:ffff::/48"),
+    ),
     dataclasses.replace(interface(2), pod_network=PodNetwork.IPVLAN_L3),
     dataclasses.replace(
         interface(3),
@@ -49,6 +58,18 @@ def pod_addresses(position: int) -> tuple[str, str]:
     return f"10.0.{position}.11", f"10.0.{position}.12"
 
 
+POOL_IPV6 = ("2001:db8:1::8", "2001:db8:1::9")
+
+
+def with_pods(position: int, *more: str) -> Eni:
+    """Return an ENI with addresses for pods: secondary IPv4 ones, and for the first interface IPv6 ones."""
+    own = eni(position)
+    ipv4 = (*own.local_ipv4s, *pod_addresses(position), *more)
+    if position == 1:
+        own = own._replace(ipv6s=POOL_IPV6, subnet_ipv6_cidr_blocks=("2001:db8:1::/64",))
+    return own._replace(local_ipv4s=ipv4)
+
+
 READY = f"""grep -q '^  "state": "ready"' {layout.STATUS}"""
 """A link that a test has given back is an event, and the run that looks at it may be under way when the next test begins."""
 
@@ -60,8 +81,7 @@ def node(lab: Image) -> Iterator[Node]:
         made = Node(guest, NodeGroup(GROUP, "asg", INTERFACES, allow_unsafe_noiommu=True))
         made.fetch()
         for position in range(1, 5):
-            own = eni(position)
-            made.attach(own._replace(local_ipv4s=(*own.local_ipv4s, *pod_addresses(position))))
+            made.attach(with_pods(position))
         made.install(timeout_s=240).check()
         yield made
 
@@ -138,7 +158,7 @@ def join(node: Node, network: str, pods: tuple[str, str], position: int) -> list
         multus = Multus(node, network, pod)
         ips = [f"{address}/24"]
         result = multus.call("ADD", ips=ips)
-        assert [each["address"] for each in result["ips"]] == ips
+        assert [each["address"] for each in result["ips"] if ":" not in each["address"]] == ips
         multus.call("CHECK", previous=result, ips=ips)
         joined.append(multus)
     return joined
@@ -156,7 +176,7 @@ def await_hotplug_run(node: Node) -> None:
     assert node.guest.wait_for(f"[[ -z {notes} && {ended} ]]", 120)
 
 
-def test_pods_on_an_ipvlan_in_l2_mode_reach_each_other_and_their_subnet(
+def test_pods_on_an_ipvlan_in_l2_mode_have_the_addresses_that_they_ask_for_and_reach_their_subnet(
     node: Node, pods: tuple[str, str]
 ) -> None:
     node.guest.add_peer("near", "subnet-1", "0e:00:00:00:01:01", ["10.0.1.1/24"])
@@ -171,6 +191,50 @@ def test_pods_on_an_ipvlan_in_l2_mode_reach_each_other_and_their_subnet(
     for multus in joined:
         multus.call("DEL")
     assert [link["ifname"] for link in node.ip("-n", pods[0], "link")] == ["lo"]
+
+
+def test_a_pool_gives_pods_addresses_of_the_eni_in_both_families_until_it_is_dry(
+    node: Node, pods: tuple[str, str]
+) -> None:
+    router = [
+        "10.0.1.1/24",
+        "192.0.2.9/32",
+        "2001:db8:1::1/64",
+        "fe80:ec2::1/64",
+        "2001:db8:ffff::1/128",
+    ]
+    node.guest.add_peer("vpc", "subnet-1", "0e:00:00:00:01:11", router)
+    joined = [Multus(node, "multus-eni-net1", pod) for pod in pods]
+    results = [multus.call("ADD") for multus in joined]
+    given = [tuple(each["address"] for each in result["ips"]) for result in results]
+    assert given == [
+        (f"{ipv4}/24", f"{ipv6}/64") for ipv4, ipv6 in zip(pod_addresses(1), POOL_IPV6, strict=True)
+    ]
+    for address in ("10.0.1.12", POOL_IPV6[1], "192.0.2.9", "2001:db8:ffff::1"):
+        ping(node, pods[0], address)
+    assert "net1: 4 of 4 in use" in node.command("status").stdout
+
+    third = Multus(node, "multus-eni-net1", "pod-c")
+    node.guest.run("ip netns add pod-c").check()
+    with pytest.raises(CommandFailed, match="no IP addresses available in range set"):
+        third.call("ADD")
+    # The plugin leaves its link in a pod that it fails; the container runtime takes the whole namespace away.
+    node.guest.run("ip netns del pod-c && ip netns add pod-c").check()
+
+    node.guest.imds.detach(eni(1).mac)
+    node.guest.imds.attach(with_pods(1, "10.0.1.40"))
+    node.guest.run(["systemctl", "start", "multus-node-addresses.service"]).check()
+    await_hotplug_run(node)
+    joined[1].call("DEL", previous=results[1])
+    again = third.call("ADD")
+    assert [each["address"] for each in again["ips"]] == ["10.0.1.40/24", f"{POOL_IPV6[1]}/64"]
+    for multus, result in ((joined[0], results[0]), (third, again)):
+        multus.call("DEL", previous=result)
+    assert "net1: 0 of 5 in use" in node.command("status").stdout
+    node.guest.run("ip netns del pod-c && ip netns del vpc").check()
+    node.guest.imds.detach(eni(1).mac)
+    node.guest.imds.attach(with_pods(1))
+    node.command("run").check()
 
 
 def test_pods_on_an_ipvlan_in_l3_mode_reach_each_other_and_what_lies_behind_the_router(

@@ -15,6 +15,7 @@ from domain.node.config import NodeGroup, OnFailure
 from node_bootstrap import install, program, unpacking
 from node_bootstrap.files import Files
 from stacks import user_data
+from tests.fakes import nodes
 from tests.fakes.programs import ToldPrograms
 
 if TYPE_CHECKING:
@@ -210,5 +211,13 @@ def test_a_group_that_now_continues_loses_its_gate(files: Files, systemd: System
 def test_links_and_plugins_are_watched_from_the_first_run_on(
     files: Files, systemd: Systemd
 ) -> None:
-    assert install.watch(files, systemd) == ()
+    assert install.watch(GROUP, files, systemd) == ()
     assert systemd.calls == [("systemctl", "start", "--no-block", *ENABLE[-2:])]
+
+
+def test_addresses_are_looked_at_where_there_is_a_pool(files: Files, systemd: Systemd) -> None:
+    group = dataclasses.replace(GROUP, interfaces=(nodes.interface(pool_ipv4=1),))
+    assert install.ADDRESSES_TIMER not in installed(GROUP, files, systemd).enable
+    assert installed(group, files, systemd).enable == (install.ADDRESSES_TIMER,)
+    install.watch(group, files, systemd)
+    assert systemd.calls[-1][-1] == install.ADDRESSES_TIMER

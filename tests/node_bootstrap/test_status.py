@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from domain.node import layout
+from domain.node.change import WriteFile
 from domain.node.config import Driver
 from domain.node.errors import InstanceTypeUnknown, InterfaceMissing, PluginTooOld
 from domain.node.readiness import HookResult
@@ -342,3 +343,17 @@ def test_a_launch_that_is_not_over_says_what_it_waits_for(
     assert shown.startswith("READY")
     said = [line for line in shown.splitlines() if line.startswith("The launch hook")]
     assert said == ([] if told is None else [told])
+
+
+def test_the_addresses_that_pods_have_are_counted(tmp_path: Path) -> None:
+    files = Files(tmp_path)
+    pool = dataclasses.replace(N3, pod_addresses=("10.0.3.11", "10.0.3.12", "2001:db8::8"))
+    files.at(f"/sys/bus/pci/devices/{N3.pci}").mkdir(parents=True)
+    folder = f"{layout.POD_ADDRESSES}/{layout.CNI_PREFIX}n3"
+    # What else host-local keeps there, and an address that the ENI has lost.
+    for name in ("10.0.3.12", "10.0.3.99", "last_reserved_ip.0", "lock"):
+        files.carry_out(WriteFile(f"{folder}/{name}", "pod-a"))
+    status = dataclasses.replace(READY, interfaces=(pool, N6))
+    shown = status_file.report(Reading(status), status_file.observe(status, files), NOW)
+    assert "Addresses for pods:\n  - n3: 1 of 3 in use\n" in shown
+    assert from_json(to_json(status)).status == status

@@ -57,6 +57,12 @@ def test_plugins_that_come_leave_a_note_when_the_last_of_them_is_there() -> None
     assert started[-1].split()[-1].startswith(f"{layout.HOTPLUG}/")
 
 
+def test_addresses_are_looked_at_from_time_to_time() -> None:
+    timer, service = unit("multus-node-addresses.timer"), unit("multus-node-addresses.service")
+    assert timer["Timer"]["OnUnitActiveSec"] == "5min"
+    assert service["Service"]["ExecStart"].split()[-1] == f"{layout.HOTPLUG}/addresses"
+
+
 def test_who_answers_the_launch_hook_holds_nothing_up_and_does_not_give_up() -> None:
     answer = unit(readiness.ANSWER_SERVICE)
     assert answer["Unit"]["After"] == "multus-node.service"

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
+from ipaddress import IPv4Address, IPv6Address, IPv6Network
 from pathlib import Path
 
 import pytest
@@ -14,6 +16,15 @@ from tests.fakes import nodes
 
 GOLDEN = Path(__file__).parent / "golden" / "cni"
 
+POOL = dataclasses.replace(
+    nodes.device("n3").eni,
+    ipv4_addresses=tuple(IPv4Address(f"10.0.3.{last}") for last in (10, 23, 24, 77)),
+    ipv6_subnets=(IPv6Network("2001:db8:3::/64"),),
+    ipv6_addresses=(IPv6Address("2001:db8:3::9"), IPv6Address("2001:db8:3::8")),
+)
+"""An ENI with secondary addresses, in no order."""
+ROUTES = ("10.9.0.0/16", "2001:db8:9::/48")
+
 CASES = {
     "host-device": nodes.interface("n3", pod_network=PodNetwork.HOST_DEVICE),
     "host-device-dpdk": nodes.interface(
@@ -22,6 +33,40 @@ CASES = {
     "ipvlan-l2": nodes.interface("oam", pod_network=PodNetwork.IPVLAN_L2, link_name="mul2"),
     "ipvlan-l3": nodes.interface("oam", pod_network=PodNetwork.IPVLAN_L3, mtu=1500),
 }
+
+
+POOLS = {
+    "pool-ipvlan-l2": nodes.interface(
+        "n3",
+        pod_network=PodNetwork.IPVLAN_L2,
+        host_address=False,
+        pool_ipv4=3,
+        pool_ipv6=2,
+        pod_routes=ROUTES,
+    ),
+    "pool-ipv4": nodes.interface(
+        "n3", pod_network=PodNetwork.IPVLAN_L3, host_address=False, pool_ipv4=3
+    ),
+    "pool-host-device": nodes.interface(
+        "n3", pod_network=PodNetwork.HOST_DEVICE, host_address=False, pool_ipv6=2
+    ),
+    "routes-static": nodes.interface(
+        "n3", pod_network=PodNetwork.IPVLAN_L2, host_address=False, pod_routes=ROUTES
+    ),
+}
+
+
+@pytest.mark.parametrize("name", POOLS)
+def test_a_network_with_addresses_of_the_eni_is_the_golden_one(name: str) -> None:
+    device = dataclasses.replace(nodes.device("n3"), eni=POOL)
+    ((_, text),) = cni.files(nodes.group(POOLS[name]), [device]).items()
+    assert text == (GOLDEN / f"{name}.conf").read_text()
+
+
+def test_a_pool_without_an_address_leaves_pods_to_their_annotation() -> None:
+    interface = nodes.interface("oam", pod_network=PodNetwork.IPVLAN_L2, pool_ipv4=3)
+    ((_, text),) = cni.files(nodes.group(interface), [nodes.device("oam")]).items()
+    assert json.loads(text)["ipam"] == {"type": "static"}
 
 
 @pytest.mark.parametrize("name", CASES)

@@ -571,6 +571,23 @@ TROUBLES: dict[str, tuple[str, Change, Severity, str, str]] = {
         "m5.xlarge",
         "takes 15 IPv6 addresses per interface, and n3 asks for 16",
     ),
+    "more IPv4 addresses than an interface takes": (
+        "addresses-exceed-type",
+        lambda s: s.change_spec("n3", pool_ipv4=15),
+        ERROR,
+        "m5.xlarge",
+        "takes 15 IPv4 addresses per interface, and n3 asks for 16",
+    ),
+    "a subnet that is too small for the pods": (
+        "subnet-too-small",
+        every(
+            lambda s: s.change_subnet("n3-a", free=24),
+            lambda s: s.change_spec("n3", pool_ipv4=4),
+        ),
+        ERROR,
+        "n3",
+        "subnet-n3-a has 24 free addresses, and the groups at their largest need 25 even",
+    ),
     "a device index that the template has": (
         "device-index-taken",
         every(

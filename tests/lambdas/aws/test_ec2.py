@@ -78,6 +78,14 @@ def test_a_create_carries_everything_at_once(case: Case, build: Builders) -> Non
     assert (eni.eni_id, len(eni.ipv6_addresses), len(eni.ipv4_addresses)) == (eni_id, 2, 1)
 
 
+def test_the_pods_addresses_come_with_the_interface(case: Case, build: Builders) -> None:
+    case.ec2.create(case.request(build, case.dual, ipv6_count=1, pool_ipv4=3, pool_ipv6=2))
+    case.clock.advance(1)
+    (eni,) = case.ec2.list_interfaces(build.owner)
+    assert (len(eni.ipv4_addresses), len(eni.ipv6_addresses)) == (4, 3)
+    assert case.asked("AssignPrivateIpAddresses") == []
+
+
 def test_an_ipv6_only_subnet_gives_no_ipv4_address(case: Case, build: Builders) -> None:
     case.ec2.create(case.request(build, case.v6, ipv6_count=1))
     case.clock.advance(1)
