@@ -85,6 +85,7 @@ def test_every_key_has_its_row_and_its_true_default(heading: str, model: type[Ba
     ("section", "key", "model"),
     [
         ("interface", "ipv6", models.Ipv6),
+        ("interface", "pod_plugins", models.PodPlugins),
         ("node", "huge_pages", models.HugePages),
         ("create", "root_volume", created.RootVolume),
         ("create", "taints", created.Taint),
