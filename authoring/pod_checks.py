@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 HANDS_OUT = ("whereabouts", "host-local")
 """The IPAM plugins that take addresses from ranges. `static` takes them from the pod's annotation."""
 
+LEAST_NETWORK = 4
+
 
 def faults(file: Written) -> Iterator[Fault]:
     """Yield every fault of what is said of pods."""
@@ -178,9 +180,12 @@ def _ranges(interface: WrittenInterface) -> Iterator[Fault]:
             "has no addresses to hand out",
             "Write `pod_ranges`: which addresses are the pods'.",
         )
-    if not item.pod_subnets or not _says(interface, "pod_subnets"):
+    if not _says(interface, "pod_subnets"):
         return
     for position, text in enumerate(item.pod_ranges):
+        if not item.pod_subnets:
+            yield from _own_network(interface, position, text)
+            continue
         subnet = ranges.subnet_of(text, item.pod_subnets)
         here = _at(interface, "pod_ranges", position)
         if subnet is None:
@@ -197,6 +202,18 @@ def _ranges(interface: WrittenInterface) -> Iterator[Fault]:
                 "has only addresses that AWS keeps: the first four of a subnet and the last",
                 "Write a larger range, or another.",
             )
+
+
+def _own_network(interface: WrittenInterface, position: int, text: str) -> Iterator[Fault]:
+    """Of a network's addresses the plugins leave out the first and the last, and refuse what is left with none
+    (containernetworking/plugins, plugins/ipam/host-local/backend/allocator/range.go, Canonicalize)."""
+    if ip_network(text).num_addresses < LEAST_NETWORK:
+        yield Fault(
+            _at(interface, "pod_ranges", position),
+            text,
+            "is too small to be a network of its own",
+            "Write `pod_subnets`, so that it is a part of one, or a larger range.",
+        )
 
 
 def _one_store(interface: WrittenInterface, group: WrittenGroup) -> Iterator[Fault]:

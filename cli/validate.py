@@ -14,7 +14,8 @@ import authoring
 from authoring.instance_types import architecture, known_types
 from authoring.node_policies import CNI_POLICY, aws_managed
 from authoring.pod_warnings import warnings
-from cli.loading import EXIT_BAD_CONFIG, load_or_tell
+from cli.exits import EXIT_BAD_CONFIG
+from cli.loading import load_or_tell
 from domain.config import Ipv4Mode
 from domain.node.config import OnFailure, PodNetwork
 from domain.node.huge_pages import GIB_KIB

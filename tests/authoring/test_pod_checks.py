@@ -97,6 +97,10 @@ REFUSED: dict[str, tuple[dict[Location, Any], list[tuple[str, str]]]] = {
         whereabouts(pod_ranges=["10.0.48.0/30"]),
         [(f"{N3}.pod_ranges[0]", "has only addresses that AWS keeps")],
     ),
+    "a range that is no network": (
+        whereabouts(pod_subnets=[], pod_ranges=["172.31.0.4/31"]),
+        [(f"{N3}.pod_ranges[0]", "is too small to be a network of its own")],
+    ),
     "host-local on many nodes": (
         interface(pod_ipam="host-local", pod_ranges=RANGE),
         [(f"{N3}.pod_ipam", "would give pods of two nodes one address")],
