@@ -84,6 +84,8 @@ def test_each_document_can_be_parsed_named_and_told_from_the_others(data: dict[s
             metadata = document["metadata"]
             assert DNS_LABEL.fullmatch(metadata["name"])
             assert DNS_LABEL.fullmatch(metadata["namespace"])
+            if path.startswith("multus/"):
+                continue  # patches
             keys.append((document["kind"], metadata["namespace"], metadata["name"]))
     assert len(keys) == len(set(keys))
     assert len(keys) >= sum(len(network.namespaces) for network in groups[0].networks)
