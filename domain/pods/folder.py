@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from domain.pods import multus
+from domain.pods import device_plugin, multus
 from domain.pods.attachments import attachment
 
 if TYPE_CHECKING:
@@ -32,7 +32,12 @@ def networks(groups: Sequence[PodGroup]) -> Mapping[str, Document]:
 def files(groups: Sequence[PodGroup]) -> Mapping[str, Document]:
     """Return all documents by path: what `kubectl apply -k` applies at the top, and beside it what a cluster needs once."""
     attachments = networks(groups)
-    return {KUSTOMIZATION: kustomization(attachments), **attachments, **multus.documents()}
+    return {
+        KUSTOMIZATION: kustomization(attachments),
+        **attachments,
+        **multus.documents(),
+        **device_plugin.documents(groups),
+    }
 
 
 def kustomization(resources: Sequence[str] | Mapping[str, object]) -> Document:

@@ -235,7 +235,10 @@ def test_what_would_change_is_left_until_it_is_forced(tmp_path: Path) -> None:
     before = files(output)
     refused = run(CREATED, "--output", output)
     assert (refused.exit_code, files(output)) == (2, before)
-    assert "has files of an earlier run that would change: kustomization.yaml" in refused.stderr
+    assert (
+        "has files of an earlier run that would change: device-plugin/daemonset.yaml, "
+        in refused.stderr
+    )
     assert run(CREATED, "--output", output, "--force").exit_code == 0
     fresh = tmp_path / "fresh"
     run(CREATED, "--output", fresh)
