@@ -74,7 +74,10 @@ def _group(group: NodeGroup) -> PodGroup:
             Taint(taint.key, taint.value, taint.effect)
             for taint in (group.create.taints if group.create else ())
         ),
-        huge_pages=tuple(dict.fromkeys(pages.size for pages in group.node.huge_pages)),
+        huge_pages={
+            pages.size: f"{pages.count * int(pages.size[:-2])}{pages.size[-2:]}"
+            for pages in reversed(group.node.huge_pages)
+        },
         no_iommu=group.node.allow_unsafe_noiommu and not metal_only,
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from pathlib import Path  # noqa: TC003 - typer reads the annotations at run time
 from typing import TYPE_CHECKING, Annotated
 
@@ -45,7 +46,10 @@ def render(
         if output is None:
             typer.echo(heading + _joined(folder.networks(groups).values()), nl=False)
             return
-        texts = {name: heading + _text(document) for name, document in folder.files(groups).items()}
+        texts = {
+            name: heading + _comment(file.notes) + _text(file.document)
+            for name, file in folder.files(groups).items()
+        }
         _write(output, texts, force=force)
     except ConfigInvalid as invalid:
         typer.echo(authoring.report(path, invalid), err=True)
@@ -71,6 +75,11 @@ _Dumper.add_representer(str, _lines)
 
 def _text(document: Mapping[str, object]) -> str:
     return yaml.dump(document, Dumper=_Dumper, sort_keys=False, width=1000, allow_unicode=True)
+
+
+def _comment(notes: Iterable[str]) -> str:
+    lines = [line for note in notes for line in textwrap.wrap(note, 100, break_long_words=False)]
+    return "".join(f"# {line}\n" for line in lines)
 
 
 def _joined(documents: Iterable[Mapping[str, object]]) -> str:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from domain.pods import device_plugin, multus
 from domain.pods.attachments import attachment
+from domain.pods.samples import samples
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -13,6 +15,15 @@ if TYPE_CHECKING:
     from domain.pods.model import PodGroup
 
 Document = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class File:
+    """A document, and what a person should know of it."""
+
+    document: Mapping[str, Any]
+    notes: tuple[str, ...] = ()
+
 
 KUSTOMIZATION = "kustomization.yaml"
 """What `kubectl apply -k` reads of a folder."""
@@ -29,14 +40,19 @@ def networks(groups: Sequence[PodGroup]) -> Mapping[str, Document]:
     return dict(sorted(found.items()))
 
 
-def files(groups: Sequence[PodGroup]) -> Mapping[str, Document]:
-    """Return all documents by path: what `kubectl apply -k` applies at the top, and beside it what a cluster needs once."""
+def files(groups: Sequence[PodGroup]) -> Mapping[str, File]:
+    """Return all files by path: what `kubectl apply -k` applies at the top, and in folders of their own what a cluster needs once,
+    and samples."""
     attachments = networks(groups)
-    return {
+    documents = {
         KUSTOMIZATION: kustomization(attachments),
         **attachments,
         **multus.documents(),
         **device_plugin.documents(groups),
+    }
+    return {
+        **{path: File(document) for path, document in documents.items()},
+        **{path: File(sample.pod, sample.notes) for path, sample in samples(groups).items()},
     }
 
 

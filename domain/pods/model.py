@@ -78,7 +78,7 @@ class PodGroup:
     networks: tuple[Network, ...]
     taints: tuple[Taint, ...] = ()
     """Those that the group's nodes are known to have: of a created group."""
-    huge_pages: tuple[str, ...] = ()
-    """Sizes, as Kubernetes writes them: 2Mi, 1Gi."""
+    huge_pages: Mapping[str, str] = field(default_factory=dict)
+    """How much of each size one of a node's NUMA nodes has, as Kubernetes writes both: 2Mi, 1Gi."""
     no_iommu: bool = False
     """Whether vfio-pci may work without an IOMMU here."""

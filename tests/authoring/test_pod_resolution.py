@@ -75,11 +75,12 @@ def test_each_document_can_be_parsed_named_and_told_from_the_others(data: dict[s
         raise
     files = folder.files(groups)
     keys = []
-    for path, document in files.items():
+    for path, file in files.items():
+        document = file.document
         assert yaml.safe_load(yaml.safe_dump(document)) == document
         if document["kind"] == "NetworkAttachmentDefinition":
-            check_attachment(document)
-            assert path in files[folder.KUSTOMIZATION]["resources"]
+            check_attachment(dict(document))
+            assert path in files[folder.KUSTOMIZATION].document["resources"]
         if "metadata" in document:
             metadata = document["metadata"]
             assert DNS_LABEL.fullmatch(metadata["name"])
