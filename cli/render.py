@@ -119,10 +119,18 @@ def _write(output: Path, texts: Mapping[str, str], *, force: bool) -> None:
         )
     for name in changed:
         (output / name).unlink()
+        _take_away_empty((output / name).parent, output)
     for name, text in texts.items():
         file = output / name
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(text, encoding="utf-8")
+
+
+def _take_away_empty(emptied: Path, output: Path) -> None:
+    """Remove a folder that has nothing left in it, and what is then empty above it, below the output."""
+    while emptied != output and not any(emptied.iterdir()):
+        emptied.rmdir()
+        emptied = emptied.parent
 
 
 def _there(output: Path) -> Mapping[str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -243,6 +244,7 @@ def test_what_would_change_is_left_until_it_is_forced(tmp_path: Path) -> None:
     fresh = tmp_path / "fresh"
     run(CREATED, "--output", fresh)
     assert files(output) == files(fresh)
+    assert not (output / "samples" / "control-plane").exists()
 
 
 def test_nobody_elses_file_is_written_over(tmp_path: Path) -> None:
@@ -288,6 +290,27 @@ def test_every_fault_of_the_file_is_told(tmp_path: Path) -> None:
     refused = run(path)
     assert (refused.exit_code, refused.stdout) == (2, "")
     assert "line 1: name: must be text (got 1)" in refused.stderr
+
+
+@pytest.mark.skipif(shutil.which("kubectl") is None, reason="needs kubectl")
+@pytest.mark.subprocesses("kubectl")
+@pytest.mark.parametrize(
+    ("layer", "kinds"),
+    [
+        ("", ["NetworkAttachmentDefinition"]),
+        ("device-plugin", ["DaemonSet", "ServiceAccount"]),
+    ],
+    ids=["networks", "device plugin"],
+)
+def test_kubectl_builds_what_is_written(tmp_path: Path, layer: str, kinds: list[str]) -> None:
+    run(CREATED, "--output", tmp_path / "out")
+    built = subprocess.run(  # noqa: S603 - on files of this test
+        ["kubectl", "kustomize", tmp_path / "out" / layer],  # noqa: S607 - wherever it is
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    assert sorted(each["kind"] for each in yaml.safe_load_all(built.stdout)) == kinds
 
 
 @pytest.mark.subprocesses("make", "python")
