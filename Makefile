@@ -19,7 +19,7 @@ help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
 
 .PHONY: setup
-setup: $(VENV)/.installed node_modules/.installed ## Make .venv and node_modules (fast the second time)
+setup: $(VENV)/.installed $(BIN)/multus-eni node_modules/.installed ## Make .venv, with the command multus-eni, and node_modules (fast the second time)
 
 $(VENV)/.installed: requirements-dev.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
@@ -27,6 +27,11 @@ $(VENV)/.installed: requirements-dev.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile --require-hashes -r requirements-dev.txt
 	@touch $@
+
+# `python -m cli` from any folder. Not an installed package: its commands are for this checkout, whose files they read.
+$(BIN)/multus-eni: Makefile $(VENV)/.installed
+	@printf '#!%s/python\nimport sys\n\nsys.path.insert(0, "%s")\n\nfrom cli.__main__ import app\n\napp()()\n' '$(abspath $(BIN))' '$(CURDIR)' > $@
+	@chmod +x $@
 
 node_modules/.installed: package-lock.json
 	@node -e 'process.exit(Number(process.versions.node.split(".")[0]) < 20 ? 1 : 0)' \

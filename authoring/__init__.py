@@ -11,6 +11,7 @@ from authoring.adoption import adopted, sought
 from authoring.cluster import sought_cluster, with_cluster
 from authoring.models import Authored
 from authoring.node_resolution import resolve_nodes
+from authoring.pod_resolution import resolve_pods
 from authoring.problems import Fault, located, report
 from authoring.resolution import resolve
 from domain.errors import ConfigInvalid
@@ -25,6 +26,7 @@ __all__ = [
     "report",
     "resolve",
     "resolve_nodes",
+    "resolve_pods",
     "schema",
     "sought",
     "sought_cluster",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from authoring import created_checks, node_checks, wellformed
+from authoring import created_checks, node_checks, pod_checks, wellformed
 from authoring.instance_types import known_types
 from authoring.models import WAYS_TO_NAME
 from authoring.problems import Fault, Location, path_of
@@ -56,6 +56,7 @@ def faults(data: object) -> Iterator[Fault]:
         yield from _device_indexes(group.interfaces)
         yield from _instance_types(group)
     yield from node_checks.faults(file)
+    yield from pod_checks.faults(file)
     yield from created_checks.faults(file)
 
 
@@ -195,14 +196,6 @@ def _addresses(interface: WrittenInterface) -> Iterator[Fault]:
             item.ipv4,
             "leaves the interface without any address",
             "An IPv6-only interface needs `ipv6:` with a `count:`.",
-        )
-    if item.pod_ranges and item.ipv4 != "from_start" and "ipv4" not in interface.unreadable:
-        yield Fault(
-            (*interface.location, "pod_ranges"),
-            list(item.pod_ranges),
-            f"has no effect with ipv4: {item.ipv4}",
-            "Write `ipv4: from_start`; or leave the ranges out and make a subnet CIDR reservation of type "
-            "`explicit`, which EC2's own choice keeps out of.",
         )
 
 

@@ -17,9 +17,9 @@ from authoring.shapes import (
     InstanceTypeName,
     InterfaceName,
     IpRange,
-    Ipv4Range,
     LinkName,
     ManagedNodeGroupName,
+    Namespace,
     OwnTagKey,
     RegionName,
     ResourceName,
@@ -30,6 +30,8 @@ from authoring.shapes import (
     SoughtTagValue,
     StackName,
     SubnetIdText,
+    SysctlKey,
+    SysctlValue,
     TagKey,
     TagValue,
     TopicArn,
@@ -110,6 +112,19 @@ class PodPool(Written):
     )
     ipv6: Annotated[int, Between(0, 50, "", "No instance type takes more.")] = Field(
         default=0, description="How many IPv6 addresses, besides `ipv6.count`."
+    )
+
+
+class PodPlugins(Written):
+    """CNI plugins that follow the network's own when a pod starts."""
+
+    sbr: bool = Field(
+        default=False,
+        description="Whether the network's routes get a table of their own, for what the pod sends from its address there.",
+    )
+    sysctls: dict[SysctlKey, SysctlValue] = Field(
+        default_factory=dict,
+        description="Sysctls of the pod, IFNAME for its link on the network.",
     )
 
 
@@ -287,16 +302,34 @@ class Interface(Written):
         description="Where the primary IPv4 address comes from: EC2 picks one, the first free one from the "
         "start of the subnet, or none (an IPv6-only subnet).",
     )
-    pod_ranges: tuple[Ipv4Range, ...] = Field(
+    pod_ranges: tuple[IpRange, ...] = Field(
         default=(),
         strict=False,
-        description="IPv4 ranges kept for pods: from_start takes no address from them.",
+        description="Ranges kept for pods: from_start takes no address from them, and `pod_ipam` gives pods theirs.",
     )
     ipv6: Ipv6 | None = Field(default=None, description="IPv6 addresses. Left out: none.")
     pod_pool: PodPool | None = Field(
         default=None,
         description="Addresses that EC2 gives the interface for the pods of its node, which hands them out itself. Left "
         "out: none.",
+    )
+    pod_ipam: Literal["node", "whereabouts", "host-local", "static"] = Field(
+        default="node",
+        description="Who gives pods their addresses: the node, or an IPAM plugin that the NetworkAttachmentDefinition names.",
+    )
+    pod_subnets: tuple[IpRange, ...] = Field(
+        default=(),
+        strict=False,
+        description="The subnets' own ranges, where `pod_ipam` needs them: for a pod's prefix length and its router.",
+    )
+    pod_plugins: PodPlugins | None = Field(
+        default=None,
+        description="CNI plugins that follow the network's own. Left out: none.",
+    )
+    pod_namespaces: tuple[Namespace, ...] = Field(
+        default=(),
+        strict=False,
+        description="The namespaces whose pods use the network. Left out: `default`.",
     )
     pod_routes: tuple[IpRange, ...] = Field(
         default=(),

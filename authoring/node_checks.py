@@ -236,7 +236,7 @@ def _pods(interface: WrittenInterface) -> Iterator[Fault]:
         and node.pod_network == "none"
         and interface.node.says("pod_network")
     ):
-        yield _nobody(interface, "pod_routes", list(interface.item.pod_routes))
+        yield nobody(interface, "pod_routes", list(interface.item.pod_routes))
 
 
 def _pool(interface: WrittenInterface) -> Iterator[Fault]:
@@ -256,10 +256,11 @@ def _pool(interface: WrittenInterface) -> Iterator[Fault]:
             "Write `ipv6:` alone: an IPv6-only subnet has no IPv4 address for pods either.",
         )
     if interface.item.node.pod_network == "none" and interface.node.says("pod_network"):
-        yield _nobody(interface, "pod_pool", f"ipv4: {pool.ipv4}, ipv6: {pool.ipv6}")
+        yield nobody(interface, "pod_pool", f"ipv4: {pool.ipv4}, ipv6: {pool.ipv6}")
 
 
-def _nobody(interface: WrittenInterface, key: str, value: object) -> Fault:
+def nobody(interface: WrittenInterface, key: str, value: object) -> Fault:
+    """Return the fault of a key that is for pods, where none gets at the interface."""
     return Fault(
         (*interface.location, key),
         value,

@@ -94,7 +94,7 @@ def _interface(item: models.Interface, index: int, tags: Mapping[str, str]) -> I
         device_index_fixed=item.device_index is not None,
         network_card_index=item.network_card,
         ipv4=Ipv4Mode(item.ipv4),
-        pod_ranges=item.pod_ranges,
+        pod_ranges=tuple(text for text in item.pod_ranges if ":" not in text),
         ipv6_count=item.ipv6.count if item.ipv6 else 0,
         pool_ipv4=item.pod_pool.ipv4 if item.pod_pool else 0,
         pool_ipv6=item.pod_pool.ipv6 if item.pod_pool else 0,

@@ -318,40 +318,51 @@ InstanceTypeName = Annotated[str, Field(json_schema_extra={"pattern": r"^[a-z0-9
 """Whether there is such a type is for `authoring.checks` to say."""
 
 
-def _cidr(text: str) -> str:
-    try:
-        ipaddress.IPv4Network(text)
-    except ValueError:
-        raise _cidr_refusal(text) from None
-    return text
-
-
-def _cidr_refusal(text: str) -> PydanticCustomError:
-    try:
-        network = ipaddress.ip_network(text, strict=False)
-    except ValueError:
-        return refusal("is not an IPv4 range", "Write it in CIDR notation, like 10.0.16.0/24.")
-    if isinstance(network, ipaddress.IPv6Network):
-        return refusal(
-            "is an IPv6 range, and from_start chooses IPv4 addresses", "Leave it out here."
-        )
-    return refusal("has bits set after its prefix", f"Write {network}.")
-
-
-Ipv4Range = Annotated[str, AfterValidator(_cidr), Field(json_schema_extra={"format": "cidr"})]
-
-
 def _range(text: str) -> str:
     try:
         ipaddress.ip_network(text)
     except ValueError:
-        raise refusal(
-            "is not a range of addresses", "Write it in CIDR notation, like 10.100.0.0/16."
-        ) from None
+        raise _range_refusal(text) from None
     return text
 
 
+def _range_refusal(text: str) -> PydanticCustomError:
+    try:
+        network = ipaddress.ip_network(text, strict=False)
+    except ValueError:
+        return refusal(
+            "is not a range of addresses", "Write it in CIDR notation, like 10.100.0.0/16."
+        )
+    return refusal("has bits set after its prefix", f"Write {network}.")
+
+
 IpRange = Annotated[str, AfterValidator(_range), Field(json_schema_extra={"format": "cidr"})]
+
+Namespace = Annotated[
+    str,
+    Shape(
+        r"[a-z0-9]([a-z0-9-]*[a-z0-9])?",
+        "is not the name of a namespace",
+        "Write it as `kubectl get namespaces` shows it.",
+        max_length=63,
+    ),
+]
+"""A DNS label (RFC 1123), as Kubernetes takes it (Kubernetes, "Object Names and IDs")."""
+
+SysctlKey = Annotated[
+    str,
+    Shape(
+        r"net(\.[A-Za-z0-9_-]+){2,}",
+        "is not a sysctl of a pod's network",
+        "Write one below `net.` with dots, and IFNAME for the pod's link: net.ipv4.conf.IFNAME.arp_notify.",
+    ),
+]
+"""What CNI's tuning plugin writes: it puts a slash for each dot and the link's name for IFNAME, and refuses what is not below
+/proc/sys/net (containernetworking/plugins, plugins/meta/tuning/tuning.go, cmdAdd)."""
+
+SysctlValue = Annotated[
+    str, Shape(r"[!-~]+( [!-~]+)*", "is not a sysctl's value", "Write words or numbers.")
+]
 
 
 def _tag_key(key: str) -> str:

@@ -16,6 +16,7 @@ from authoring.models import (
     Ipv6,
     Node,
     NodeGroup,
+    PodPlugins,
     Reconcile,
 )
 from authoring.problems import Fault, Location
@@ -44,6 +45,7 @@ _MODELS: Mapping[tuple[str, ...], type[BaseModel]] = {
     ("node_groups", "interfaces"): Interface,
     ("node_groups", "interfaces", "node"): InterfaceNode,
     ("node_groups", "interfaces", "ipv6"): Ipv6,
+    ("node_groups", "interfaces", "pod_plugins"): PodPlugins,
     ("node_groups", "interfaces", "subnets"): ByTags,
     ("node_groups", "interfaces", "security_groups"): ByTags,
 }

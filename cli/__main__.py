@@ -8,6 +8,7 @@ from cli.demo.command import demo
 from cli.invoke import invoke
 from cli.migrate import migrate
 from cli.preflight import preflight
+from cli.render import render
 from cli.resolved import resolved
 from cli.schema import schema
 from cli.validate import validate
@@ -25,6 +26,7 @@ def app() -> typer.Typer:
     command.command()(validate)
     command.command()(preflight)
     command.command()(resolved)
+    command.command()(render)
     command.command()(schema)
     command.command()(migrate)
     command.command()(demo)

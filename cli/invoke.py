@@ -16,7 +16,8 @@ from rich.console import Console
 
 from cli.demo.networks import TooManySubnets
 from cli.demo.promises import Observer
-from cli.loading import EXIT_BAD_CONFIG, load_or_exit
+from cli.exits import EXIT_BAD_CONFIG
+from cli.loading import load_or_exit
 from cli.rehearsal import Function, SerialWorkers, rehearse
 from domain import naming, tags
 from localaws.account import Settings

@@ -9,12 +9,11 @@ import typer
 import authoring
 from account.lookup import with_groups
 from account.session import AccountUnreachable, Session
+from cli.exits import EXIT_BAD_CONFIG
 from domain.errors import ConfigInvalid
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-EXIT_BAD_CONFIG = 2
 
 
 def load_or_tell(path: Path) -> authoring.Authored | None:

@@ -16,7 +16,7 @@ from authoring.migration import source
 from authoring.migration.draft import Wishes, draft, subnets_to_know
 from authoring.migration.source import Subnet
 from authoring.migration.writing import text_of
-from cli.loading import EXIT_BAD_CONFIG
+from cli.exits import EXIT_BAD_CONFIG
 from domain.errors import ConfigInvalid, Problem
 
 if TYPE_CHECKING:

@@ -17,7 +17,8 @@ from account.reader import read
 from account.session import AccountUnreachable, Session
 from authoring.cluster import written
 from authoring.planned import planned
-from cli.loading import EXIT_BAD_CONFIG, adopt_or_exit, load_or_exit
+from cli.exits import EXIT_BAD_CONFIG
+from cli.loading import adopt_or_exit, load_or_exit
 from domain.config import Ipv4Mode
 from domain.preflight.adoption import lacking
 from domain.preflight.examination import CODES, examine

@@ -13,7 +13,9 @@ from rich.table import Table
 import authoring
 from authoring.instance_types import architecture, known_types
 from authoring.node_policies import CNI_POLICY, aws_managed
-from cli.loading import EXIT_BAD_CONFIG, load_or_tell
+from authoring.pod_warnings import warnings
+from cli.exits import EXIT_BAD_CONFIG
+from cli.loading import load_or_tell
 from domain.config import Ipv4Mode
 from domain.node.config import OnFailure, PodNetwork
 from domain.node.huge_pages import GIB_KIB
@@ -60,6 +62,7 @@ def described(authored: authoring.Authored) -> Iterator[RenderableType]:
         yield _interfaces(group)
         yield _links(node)
         yield _promise(node)
+        yield from (f"Note on {text}" for text in warnings(written))
         if written.create is not None:
             yield _created(written, written.create, group.auto_scaling_group, authored.cluster)
         if written.instance_types:
@@ -129,7 +132,7 @@ _IPV4 = {
 
 def _addresses(spec: InterfaceSpec) -> str:
     parts = [_IPV4[spec.ipv4]]
-    if spec.pod_ranges:
+    if spec.pod_ranges and spec.ipv4 is Ipv4Mode.FROM_START:
         parts += ["but none in", *spec.pod_ranges]
     if spec.ipv6_count:
         parts.append(f"IPv6: {spec.ipv6_count}")

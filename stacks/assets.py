@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from domain.config import Config
 
 PACKAGES = ("domain", "lambdas")
-ELSEWHERE = ("domain/node/", "domain/preflight/")
+ELSEWHERE = ("domain/node/", "domain/pods/", "domain/preflight/")
 """What only the nodes, and only the operator's command, import."""
 DISTRIBUTIONS = ("aws-lambda-powertools", "jmespath", "typing_extensions")
 """Powertools and all that it requires. boto3 stays out: the Lambda runtime carries it."""

@@ -158,13 +158,6 @@ REFUSED: dict[str, tuple[dict[Location, Any], list[str]]] = {
             "An IPv6-only interface needs `ipv6:` with a `count:`."
         ],
     ),
-    "pod ranges without from_start": (
-        {(*FIRST, "pod_ranges"): ["10.0.0.0/24"]},
-        [
-            f"{N3}.pod_ranges: has no effect with ipv4: auto (got ['10.0.0.0/24']). Write `ipv4: from_start`; or leave "
-            "the ranges out and make a subnet CIDR reservation of type `explicit`, which EC2's own choice keeps out of."
-        ],
-    ),
     "too many tags for all": (
         {("tags",): _many_tags(44)},
         [

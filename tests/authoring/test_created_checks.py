@@ -344,7 +344,7 @@ def test_an_argument_that_is_not_a_persons_to_give_is_refused(
     [
         ("endpoint", "example.com", "is not the address of an API server"),
         ("certificate_authority", "no base64", "is not base64"),
-        ("service_cidr", "10.100.0.1/16", "is not a range of addresses"),
+        ("service_cidr", "10.100.0.1/16", "has bits set after its prefix"),
         ("vpc", "vpc-1", "is not a VPC id"),
     ],
 )

@@ -189,15 +189,31 @@ REFUSED: dict[str, tuple[dict[Location, Any], str]] = {
         {(*FIRST, "ipv4"): "from_start", (*FIRST, "pod_ranges"): ["10.0.0.7/24"]},
         f"{N3}.pod_ranges[0]: has bits set after its prefix (got '10.0.0.7/24'). Write 10.0.0.0/24.",
     ),
-    "pod range of IPv6": (
-        {(*FIRST, "ipv4"): "from_start", (*FIRST, "pod_ranges"): ["fd00::/64"]},
-        f"{N3}.pod_ranges[0]: is an IPv6 range, and from_start chooses IPv4 addresses (got 'fd00::/64'). "
-        "Leave it out here.",
-    ),
     "pod range from-to": (
         {(*FIRST, "ipv4"): "from_start", (*FIRST, "pod_ranges"): ["10.0.0.1-10.0.0.9"]},
-        f"{N3}.pod_ranges[0]: is not an IPv4 range (got '10.0.0.1-10.0.0.9'). "
-        "Write it in CIDR notation, like 10.0.16.0/24.",
+        f"{N3}.pod_ranges[0]: is not a range of addresses (got '10.0.0.1-10.0.0.9'). "
+        "Write it in CIDR notation, like 10.100.0.0/16.",
+    ),
+    "pods' IPAM plugin": (
+        {(*FIRST, "pod_ipam"): "dhcp"},
+        f"{N3}.pod_ipam: must be 'node', 'whereabouts', 'host-local' or 'static' (got 'dhcp'). Write one of them.",
+    ),
+    "pods' plugin that is not known": (
+        {(*FIRST, "pod_plugins"): {"bandwidth": True}},
+        f"{N3}.pod_plugins.bandwidth: is not a known key (got True). Known keys here: sbr, sysctls.",
+    ),
+    "sysctl of the host": (
+        {(*FIRST, "pod_plugins"): {"sysctls": {"kernel.panic": "1"}}},
+        f"{N3}.pod_plugins.sysctls['kernel.panic']: is not a sysctl of a pod's network (got 'kernel.panic'). Write one below "
+        "`net.` with dots, and IFNAME for the pod's link: net.ipv4.conf.IFNAME.arp_notify.",
+    ),
+    "sysctl as a number": (
+        {(*FIRST, "pod_plugins"): {"sysctls": {"net.ipv4.conf.IFNAME.arp_notify": 1}}},
+        f"{N3}.pod_plugins.sysctls['net.ipv4.conf.IFNAME.arp_notify']: must be text (got 1). Put it in quotes.",
+    ),
+    "namespace": (
+        {(*FIRST, "pod_namespaces"): ["Core"]},
+        f"{N3}.pod_namespaces[0]: is not the name of a namespace (got 'Core'). Write it as `kubectl get namespaces` shows it.",
     ),
     "prefix delegation": (
         {(*FIRST, "prefix_delegation"): True},

@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 
     from pydantic import BaseModel
 
-REFERENCE = (Path(__file__).parents[2] / "docs" / "configuration.md").read_text(encoding="utf-8")
+DOCS = Path(__file__).parents[2] / "docs"
+REFERENCE = (DOCS / "configuration.md").read_text(encoding="utf-8")
+PODS = (DOCS / "pod-networks.md").read_text(encoding="utf-8")
 
 
 def _blocks(mark: str) -> list[str]:
@@ -85,6 +87,7 @@ def test_every_key_has_its_row_and_its_true_default(heading: str, model: type[Ba
     ("section", "key", "model"),
     [
         ("interface", "ipv6", models.Ipv6),
+        ("interface", "pod_plugins", models.PodPlugins),
         ("node", "huge_pages", models.HugePages),
         ("create", "root_volume", created.RootVolume),
         ("create", "taints", created.Taint),
@@ -106,3 +109,11 @@ def test_the_keys_of_a_map_inside_are_there_with_their_defaults(
     for name, field in model.model_fields.items():
         if isinstance(field.default, bool | int | str):
             assert inside[name] == f"`{str(field.default).lower()}`", name
+
+
+@pytest.mark.parametrize(
+    "text", re.findall(r"^```yaml interface\n(.*?)^```$", PODS, re.MULTILINE | re.DOTALL)
+)
+def test_a_sample_network_is_right(edited: Callable[..., str], text: str) -> None:
+    interfaces = {("node_groups", 0, "interfaces"): [yaml.safe_load(text)]}
+    authoring.resolve_pods(authoring.parse(edited(interfaces)))

@@ -87,3 +87,16 @@ def test_everything_an_interface_says_arrives(edited: Callable[..., str]) -> Non
     assert (spec.ipv6_count, spec.source_dest_check) == (2, False)
     assert (spec.ipv4_addresses, spec.ipv6_addresses) == (9, 6)
     assert spec.tags == {"team": "core", "tier": "user-plane"}
+
+
+def test_handlers_read_the_ranges_that_from_start_can_keep(edited: Callable[..., str]) -> None:
+    keys = {
+        "name": "n3",
+        "subnets": ["subnet-0000000a"],
+        "security_groups": ["sg-0000000a"],
+        "pod_ipam": "whereabouts",
+        "pod_ranges": ["10.0.49.0/24", "fd00::1:0/112"],
+        "node": {"pod_network": "ipvlan-l2"},
+    }
+    (spec,) = _interfaces(edited({("node_groups", 0, "interfaces"): [keys]}))
+    assert spec.pod_ranges == ("10.0.49.0/24",)

@@ -146,6 +146,15 @@ def test_lists_and_other_network_cards_are_shown(tmp_path: Path) -> None:
     assert "subnet-0d10b5c8a4f7e2a31" in shown
 
 
+def test_what_to_know_of_pod_networks_is_shown(tmp_path: Path) -> None:
+    path = tmp_path / "pods.yaml"
+    text = MINIMAL.read_text(encoding="utf-8")
+    pods = "        pod_ipam: static\n        node: { pod_network: ipvlan-l2 }\n"
+    path.write_text(text + pods, encoding="utf-8")
+    shown = CliRunner().invoke(app(), ["validate", str(path)]).stdout
+    assert "Note on net1: EC2 drops what pods send" in shown
+
+
 def test_tags_are_shown_as_they_are_written(tmp_path: Path) -> None:
     path = tmp_path / "tags.yaml"
     text = MINIMAL.read_text(encoding="utf-8")

@@ -10,7 +10,7 @@ from tests.python39 import REPOSITORY, python39
 
 MODULES = sorted(
     ".".join(path.relative_to(REPOSITORY).with_suffix("").parts)
-    for folder in ("domain", "domain/preflight")
+    for folder in ("domain", "domain/pods", "domain/preflight")
     for path in (REPOSITORY / folder).glob("*.py")
     if path.stem != "__init__"
 )

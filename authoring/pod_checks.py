@@ -1,0 +1,326 @@
+"""What no single value shows of the pods' networks: who gives addresses out, of which ranges, and to whom."""
+
+from __future__ import annotations
+
+from collections import Counter
+from ipaddress import ip_network
+from itertools import combinations
+from typing import TYPE_CHECKING
+
+from authoring.models import ByTags
+from authoring.node_checks import nobody
+from authoring.problems import Fault, path_of
+from domain.pods import ranges
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable, Iterator, Sequence
+
+    from authoring.problems import Location
+    from authoring.wellformed import Written, WrittenGroup, WrittenInterface
+
+HANDS_OUT = ("whereabouts", "host-local")
+"""The IPAM plugins that take addresses from ranges. `static` takes them from the pod's annotation."""
+
+LEAST_NETWORK = 4
+
+
+def faults(file: Written) -> Iterator[Fault]:
+    """Yield every fault of what is said of pods."""
+    interfaces = [interface for group in file.groups for interface in group.interfaces]
+    for interface in interfaces:
+        yield from _kept(interface)
+        yield from _lists(interface)
+        yield from _plugins(interface)
+    for group in file.groups:
+        for interface in group.interfaces:
+            if _says(interface, "pod_ipam") and interface.item.pod_ipam != "node":
+                yield from _ipam(interface, group)
+    for one, other in combinations(interfaces, 2):
+        yield from _overlaps(one, other)
+
+
+def _says(interface: WrittenInterface, *keys: str) -> bool:
+    return interface.unreadable.isdisjoint(keys)
+
+
+def _at(interface: WrittenInterface, *keys: str | int) -> Location:
+    return (*interface.location, *keys)
+
+
+def _hands_out(interface: WrittenInterface) -> bool:
+    return _says(interface, "pod_ipam") and interface.item.pod_ipam in HANDS_OUT
+
+
+def _kept(interface: WrittenInterface) -> Iterator[Fault]:
+    """Ranges that no IPAM plugin uses are kept free by from_start, or by nobody."""
+    item = interface.item
+    if not item.pod_ranges or not _says(interface, "ipv4", "pod_ipam") or _hands_out(interface):
+        return
+    if item.ipv4 != "from_start":
+        yield Fault(
+            _at(interface, "pod_ranges"),
+            list(item.pod_ranges),
+            f"has no effect with ipv4: {item.ipv4}",
+            "Write `ipv4: from_start`, or a `pod_ipam` that gives pods addresses of them; or leave the ranges out and make a "
+            "subnet CIDR reservation of type `explicit`, which EC2's own choice keeps out of.",
+        )
+        return
+    for position, text in enumerate(item.pod_ranges):
+        if ":" in text:
+            yield Fault(
+                _at(interface, "pod_ranges", position),
+                text,
+                "is an IPv6 range, and from_start chooses IPv4 addresses",
+                "Leave it out here, or write a `pod_ipam` that gives pods addresses of it.",
+            )
+
+
+def _lists(interface: WrittenInterface) -> Iterator[Fault]:
+    item = interface.item
+    for key, texts in (("pod_ranges", item.pod_ranges), ("pod_subnets", item.pod_subnets)):
+        for (first, one), (second, other) in combinations(enumerate(texts), 2):
+            if _share(one, other):
+                yield Fault(
+                    _at(interface, key, second),
+                    other,
+                    f"overlaps {path_of(_at(interface, key, first))}",
+                    "Write each address once.",
+                )
+    for name, count in Counter(item.pod_namespaces).items():
+        if count > 1:
+            yield Fault(
+                _at(interface, "pod_namespaces"), name, "is in the list twice", "Keep one of them."
+            )
+    if item.pod_namespaces and _no_pods(interface):
+        yield nobody(interface, "pod_namespaces", list(item.pod_namespaces))
+    if item.pod_ipam == "node" and item.pod_subnets and _says(interface, "pod_ipam"):
+        yield Fault(
+            _at(interface, "pod_subnets"),
+            list(item.pod_subnets),
+            "has no effect with pod_ipam: node",
+            "Leave it out: a node knows its subnets.",
+        )
+
+
+def _share(one: str, other: str) -> bool:
+    first, second = ip_network(one), ip_network(other)
+    return ranges.contains(first, second) or ranges.contains(second, first)
+
+
+def _no_pods(interface: WrittenInterface) -> bool:
+    return interface.node.item.pod_network == "none" and interface.node.says("pod_network")
+
+
+def _plugins(interface: WrittenInterface) -> Iterator[Fault]:
+    plugins, here = interface.item.pod_plugins, _at(interface, "pod_plugins")
+    if plugins is None:
+        return
+    if not plugins.sbr and not plugins.sysctls:
+        yield Fault(
+            here, {}, "names no plugin", "Write `sbr: true` or `sysctls:`, or leave it out."
+        )
+    if interface.item.pod_ipam == "node" and _says(interface, "pod_ipam"):
+        yield Fault(
+            here,
+            plugins.model_dump(exclude_defaults=True),
+            "has no effect with pod_ipam: node, as the node's own file names one plugin",
+            "Write `pod_ipam: static`, `whereabouts` or `host-local`, or leave it out.",
+        )
+    driver = interface.node.item.driver
+    if driver != "kernel" and interface.node.says("driver"):
+        yield Fault(
+            here,
+            plugins.model_dump(exclude_defaults=True),
+            f"is for a pod's link, and with driver: {driver} there is none",
+            "Leave it out: the DPDK application has the device, and no route or sysctl is for it.",
+        )
+
+
+def _ipam(interface: WrittenInterface, group: WrittenGroup) -> Iterator[Fault]:
+    item, node, here = interface.item, interface.node, _at(interface, "pod_ipam")
+    if _no_pods(interface):
+        yield nobody(interface, "pod_ipam", item.pod_ipam)
+        return
+    if item.pod_pool is not None:
+        yield Fault(
+            _at(interface, "pod_pool"),
+            f"ipv4: {item.pod_pool.ipv4}, ipv6: {item.pod_pool.ipv6}",
+            f"has no effect with pod_ipam: {item.pod_ipam}",
+            "Leave one of the two out: a pool is handed out by its node, which alone knows the addresses.",
+        )
+    if (
+        node.item.pod_network == "host-device"
+        and node.item.resource is None
+        and node.says("pod_network", "resource")
+    ):
+        yield Fault(
+            here,
+            item.pod_ipam,
+            "needs a resource, as PCI addresses differ from node to node",
+            "Add `resource` to the interface's `node:`, so that the device plugin names the device; or leave `pod_ipam` "
+            "out, and the node does.",
+        )
+    if item.pod_ipam in HANDS_OUT and _says(interface, "pod_ranges"):
+        yield from _ranges(interface)
+    if item.pod_ipam == "host-local":
+        yield from _one_store(interface, group)
+    if item.pod_ipam == "whereabouts":
+        yield from _one_range(interface)
+    yield from _routes(interface)
+    if item.pod_ipam in HANDS_OUT and item.pod_plugins is not None and item.pod_plugins.sbr:
+        yield from _source_routing(interface)
+
+
+def _ranges(interface: WrittenInterface) -> Iterator[Fault]:
+    item = interface.item
+    if not item.pod_ranges:
+        yield Fault(
+            _at(interface, "pod_ipam"),
+            item.pod_ipam,
+            "has no addresses to hand out",
+            "Write `pod_ranges`: which addresses are the pods'.",
+        )
+    if not _says(interface, "pod_subnets"):
+        return
+    for position, text in enumerate(item.pod_ranges):
+        if not item.pod_subnets:
+            yield from _own_network(interface, position, text)
+            continue
+        subnet = ranges.subnet_of(text, item.pod_subnets)
+        here = _at(interface, "pod_ranges", position)
+        if subnet is None:
+            yield Fault(
+                here,
+                text,
+                f"is in none of pod_subnets ({', '.join(item.pod_subnets)})",
+                "Correct one of the two.",
+            )
+        elif ranges.usable(text, subnet) is None:
+            yield Fault(
+                here,
+                text,
+                "has only addresses that AWS keeps: the first four of a subnet and the last",
+                "Write a larger range, or another.",
+            )
+
+
+def _own_network(interface: WrittenInterface, position: int, text: str) -> Iterator[Fault]:
+    """Of a network's addresses the plugins leave out the first and the last, and refuse what is left with none
+    (containernetworking/plugins, plugins/ipam/host-local/backend/allocator/range.go, Canonicalize)."""
+    if ip_network(text).num_addresses < LEAST_NETWORK:
+        yield Fault(
+            _at(interface, "pod_ranges", position),
+            text,
+            "is too small to be a network of its own",
+            "Write `pod_subnets`, so that it is a part of one, or a larger range.",
+        )
+
+
+def _one_store(interface: WrittenInterface, group: WrittenGroup) -> Iterator[Fault]:
+    """host-local keeps its notes on the node (containernetworking/plugins, plugins/ipam/host-local, README)."""
+    create = group.create
+    if create is not None and (not create.says("max_size") or create.item.max_size == 1):
+        return
+    yield Fault(
+        _at(interface, "pod_ipam"),
+        "host-local",
+        "would give pods of two nodes one address, as each node counts for itself",
+        "Write `pod_pool`, whose addresses are each node's own, or `pod_ipam: whereabouts`, which counts for the cluster. Only "
+        "a created group of `max_size: 1` can do with it.",
+    )
+
+
+def _one_range(interface: WrittenInterface) -> Iterator[Fault]:
+    """whereabouts gives a pod an address of each of its ranges (its README, "ipRanges"), wherever the pod is."""
+    item = interface.item
+    for family, texts in _by_family(item.pod_ranges):
+        if len(texts) > 1:
+            yield Fault(
+                _at(interface, "pod_ranges"),
+                list(texts),
+                f"are {len(texts)} {family} ranges, and whereabouts gives every pod an address of each",
+                "Write one of each family; for several subnets, a node group and an interface for each.",
+            )
+    count = 0 if isinstance(item.subnets, ByTags) else len(item.subnets)
+    if count > 1 and item.source_dest_check and _says(interface, "subnets", "source_dest_check"):
+        yield Fault(
+            _at(interface, "pod_ipam"),
+            "whereabouts",
+            f"hands out one range for the interface's {count} subnets: a pod's address would be of another subnet than its node",
+            "Write a node group and an interface for each subnet; or `pod_pool`, whose addresses are always of the node's own "
+            "subnet; or `source_dest_check: false`, if routes of yours lead to the pods.",
+        )
+
+
+def _by_family(texts: Sequence[str]) -> Iterator[tuple[str, tuple[str, ...]]]:
+    yield "IPv4", tuple(text for text in texts if ":" not in text)
+    yield "IPv6", tuple(text for text in texts if ":" in text)
+
+
+def _routes(interface: WrittenInterface) -> Iterator[Fault]:
+    item = interface.item
+    if not _says(interface, "pod_routes", "pod_subnets"):
+        return
+    for position, text in enumerate(item.pod_routes):
+        if ranges.router(text, item.pod_subnets) is None:
+            yield Fault(
+                _at(interface, "pod_routes", position),
+                text,
+                "leads by the VPC's router, whose address is another one in each subnet",
+                "Write the one IPv4 subnet that the pods' addresses are in as `pod_subnets`; or leave `pod_ipam` out, as a "
+                "node knows its router.",
+            )
+
+
+def _source_routing(interface: WrittenInterface) -> Iterator[Fault]:
+    """sbr makes a default route by the gateway that the IPAM plugin names (containernetworking/plugins, plugins/meta/sbr), and
+    whereabouts names one gateway for all of a pod's addresses (its pkg/types, IPAMConfig)."""
+    item, here = interface.item, _at(interface, "pod_plugins", "sbr")
+    if not _says(interface, "pod_ranges", "pod_subnets"):
+        return
+    families = [texts for _, texts in _by_family(item.pod_ranges) if texts]
+    if item.pod_ipam == "whereabouts" and len(families) > 1:
+        yield Fault(
+            here,
+            True,
+            "needs a router of each family, and whereabouts knows one for both",
+            "Write ranges of one family, or leave `sbr` out and write `pod_routes`.",
+        )
+    elif any(ranges.router(texts[0], item.pod_subnets) is None for texts in families):
+        yield Fault(
+            here,
+            True,
+            "needs the VPC's router, whose address is another one in each subnet",
+            "Write the one IPv4 subnet that the ranges are in as `pod_subnets`.",
+        )
+
+
+def _overlaps(one: WrittenInterface, other: WrittenInterface) -> Iterator[Fault]:
+    """Two interfaces of one subnet that hand out the same addresses.
+
+    From the very same range whereabouts gives an address once, as it keeps its notes by range (its pkg/storage/kubernetes,
+    PoolIdentifier), and a range that another interface keeps free is meant to be the same.
+    """
+    if not _hands_out(one) and not _hands_out(other):
+        return
+    if not _subnets(one) & _subnets(other):
+        return
+    stores = "host-local" in (one.item.pod_ipam, other.item.pod_ipam)
+    for position, text in enumerate(other.item.pod_ranges):
+        for before, known in enumerate(one.item.pod_ranges):
+            if _share(text, known) and (text != known or stores):
+                yield Fault(
+                    _at(other, "pod_ranges", position),
+                    text,
+                    f"overlaps {path_of(_at(one, 'pod_ranges', before))}, of the same subnet",
+                    "Give each interface ranges of its own.",
+                )
+
+
+def _subnets(interface: WrittenInterface) -> frozenset[Hashable]:
+    if not _says(interface, "subnets"):
+        return frozenset()
+    written = interface.item.subnets
+    if isinstance(written, ByTags):
+        return frozenset([tuple(sorted(written.tags.items()))])
+    return frozenset(written.values() if isinstance(written, dict) else written)

@@ -1,0 +1,64 @@
+"""What is not wrong with a pod network, and does not work by itself either."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from authoring.models import ByTags
+from authoring.pod_checks import HANDS_OUT
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from authoring.models import Interface, NodeGroup
+
+
+def warnings(group: NodeGroup) -> Iterator[str]:
+    """Yield what to know of the pod networks of a group, each in a sentence or two."""
+    for interface in group.interfaces:
+        if interface.pod_ipam != "node":
+            yield from (f"{interface.name}: {text}" for text in _warnings(interface))
+
+
+def _warnings(interface: Interface) -> Iterator[str]:
+    yield _unassigned(interface)
+    if interface.pod_ipam in HANDS_OUT:
+        yield from _not_kept(interface)
+        if not interface.pod_subnets:
+            yield (
+                "a pod takes each of pod_ranges for a network of its own, and reaches nothing of the subnet outside it."
+                " Write pod_subnets, unless that is meant."
+            )
+    if interface.pod_ipam == "whereabouts" and isinstance(interface.subnets, ByTags):
+        yield (
+            "whereabouts hands out its one range in every subnet that has the tags, and a pod's address is of use in one only."
+        )
+
+
+def _unassigned(interface: Interface) -> str:
+    """Neither IPAM plugin tells EC2 of an address (EKS best practices, Multus, "Understanding IPAM for Multus interfaces")."""
+    who = (
+        "that pods bring" if interface.pod_ipam == "static" else f"that {interface.pod_ipam} gives"
+    )
+    if interface.source_dest_check:
+        return (
+            f"EC2 drops what pods send from addresses {who}, as the ENI does not have them. Assign each to the ENI of its"
+            " pod's node, or write pod_pool, which has EC2 do so at launch."
+        )
+    return (
+        f"EC2 delivers nothing to addresses {who} but by a route to the node's ENI in your route tables, and inside the"
+        " subnet not even then. Assign each to the ENI of its pod's node, or write pod_pool."
+    )
+
+
+def _not_kept(interface: Interface) -> Iterator[str]:
+    """EC2 picks any free address but those that a CIDR reservation keeps (Amazon VPC User Guide, "Subnet CIDR reservations")."""
+    chosen = [
+        text for text in interface.pod_ranges if ":" in text or interface.ipv4 != "from_start"
+    ]
+    if chosen:
+        yield (
+            f"EC2 may give a node an address of {', '.join(chosen)}. Make a subnet CIDR reservation of type explicit for"
+            " what is in the subnet"
+            + (", or write ipv4: from_start." if any(":" not in text for text in chosen) else ".")
+        )

@@ -1,0 +1,192 @@
+"""A pod for each network, with the least that it takes: to copy from, not to apply."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from domain.node.config import Driver, PodNetwork
+from domain.pods.device_plugin import NODE_GROUP
+from domain.pods.model import Ipam
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from domain.pods.model import Network, PodGroup, Taint
+
+ADDRESS = "192.0.2.10/24"
+"""Of a range for documentation (RFC 5737): nobody's."""
+IMAGE = "public.ecr.aws/amazonlinux/amazonlinux:2023"
+
+_NO_IOMMU = (
+    "Without an IOMMU a container needs more: SYS_RAWIO to open the device (Linux, drivers/vfio/group.c), SYS_ADMIN and"
+    " DAC_READ_SEARCH to learn physical addresses (DPDK, Running Without Root Privileges). It can then write to all of the"
+    " node's memory. On .metal types IPC_LOCK alone will do."
+)
+_UIO = (
+    "With igb_uio a container needs SYS_ADMIN and DAC_READ_SEARCH to learn physical addresses (DPDK, Running Without Root"
+    " Privileges), and the device's files below /sys for writing, which are read-only in a container otherwise."
+)
+_NO_DEVICE_FILE = "Privileged, as nothing gives the container its device file: "
+_UIO_GENERIC = (
+    _NO_DEVICE_FILE
+    + "the device plugin does not know uio_pci_generic. vfio-pci or igb_uio need less."
+)
+_NO_RESOURCE = (
+    _NO_DEVICE_FILE
+    + "the interface has no `resource` in the configuration. With one, less will do."
+)
+_NO_PAGES = "The group has no `huge_pages` in the configuration: DPDK wants some, or --no-huge."
+_BRING = f"{ADDRESS} stands for an address of the ENI of the pod's node: EC2 delivers no others."
+_BARE = "The link comes into the pod without an address, as nobody gives it one: NET_ADMIN is for the pod to set the ENI's."
+
+
+@dataclass
+class _Needs:
+    """What a container needs besides the network."""
+
+    capabilities: list[str] = field(default_factory=list)
+    privileged: bool = False
+    limits: dict[str, Any] = field(default_factory=dict)
+    volumes: dict[str, tuple[str, dict[str, Any]]] = field(default_factory=dict)
+    """By name: where it is mounted, and what it is."""
+    notes: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A pod, and what to know of it."""
+
+    pod: Mapping[str, Any]
+    notes: tuple[str, ...]
+
+
+def samples(groups: Iterable[PodGroup]) -> Mapping[str, Sample]:
+    """Return a pod for each network of each group, by path."""
+    return {
+        f"samples/{group.name}/{network.interface}.yaml": _sample(group, network, number)
+        for number, group in enumerate(groups, start=1)
+        for network in group.networks
+    }
+
+
+def _sample(group: PodGroup, network: Network, number: int) -> Sample:
+    needs = _dpdk(group, network) if network.driver.is_dpdk else _kernel(network)
+    if network.resource is not None:
+        needs.limits[network.resource] = 1
+    pod = {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {
+            # A group's name may have as many characters as a pod's host name alone.
+            "name": f"sample-{number}-{network.interface}",
+            "namespace": network.namespaces[0],
+            "annotations": {"k8s.v1.cni.cncf.io/networks": _asked(network, needs)},
+        },
+        "spec": _spec(group, needs),
+    }
+    return Sample(pod, tuple(needs.notes))
+
+
+def _asked(network: Network, needs: _Needs) -> str:
+    """Return what Multus reads of a pod: the network's name, and with it addresses where the pod brings its own."""
+    from_node = network.ipam is Ipam.NODE and network.mode is not PodNetwork.HOST_DEVICE
+    if network.ipam is Ipam.STATIC or (from_node and not network.has_pool):
+        needs.notes.append(_BRING)
+        return json.dumps([{"name": network.name, "ips": [ADDRESS]}])
+    return network.name
+
+
+def _kernel(network: Network) -> _Needs:
+    bare = network.mode is PodNetwork.HOST_DEVICE and network.ipam is Ipam.NODE
+    if bare and not network.has_pool:
+        return _Needs(capabilities=["NET_ADMIN"], notes=[_BARE])
+    return _Needs()
+
+
+def _dpdk(group: PodGroup, network: Network) -> _Needs:
+    needs = _Needs(limits={"cpu": 2, "memory": "1Gi"})
+    for size, amount in group.huge_pages.items():
+        # With several sizes each volume must name its own (Kubernetes, "Manage HugePages").
+        path = "/dev/hugepages" if len(group.huge_pages) == 1 else f"/dev/hugepages-{size}"
+        needs.limits[f"hugepages-{size}"] = amount
+        needs.volumes[f"hugepages-{size.lower()}"] = (
+            path,
+            {"emptyDir": {"medium": f"HugePages-{size}"}},
+        )
+    if not group.huge_pages:
+        needs.notes.append(_NO_PAGES)
+    _grant(group, network, needs)
+    return needs
+
+
+def _grant(group: PodGroup, network: Network, needs: _Needs) -> None:
+    """Grant what the driver takes. vfio behind an IOMMU locks memory and no more; the device plugin brings /dev/vfio or /dev/uio."""
+    if network.driver is Driver.UIO_PCI_GENERIC or network.resource is None:
+        needs.privileged = True
+        needs.notes.append(
+            _UIO_GENERIC if network.driver is Driver.UIO_PCI_GENERIC else _NO_RESOURCE
+        )
+    elif network.driver is Driver.IGB_UIO:
+        needs.capabilities = ["DAC_READ_SEARCH", "IPC_LOCK", "SYS_ADMIN"]
+        needs.volumes["sys"] = ("/sys", {"hostPath": {"path": "/sys", "type": "Directory"}})
+        needs.notes.append(_UIO)
+    elif group.no_iommu:
+        needs.capabilities = ["DAC_READ_SEARCH", "IPC_LOCK", "SYS_ADMIN", "SYS_RAWIO"]
+        needs.notes.append(_NO_IOMMU)
+    else:
+        needs.capabilities = ["IPC_LOCK"]
+
+
+def _spec(group: PodGroup, needs: _Needs) -> dict[str, Any]:
+    container: dict[str, Any] = {
+        "name": "sample",
+        "image": IMAGE,
+        "command": ["sleep", "infinity"],
+        "securityContext": _security(needs),
+    }
+    spec: dict[str, Any] = {
+        "nodeSelector": {NODE_GROUP: group.name},
+        "automountServiceAccountToken": False,
+    }
+    if group.taints:
+        spec["tolerations"] = [_toleration(taint) for taint in group.taints]
+    if needs.limits:
+        # The requests are the same unless written: with whole CPUs and memory the pod is Guaranteed.
+        container["resources"] = {"limits": needs.limits}
+    if needs.volumes:
+        container["volumeMounts"] = [
+            {"name": name, "mountPath": path} for name, (path, _) in needs.volumes.items()
+        ]
+        spec["volumes"] = [{"name": name, **kind} for name, (_, kind) in needs.volumes.items()]
+    spec["containers"] = [container]
+    return spec
+
+
+def _security(needs: _Needs) -> dict[str, Any]:
+    """Return the least: Kubernetes takes no `allowPrivilegeEscalation: false` beside SYS_ADMIN or privileged (API reference,
+    SecurityContext)."""
+    if needs.privileged:
+        return {"privileged": True}
+    capabilities: dict[str, Any] = {"drop": ["ALL"]}
+    if needs.capabilities:
+        capabilities["add"] = needs.capabilities
+    if "SYS_ADMIN" in needs.capabilities:
+        return {"capabilities": capabilities}
+    return {
+        "allowPrivilegeEscalation": False,
+        "capabilities": capabilities,
+        "seccompProfile": {"type": "RuntimeDefault"},
+    }
+
+
+def _toleration(taint: Taint) -> Mapping[str, str]:
+    if not taint.value:
+        return {"key": taint.key, "operator": "Exists", "effect": taint.effect}
+    return {
+        "key": taint.key,
+        "operator": "Equal",
+        "value": taint.value,
+        "effect": taint.effect,
+    }

@@ -1,0 +1,231 @@
+"""Faults in what is said of pods' networks: addresses that two would have, that nobody gives out, or that lead nowhere."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.authoring.conftest import create
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from authoring.problems import Location
+
+GROUP: Location = ("node_groups", 0)
+FIRST: Location = (*GROUP, "interfaces", 0)
+SECOND: Location = (*GROUP, "interfaces", 1)
+N3, N6 = "node_groups[0].interfaces[0]", "node_groups[0].interfaces[1]"
+
+IPVLAN = {"pod_network": "ipvlan-l2"}
+DPDK = {"pod_network": "host-device", "driver": "igb_uio", "resource": "n3"}
+SUBNETS, RANGE = ["10.0.48.0/22"], ["10.0.49.0/24"]
+
+
+def interface(where: Location = FIRST, **keys: object) -> dict[Location, Any]:
+    """Return edits that give an interface of one subnet an ipvlan network and further keys."""
+    return {
+        (*where, "subnets"): {"us-east-1a": "subnet-0000000a"},
+        (*where, "node"): IPVLAN,
+        **{(*where, key): value for key, value in keys.items()},
+    }
+
+
+def whereabouts(where: Location = FIRST, **keys: object) -> dict[Location, Any]:
+    """Return edits that have whereabouts give pods of an interface their addresses."""
+    return interface(
+        where, **{"pod_ipam": "whereabouts", "pod_subnets": SUBNETS, "pod_ranges": RANGE, **keys}
+    )
+
+
+ONE_ZONE: dict[Location, Any] = {
+    (*FIRST, "subnets"): {"us-east-1a": "subnet-0000000a"},
+    (*SECOND, "subnets"): {"us-east-1a": "subnet-0000000c"},
+}
+
+REFUSED: dict[str, tuple[dict[Location, Any], list[tuple[str, str]]]] = {
+    "ranges that neither from_start nor an IPAM plugin uses": (
+        interface(pod_ranges=RANGE),
+        [(f"{N3}.pod_ranges", "has no effect with ipv4: auto")],
+    ),
+    "an IPv6 range for from_start alone": (
+        interface(ipv4="from_start", pod_ranges=["10.0.49.0/24", "fd00::/120"]),
+        [(f"{N3}.pod_ranges[1]", "is an IPv6 range, and from_start chooses IPv4 addresses")],
+    ),
+    "one range within another": (
+        interface(ipv4="from_start", pod_ranges=["10.0.49.0/24", "10.0.49.128/25"]),
+        [(f"{N3}.pod_ranges[1]", f"overlaps {N3}.pod_ranges[0]")],
+    ),
+    "one subnet within another": (
+        whereabouts(pod_subnets=["10.0.48.0/22", "10.0.48.0/20"]),
+        [(f"{N3}.pod_subnets[1]", f"overlaps {N3}.pod_subnets[0]")],
+    ),
+    "subnets that the node knows itself": (
+        interface(pod_subnets=SUBNETS),
+        [(f"{N3}.pod_subnets", "has no effect with pod_ipam: node")],
+    ),
+    "a namespace twice": (
+        interface(pod_namespaces=["core", "core"]),
+        [(f"{N3}.pod_namespaces", "is in the list twice")],
+    ),
+    "namespaces without a network": (
+        {(*FIRST, "pod_namespaces"): ["core"]},
+        [(f"{N3}.pod_namespaces", "no pod network leads to the interface")],
+    ),
+    "an IPAM plugin without a network": (
+        {(*FIRST, "pod_ipam"): "static"},
+        [(f"{N3}.pod_ipam", "no pod network leads to the interface")],
+    ),
+    "a pool and an IPAM plugin": (
+        whereabouts(pod_pool={"ipv4": 4}),
+        [(f"{N3}.pod_pool", "has no effect with pod_ipam: whereabouts")],
+    ),
+    "a whole device that nobody chooses": (
+        {**interface(pod_ipam="static"), (*FIRST, "node"): {"pod_network": "host-device"}},
+        [(f"{N3}.pod_ipam", "needs a resource, as PCI addresses differ")],
+    ),
+    "nothing to hand out": (
+        whereabouts(pod_ranges=[]),
+        [(f"{N3}.pod_ipam", "has no addresses to hand out")],
+    ),
+    "a range outside the subnet": (
+        whereabouts(pod_ranges=["10.0.52.0/24"]),
+        [(f"{N3}.pod_ranges[0]", "is in none of pod_subnets (10.0.48.0/22)")],
+    ),
+    "a range that AWS keeps": (
+        whereabouts(pod_ranges=["10.0.48.0/30"]),
+        [(f"{N3}.pod_ranges[0]", "has only addresses that AWS keeps")],
+    ),
+    "a range that is no network": (
+        whereabouts(pod_subnets=[], pod_ranges=["172.31.0.4/31"]),
+        [(f"{N3}.pod_ranges[0]", "is too small to be a network of its own")],
+    ),
+    "host-local on many nodes": (
+        interface(pod_ipam="host-local", pod_ranges=RANGE),
+        [(f"{N3}.pod_ipam", "would give pods of two nodes one address")],
+    ),
+    "host-local in a created group of three": (
+        {
+            **create(subnets={"us-east-1a": "subnet-000000aa"}),
+            **interface(pod_ipam="host-local", pod_ranges=RANGE),
+        },
+        [(f"{N3}.pod_ipam", "would give pods of two nodes one address")],
+    ),
+    "two ranges of one family": (
+        whereabouts(pod_ranges=["10.0.49.0/25", "10.0.49.128/25"]),
+        [(f"{N3}.pod_ranges", "are 2 IPv4 ranges, and whereabouts gives every pod an address of")],
+    ),
+    "one range for two subnets": (
+        whereabouts(subnets=["subnet-0000000a", "subnet-0000000b"]),
+        [(f"{N3}.pod_ipam", "hands out one range for the interface's 2 subnets")],
+    ),
+    "a route by a router that is not known": (
+        interface(pod_ipam="static", pod_routes=["10.20.0.0/16", "fd00:1::/64"]),
+        [(f"{N3}.pod_routes[0]", "leads by the VPC's router")],
+    ),
+    "no plugin": (
+        whereabouts(pod_plugins={}),
+        [(f"{N3}.pod_plugins", "names no plugin")],
+    ),
+    "plugins after the node's own file": (
+        interface(pod_plugins={"sbr": True}),
+        [(f"{N3}.pod_plugins", "has no effect with pod_ipam: node")],
+    ),
+    "plugins without a link": (
+        {**interface(pod_ipam="static", pod_plugins={"sbr": True}), (*FIRST, "node"): DPDK},
+        [(f"{N3}.pod_plugins", "is for a pod's link, and with driver: igb_uio there is none")],
+    ),
+    "routing by source without a router": (
+        whereabouts(pod_subnets=[], pod_plugins={"sbr": True}),
+        [(f"{N3}.pod_plugins.sbr", "needs the VPC's router")],
+    ),
+    "routing by source in two families": (
+        whereabouts(
+            pod_subnets=[*SUBNETS, "fd00::/64"],
+            pod_ranges=[*RANGE, "fd00::1:0/112"],
+            pod_plugins={"sbr": True},
+        ),
+        [(f"{N3}.pod_plugins.sbr", "needs a router of each family")],
+    ),
+    "ranges of two interfaces in one subnet": (
+        {**whereabouts(), **whereabouts(SECOND, pod_ranges=["10.0.49.128/25"])},
+        [(f"{N6}.pod_ranges[0]", f"overlaps {N3}.pod_ranges[0], of the same subnet")],
+    ),
+}
+
+
+@pytest.mark.parametrize(("edits", "expected"), REFUSED.values(), ids=REFUSED)
+def test_a_fault_is_said_with_its_place_and_a_remedy(
+    said: Callable[..., list[str]],
+    edits: dict[Location, Any],
+    expected: list[tuple[str, str]],
+) -> None:
+    lines = sorted(said({**ONE_ZONE, **edits}))
+    assert len(lines) == len(expected), lines
+    for line, (path, what) in zip(lines, sorted(expected), strict=True):
+        assert line.startswith(path), line
+        assert what in line
+        assert line.partition("(got ")[2].partition(")")[2].strip(". "), "no remedy"
+
+
+ACCEPTED: dict[str, dict[Location, Any]] = {
+    "ranges kept free for a plugin of one's own": interface(ipv4="from_start", pod_ranges=RANGE),
+    "whereabouts beside EC2's own choice": whereabouts(),
+    "whereabouts in both families": whereabouts(
+        pod_subnets=[*SUBNETS, "fd00::/64"], pod_ranges=[*RANGE, "fd00::1:0/112"]
+    ),
+    "whereabouts for routes of one's own, in several subnets": whereabouts(
+        subnets=["subnet-0000000a", "subnet-0000000b"],
+        source_dest_check=False,
+        pod_subnets=[],
+        pod_ranges=["172.31.0.0/24"],
+    ),
+    "one range for two interfaces": {**whereabouts(), **whereabouts(SECOND)},
+    "addresses in a pod's annotation": interface(
+        pod_ipam="static", pod_namespaces=["core"], pod_plugins={"sbr": True}
+    ),
+    "routes by the router of the one subnet": whereabouts(
+        pod_routes=["10.20.0.0/16"], pod_plugins={"sbr": True}
+    ),
+    "an IPv6 route, whose router is the same everywhere": interface(
+        pod_ipam="static", pod_routes=["fd00:1::/64"]
+    ),
+    "a device that the device plugin chooses": {
+        **interface(pod_ipam="static"),
+        (*FIRST, "node"): DPDK,
+    },
+}
+
+
+@pytest.mark.parametrize("edits", ACCEPTED.values(), ids=ACCEPTED)
+def test_what_works_is_accepted(said: Callable[..., list[str]], edits: dict[Location, Any]) -> None:
+    assert said({**ONE_ZONE, **edits}) == []
+
+
+def test_host_local_is_accepted_where_there_is_one_node(said: Callable[..., list[str]]) -> None:
+    alone = create(max_size=1)
+    host_local = {
+        (*FIRST, key): value
+        for key, value in {
+            "node": IPVLAN, "pod_ipam": "host-local", "pod_ranges": RANGE,
+        }.items()
+    }  # fmt: skip
+    assert said({**alone, **host_local}) == []
+
+
+@pytest.mark.parametrize(
+    "edits",
+    [
+        interface(pod_ipam="dhcp", pod_ranges=RANGE),
+        whereabouts(pod_subnets=["10.0.48.0"], pod_routes=["10.20.0.0/16"]),
+        whereabouts(pod_ranges=["10.0.49.7/24"]),
+        whereabouts(subnets="subnet-0000000a"),
+        {**whereabouts(), (*FIRST, "node"): {"pod_network": "bridge"}},
+    ],
+    ids=["IPAM", "subnets", "ranges", "subnets of the interface", "network"],
+)
+def test_a_malformed_value_causes_no_second_fault(
+    said: Callable[..., list[str]], edits: dict[Location, Any]
+) -> None:
+    assert len(said({**ONE_ZONE, **edits})) == 1

@@ -1,0 +1,73 @@
+"""What a person is told of pod networks that are not wrong."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+import authoring
+from authoring.pod_warnings import warnings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+WHEREABOUTS = {
+    "subnets": ["subnet-0000000a"],
+    "node": {"pod_network": "ipvlan-l2"},
+    "pod_ipam": "whereabouts",
+    "pod_ranges": ["10.0.49.0/24"],
+    "pod_subnets": ["10.0.48.0/22"],
+    "ipv4": "from_start",
+}
+UNASSIGNED = "n3: EC2 drops what pods send from addresses that whereabouts gives"
+
+CASES: dict[str, tuple[dict[str, Any], list[str]]] = {
+    "the node gives the addresses": (
+        {"pod_ipam": None, "pod_subnets": None, "pod_pool": {"ipv4": 4}},
+        [],
+    ),
+    "whereabouts": ({}, [UNASSIGNED]),
+    "addresses that pods bring": (
+        {"pod_ipam": "static", "pod_ranges": None},
+        ["n3: EC2 drops what pods send from addresses that pods bring"],
+    ),
+    "no check": (
+        {"source_dest_check": False},
+        ["n3: EC2 delivers nothing to addresses that whereabouts gives but by a route"],
+    ),
+    "EC2's own choice": (
+        {"ipv4": "auto"},
+        [UNASSIGNED, "n3: EC2 may give a node an address of 10.0.49.0/24."],
+    ),
+    "IPv6": (
+        {"pod_ranges": ["fd00::1:0/112"], "pod_subnets": ["fd00::/64"]},
+        [UNASSIGNED, "n3: EC2 may give a node an address of fd00::1:0/112."],
+    ),
+    "no subnet": (
+        {"pod_subnets": None},
+        [UNASSIGNED, "n3: a pod takes each of pod_ranges for a network of its own"],
+    ),
+    "subnets by tags": (
+        {"subnets": {"tags": {"network": "n3"}}},
+        [UNASSIGNED, "n3: whereabouts hands out its one range in every subnet that has the tags"],
+    ),
+}
+
+
+@pytest.mark.parametrize(("keys", "expected"), CASES.values(), ids=CASES)
+def test_what_does_not_work_by_itself_is_told(
+    edited: Callable[..., str], keys: dict[str, Any], expected: list[str]
+) -> None:
+    written = {
+        "name": "n3",
+        "security_groups": ["sg-0000000a"],
+        **{key: value for key, value in {**WHEREABOUTS, **keys}.items() if value is not None},
+    }
+    if "pod_pool" in written:
+        del written["pod_ranges"]
+    authored = authoring.parse(edited({("node_groups", 0, "interfaces"): [written]}))
+    told = list(warnings(authored.node_groups[0]))
+    assert len(told) == len(expected), told
+    for text, beginning in zip(told, expected, strict=True):
+        assert text.startswith(beginning)
