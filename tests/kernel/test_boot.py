@@ -431,7 +431,8 @@ def test_a_dry_run_changes_nothing_and_runs_that_are_killed_anywhere_converge(gu
         assert _killed_at(node, "os.rename", count, layout.FETCHED, *install) == -signal.SIGKILL
     assert _killed_at(node, "subprocess.Popen", 1, layout.FETCHED, *install) == -signal.SIGKILL
     guest.run([*program, *install]).check()
-    # The first start from the folder has Python write its bytecode, which renames files too.
+    # A verb's first start from the folder has Python write its bytecode, which renames files too.
+    node.command("run", "--dry-run").check()
     assert "no run has begun" in node.command("status").stdout
     (version,) = guest.run(["ls", "-A", layout.PROGRAMS]).check().stdout.split()
     installed = f"{layout.PROGRAMS}/{version}"
