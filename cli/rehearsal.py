@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import logging
-import os
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -16,13 +15,14 @@ from moto import mock_aws
 
 import authoring
 from cli.demo import created, platform
+from cli.environment import environment_of_our_own
 from domain import naming
 from domain.environment import FunctionEnvironment
 from lambdas.aws.session import Clients
 from lambdas.handlers import launch, reconcile, terminate
 from lambdas.runtime.wiring import Runtime
 from localaws.account import Account
-from localaws.client import REGION
+from localaws.identity import REGION
 from stacks.settings import settings_of
 
 if TYPE_CHECKING:
@@ -223,19 +223,6 @@ def _put_hooks(account: Account, environment: FunctionEnvironment, group: str) -
             HeartbeatTimeout=environment.heartbeat_timeout_s,
             DefaultResult=default,
         )
-
-
-@contextmanager
-def environment_of_our_own() -> Iterator[None]:
-    """Hide every AWS variable of the caller: an endpoint or a profile would lead the handlers' clients out of here."""
-    hidden = {name: os.environ.pop(name) for name in list(os.environ) if name.startswith("AWS_")}
-    os.environ.update(ours := {"AWS_DEFAULT_REGION": REGION, "AWS_EC2_METADATA_DISABLED": "true"})
-    try:
-        yield
-    finally:
-        for name in ours:
-            del os.environ[name]
-        os.environ.update(hidden)
 
 
 @contextmanager

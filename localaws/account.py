@@ -21,6 +21,7 @@ from localaws.gate import Gate
 from localaws.iam import managed_policies
 from localaws.iam.authorization import Authorizations
 from localaws.iam.principals import Principals
+from localaws.identity import ACCOUNT_ID
 from localaws.patching import Patch, applied
 from localaws.public_parameters import PublicParameters
 from localaws.queues.service import Queues
@@ -33,8 +34,6 @@ if TYPE_CHECKING:
     from localaws.clock import Clock
 
 _ONE_AT_A_TIME = threading.Lock()
-
-ACCOUNT_ID = "123456789012"
 
 
 def _as_usual(_: str, usual_s: float) -> float:

@@ -13,14 +13,13 @@ from botocore.config import Config
 from moto.core.botocore_stubber import BotocoreStubber, MockRawResponse
 from moto.core.models import botocore_stubber
 
+from localaws.identity import REGION
+
 if TYPE_CHECKING:
     from botocore.awsrequest import AWSPreparedRequest
 
 Client: TypeAlias = Any
 """A boto3 client of any service; which operations it has is known to botocore alone."""
-
-REGION = "us-east-1"
-"""The region of a caller that names none; the CDK's bootstrap and the demo use it."""
 
 CALLER = "internal"
 """The access key that AWS's own calls carry."""

@@ -19,7 +19,7 @@ from moto.moto_server.werkzeug_app import (
 )
 from werkzeug.serving import make_server
 
-from localaws.client import REGION
+from localaws.identity import REGION
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

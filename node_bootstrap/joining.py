@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import http.client
 import select
+import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 from domain.node import layout
+from domain.node.change import WriteFile
 from domain.node.errors import HookUnanswered
 from domain.node.joining import Sight, obstacle
 from domain.node.readiness import HookResult, Reply
-from node_bootstrap import launch_hook
+from node_bootstrap import launch_hook, readiness
 from node_bootstrap.deadline import Deadline
 
 if TYPE_CHECKING:
@@ -29,6 +31,13 @@ LONGEST_WAIT_S = 7200.0
 """No launch hook that a node answers waits longer (Auto Scaling: heartbeat timeout)."""
 METADATA_TIMEOUT_S = 30.0
 TARGET_STATE = "autoscaling/target-lifecycle-state"
+POOL_PAUSE_S = 5.0
+BOOT_CLOCK = 7
+"""CLOCK_BOOTTIME (clock_gettime(2)), which Python names on Linux alone."""
+ASK_AGAIN_AFTER_S = (10.0, 20.0, 40.0, 80.0, 160.0)
+"""A node that leaves the warm pool has its interfaces, and may be at work before Auto Scaling has opened the hook. One in service
+that boots again learns in these five minutes that nothing waits for it."""
+NOT_OPEN = "Auto Scaling: no launch is open"
 
 
 class Metadata(Protocol):
@@ -52,6 +61,8 @@ class Node:
     programs: Programs
     metadata: Metadata
     kubelet: tuple[str, int] = KUBELET
+    booted_at_s: float = field(default_factory=lambda: time.time() - time.clock_gettime(BOOT_CLOCK))
+    """When the node booted, on the clock that files have their times from."""
     pause: Callable[[float], object] = field(
         default=lambda seconds: select.select((), (), (), seconds)
     )
@@ -63,21 +74,27 @@ def answer(
 ) -> None:
     """Answer the group's ready hook for this node as soon as it is at work, or find that nothing has to be said.
 
+    A node on its way into the warm pool answers at once, and is stopped. One that is not stopped, because the metadata
+    service told an old state at the boot into service, or because the pool's nodes go on running, is let into the cluster as
+    soon as it is meant to serve, and then answers as any other.
+
     It can find any of these:
     1. kubelet may not start: nothing is ready, and the run that lets it start has this started too;
     2. nothing is answered: it waits. An earlier attempt may have been refused, or killed after Auto Scaling took it;
-       then no launch is open any more, which is an answer as well;
-    3. it is answered: there is nothing left to do.
+       then no launch is open any more, which after some more attempts is an answer as well;
+    3. it is answered on the way into the warm pool: it waits for the way into service;
+    4. it is answered: there is nothing left to do.
 
     Args:
         group: the node's.
         node: this one.
         say: is told what is waited for, whenever that changes, and what was answered.
-        timeout_s: how long to wait, in seconds.
+        timeout_s: how long to wait for the node to be at work, in seconds.
 
     Raises:
         HookUnanswered: kubelet may not start, the node is not at work in time, or Auto Scaling refuses.
         MetadataError: the metadata service does not say which instance this is.
+        ToolFailed: systemd does not start what the warm pool held back.
         OSError: /run is full or read-only.
     """
     if group.ready_hook is None:
@@ -89,51 +106,92 @@ def answer(
             value="kubelet may not start",
             remedy="`multus-node status` says why; the run that lets it start has the hook answered.",
         )
-    instance_id, region = _identity(node.metadata)
-    if launch_hook.answered(group, instance_id, node.files) is not None:
+    launch = _Launch(group, *_identity(node.metadata), node, say)
+    if launch_hook.answered(group, launch.instance_id, node.files) is None:
+        launch.answer_when_at_work(timeout_s)
+    elif not launch.was_warming():
         say("the launch hook is answered already")
-        return
-    _wait(launch_hook.Record(group.ready_hook, instance_id), node, say, Deadline(timeout_s))
-    reply = launch_hook.answer(
-        group,
-        instance_id,
-        region,
-        HookResult.CONTINUE,
-        files=node.files,
-        programs=node.programs,
-    )
-    say(
-        f"answered the launch hook {group.ready_hook} with CONTINUE"
-        if reply is Reply.TAKEN
-        else "no launch is open any more"
-    )
+    if launch.was_warming():
+        launch.await_service()
+        launch.answer_when_at_work(timeout_s)
+
+
+@dataclass(frozen=True)
+class _Launch:
+    """One node's launch, from what is seen to what is answered."""
+
+    group: NodeGroup
+    instance_id: str
+    region: str
+    node: Node
+    say: Callable[[str], None]
+
+    def answer_when_at_work(self, timeout_s: float) -> None:
+        sight = self._wait(Deadline(timeout_s))
+        for pause_s in (*ASK_AGAIN_AFTER_S, None):
+            reply = launch_hook.answer(
+                self.group,
+                self.instance_id,
+                self.region,
+                HookResult.CONTINUE,
+                files=self.node.files,
+                programs=self.node.programs,
+            )
+            if reply is Reply.TAKEN or pause_s is None:
+                break
+            self._remember(waits_for=NOT_OPEN)
+            self.node.pause(pause_s)
+        self._remember(HookResult.CONTINUE, warming=sight.is_warming)
+        self.say(
+            f"answered the launch hook {self.group.ready_hook} with CONTINUE"
+            if reply is Reply.TAKEN
+            else "no launch is open any more"
+        )
+
+    def was_warming(self) -> bool:
+        """Return whether the last answer was that of a node on its way into the warm pool."""
+        known = launch_hook.record(self.node.files)
+        return known is not None and known.warming
+
+    def await_service(self) -> None:
+        """Wait for the way into service, however long, and start what a node in the warm pool does not."""
+        while _look(self.node).is_warming:
+            self.node.pause(POOL_PAUSE_S)
+        self.say("leaves the warm pool")
+        self.node.files.carry_out(WriteFile(layout.NOT_STARTED, ""))
+        readiness.start_held_back(self.node.files, self.node.programs)
+
+    def _wait(self, deadline: Deadline) -> Sight:
+        said = ""
+        while True:
+            sight = _look(self.node)
+            awaited = obstacle(sight)
+            if not awaited:
+                return sight
+            if awaited != said:
+                self._remember(waits_for=awaited)
+                self.say(f"waits for {awaited}")
+                said = awaited
+            if deadline.is_over():
+                raise HookUnanswered(
+                    f"the launch hook {self.group.ready_hook} is not answered: the node does not come to work",
+                    value=awaited,
+                    remedy="See `systemctl status kubelet` and the pods of the cluster's network plugin on this node.",
+                )
+            self.node.pause(min(PAUSE_S, deadline.left_s()))
+
+    def _remember(
+        self, result: HookResult | None = None, *, waits_for: str = "", warming: bool = False
+    ) -> None:
+        told = launch_hook.Record(
+            str(self.group.ready_hook), self.instance_id, result, waits_for, warming=warming
+        )
+        launch_hook.remember(told, self.node.files)
 
 
 def _identity(metadata: Metadata) -> tuple[str, str]:
     deadline = Deadline(METADATA_TIMEOUT_S)
     return metadata.always("instance-id", deadline), metadata.always("placement/region", deadline)
-
-
-def _wait(
-    record: launch_hook.Record, node: Node, say: Callable[[str], None], deadline: Deadline
-) -> None:
-    said = ""
-    while True:
-        awaited = obstacle(_look(node))
-        if not awaited:
-            return
-        if awaited != said:
-            waiting = launch_hook.Record(record.hook, record.instance_id, waits_for=awaited)
-            launch_hook.remember(waiting, node.files)
-            say(f"waits for {awaited}")
-            said = awaited
-        if deadline.is_over():
-            raise HookUnanswered(
-                f"the launch hook {record.hook} is not answered: the node does not come to work",
-                value=awaited,
-                remedy="See `systemctl status kubelet` and the pods of the cluster's network plugin on this node.",
-            )
-        node.pause(min(PAUSE_S, deadline.left_s()))
 
 
 def _look(node: Node) -> Sight:
@@ -142,7 +200,21 @@ def _look(node: Node) -> Sight:
     finally:
         # An idle connection may be closed by the service, which the next request would see as an error.
         node.metadata.close()
-    return Sight(target, _ails(node.kubelet), node.files.names(layout.CNI_OF_RUNTIME))
+    return Sight(target, _ails(node.kubelet), _fresh(layout.CNI_OF_RUNTIME, node))
+
+
+def _fresh(folder: str, node: Node) -> tuple[str, ...]:
+    """Return the names of a folder's files that were written since the node booted."""
+    found = []
+    for name in node.files.names(folder):
+        try:
+            written_s = node.files.at(f"{folder}/{name}").stat().st_mtime
+        except OSError:
+            # Replaced or taken away between the two looks.
+            continue
+        if written_s >= node.booted_at_s:
+            found.append(name)
+    return tuple(found)
 
 
 def _ails(kubelet: tuple[str, int]) -> str:

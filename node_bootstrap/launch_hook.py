@@ -37,6 +37,8 @@ class Record:
     """What the answer waits for, or what has become of the last attempt; for a person."""
     failed: bool = False
     """Whether the last attempt was refused or lost."""
+    warming: bool = False
+    """Whether the answer was that of a node on its way into the warm pool. On its way into service it gives another."""
 
 
 def record(files: Files) -> Record | None:
@@ -50,6 +52,7 @@ def record(files: Files) -> Record | None:
             result=None if result is None else HookResult(result),
             waits_for=str(found.get("waits_for", "")),
             failed=bool(found.get("failed", False)),
+            warming=bool(found.get("warming", False)),
         )
     except (KeyError, TypeError, ValueError):
         return None
@@ -67,6 +70,7 @@ def remember(told: Record, files: Files) -> None:
         "result": told.result and told.result.value,
         "waits_for": told.waits_for,
         "failed": told.failed,
+        "warming": told.warming,
     }
     files.carry_out(WriteFile(layout.HOOK, json.dumps(document) + "\n"))
 

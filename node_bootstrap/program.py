@@ -8,10 +8,11 @@ import zipimport
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from domain.node import layout
+from domain.node import config, layout
 from domain.node.errors import ConfigurationMissing
 
 if TYPE_CHECKING:
+    from domain.node.config import NodeConfig, NodeGroup
     from node_bootstrap.files import Files
 
 MAIN = "__main__.py"
@@ -70,3 +71,34 @@ def node_group_name(files: Files) -> str:
             remedy="Run `multus-node install --node-group NAME`.",
         )
     return name
+
+
+def given(path: str | None) -> tuple[bytes, NodeConfig]:
+    """Return the configuration in a file, or else the program's own, as it is written and as it is read.
+
+    Raises:
+        ConfigurationMissing: there is no such file.
+        ConfigurationForeign: it is none of this version.
+    """
+    if path is None:
+        content = configuration(running())
+    else:
+        try:
+            content = Path(path).read_bytes()
+        except OSError as cause:
+            raise ConfigurationMissing(
+                "the configuration cannot be read",
+                value=str(cause),
+                remedy="Name another after --config.",
+            ) from cause
+    return content, config.from_json(content.decode(errors="replace"))
+
+
+def node_group(path: str | None, name: str | None, files: Files) -> tuple[NodeConfig, NodeGroup]:
+    """Return the configuration and the node's group, both as given or else as installed.
+
+    Raises:
+        ConfigurationError: one of them is missing or foreign.
+    """
+    _, found = given(path)
+    return found, found.node_group(name or node_group_name(files))

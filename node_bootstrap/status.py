@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 from domain.node import layout
 from domain.node.change import WriteFile
 from domain.node.config import DPDK_DRIVERS, PodNetwork
-from domain.node.errors import ConfigurationError
-from domain.node.status import Reading, State, from_json, to_json
-from node_bootstrap import pci
+from domain.node.errors import ConfigurationError, HookUnanswered, InterfaceMissing
+from domain.node.status import Reading, State, exit_code, from_json, to_json
+from node_bootstrap import launch_hook, lock, pci
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -77,6 +77,25 @@ def observe(status: Status, files: Files) -> dict[str, Live]:
     return {
         interface.name: _live(interface, files) for interface in status.interfaces if interface.pci
     }
+
+
+def shown(files: Files, now: datetime, *, as_json: bool) -> tuple[str, int]:
+    """Return what `multus-node status` prints, and the code that it ends with."""
+    reading = read(files)
+    live = observe(reading.status, files) if reading.status else {}
+    hook = launch_hook.record(files)
+    if as_json:
+        text = to_json(reading.status).rstrip("\n") if reading.status else "null"
+    else:
+        text = report(reading, live, now, runner=lock.runner(files), hook=hook)
+    # A device that is gone is no pod's: the node was ready and is not.
+    gone = any(not each.present for each in live.values())
+    unanswered = hook is not None and hook.failed
+    return text, (
+        exit_code(reading)
+        or (InterfaceMissing.exit_code if gone else 0)
+        or (HookUnanswered.exit_code if unanswered else 0)
+    )
 
 
 def report(

@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from authoring.instance_types import architecture, image_parameter
 from domain import naming
-from localaws.account import ACCOUNT_ID
-from localaws.client import REGION
+from localaws.identity import ACCOUNT_ID, REGION
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -20,7 +20,12 @@ class Sight:
     kubelet_ails: str
     """Why kubelet does not say that it is well; empty when it does."""
     cni_files: tuple[str, ...]
-    """The names in the container runtime's directory of network configurations."""
+    """The names in the container runtime's directory of network configurations of what was written since the node booted."""
+
+    @property
+    def is_warming(self) -> bool:
+        """Whether the node goes to the warm pool, or is in it."""
+        return (self.target_state or "").startswith(WARMED)
 
 
 def obstacle(sight: Sight) -> str:
@@ -29,9 +34,11 @@ def obstacle(sight: Sight) -> str:
     kubelet says `ok` as soon as it runs, whether or not the API server lets it in. A network configuration is there once the
     cluster's network plugin runs on the node, which is a pod that the API server has given to this kubelet; with both,
     kubelet calls the node Ready (Kubernetes, "Node status", and EKS User Guide, "Amazon VPC CNI"). Neither needs a
-    credential. A node that goes to the warm pool is to be stopped next, and kubelet need not have begun.
+    credential. A configuration of an earlier boot, or of the node that an image was made of, tells nothing; the plugin
+    writes its own each time it starts (aws/amazon-vpc-cni-k8s, cmd/aws-vpc-cni). A node that goes to the warm pool is to be
+    stopped next, and kubelet need not have begun.
     """
-    if (sight.target_state or "").startswith(WARMED):
+    if sight.is_warming:
         return ""
     if sight.kubelet_ails:
         return f"kubelet: {sight.kubelet_ails}"

@@ -6,9 +6,10 @@ import pytest
 from moto import mock_aws
 
 from account.session import AccountUnreachable, RegionUnknown, Session
-from localaws.account import ACCOUNT_ID, Account, Settings
+from localaws.account import Account, Settings
 from localaws.clock import VirtualClock
 from localaws.faults import Fault, FaultKind
+from localaws.identity import ACCOUNT_ID
 
 
 def test_the_account_is_that_of_the_credentials() -> None:

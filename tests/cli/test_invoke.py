@@ -4,35 +4,18 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 from typer.testing import CliRunner
 
 from cli.__main__ import app
-from cli.invoke import changes, log_lines, rewritten
 
 if TYPE_CHECKING:
     from typer.testing import Result
 
 ROOT = Path(__file__).parents[2]
 EVENTS = ROOT / "events"
-AN_ID = "i-0a1b2c3d4e5f60718"
-HAPPENED = {
-    "account": "111122223333",
-    "region": "eu-west-1",
-    "time": "2026-02-02T00:00:00Z",
-    "resources": ["arn:real"],
-    "id": "real",
-    "detail": {
-        "LifecycleActionToken": "real-token",
-        "AutoScalingGroupName": "real-group",
-        "LifecycleHookName": "MultusEni-real-launch",
-        "EC2InstanceId": "i-real",
-        "Origin": "EC2",
-        "Destination": "AutoScalingGroup",
-    },
-}
 
 
 def invoked(path: Path) -> Result:
@@ -98,62 +81,6 @@ def test_a_file_that_cannot_be_read_is_one_line_and_exit_2(tmp_path: Path) -> No
     ]
 
 
-def test_a_payload_gets_the_ids_of_what_happened_and_keeps_the_rest() -> None:
-    payload: dict[str, Any] = json.loads((EVENTS / "launch-into-warm-pool.json").read_text("utf-8"))
-    fresh = rewritten(payload, HAPPENED)
-    assert fresh["id"] == payload["id"]
-    assert (fresh["account"], fresh["time"]) == ("111122223333", "2026-02-02T00:00:00Z")
-    assert fresh["detail"] == {
-        **payload["detail"],
-        "LifecycleActionToken": "real-token",
-        "AutoScalingGroupName": "real-group",
-        "LifecycleHookName": "MultusEni-real-launch",
-        "EC2InstanceId": "i-real",
-    }
-    assert fresh["detail"]["Destination"] == "WarmPool"
-
-
-@pytest.mark.parametrize(
-    ("payload", "expected"),
-    [
-        ({"detail": 3}, {"detail": 3}),
-        ({"detail": {"EC2InstanceId": AN_ID}}, {"detail": {"EC2InstanceId": "i-real"}}),
-        (
-            {"detail": {"LifecycleHookName": "theirs"}},
-            {"detail": {"LifecycleHookName": "theirs"}},
-        ),
-        ({"detail": {"instance-id": AN_ID}}, {"detail": {"instance-id": AN_ID}}),
-    ],
-    ids=["no object", "members that are missing stay so", "another hook", "nothing to put in"],
-)
-def test_what_is_wrong_with_a_payload_stays_wrong(
-    payload: dict[str, Any], expected: dict[str, Any]
-) -> None:
-    assert rewritten(payload, HAPPENED) == expected
-
-
-@pytest.mark.parametrize(
-    "wrong",
-    [
-        {"time": "yesterday"},
-        {"time": "2026-02-31T00:00:00Z"},
-        {"time": 1767225600},
-        {"account": 111122223333},
-        {"region": "here"},
-        {"resources": "arn:one"},
-        {"resources": [3]},
-        {"detail": {"LifecycleActionToken": "token"}},
-        {"detail": {"AutoScalingGroupName": ""}},
-        {"detail": {"LifecycleHookName": ["MultusEni-example-launch"]}},
-        {"detail": {"EC2InstanceId": None}},
-        {"detail": {"EC2InstanceId": "i-*"}},
-    ],
-    ids=str,
-)
-def test_a_value_of_the_wrong_form_is_not_put_right(wrong: dict[str, Any]) -> None:
-    assert rewritten(wrong, HAPPENED) == wrong
-
-
 @pytest.mark.scenario
 def test_a_launch_at_no_time_is_rejected_and_not_continued(tmp_path: Path) -> None:
     path = tmp_path / "event.json"
@@ -163,25 +90,3 @@ def test_a_launch_at_no_time_is_rejected_and_not_continued(tmp_path: Path) -> No
     assert result.exit_code == 0, result.output
     assert "time must look like 2026-01-31T12:00:00Z, got 'yesterday'" in result.stdout
     assert "launch continued" not in result.stdout
-
-
-def test_changes_tell_what_came_what_went_and_what_stayed() -> None:
-    before = {"a": "here", "b": "waits", "c": "same"}
-    after = {"b": "runs", "c": "same", "d": "new"}
-    assert changes(before, after) == ["- a here", "- b waits", "+ b runs", "= c same", "+ d new"]
-
-
-@pytest.mark.parametrize(
-    ("line", "expected"),
-    [
-        ("plain text", ["plain text"]),
-        (
-            '{"level":"INFO","message":"launch continued","location":"x:1","rounds":2,"reason":"done"}',
-            ["INFO launch continued", "    rounds: 2", "    reason: done"],
-        ),
-        ('{"_aws":{},"owner":"o","ApiCalls":[7.0]}', ["metrics owner=o, ApiCalls=7.0"]),
-    ],
-    ids=["text", "a log record", "metrics"],
-)
-def test_a_printed_line_is_shown_for_a_person(line: str, expected: list[str]) -> None:
-    assert list(log_lines(line)) == expected

@@ -25,8 +25,9 @@ from domain.preflight.examination import CODES
 from domain.preflight.findings import Severity
 from domain.preflight.networks import CNI_TAG
 from domain.preflight.observed import EventRule, VpcCni
-from localaws.account import ACCOUNT_ID, Account, Settings
+from localaws.account import Account, Settings
 from localaws.clock import VirtualClock
+from localaws.identity import ACCOUNT_ID
 from tests.fakes.scene import Scene
 
 if TYPE_CHECKING:

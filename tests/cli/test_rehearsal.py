@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -69,19 +68,6 @@ def test_the_schedule_finds_the_node_that_nobody_told_of(rehearsal: Rehearsal) -
     rehearsal.account.clock.wait(120)
     answer = rehearsal.reconcile()
     assert [outcome["result"] for outcome in answer.response["outcomes"]] == ["continued"]
-
-
-def test_the_callers_aws_variables_are_out_of_reach_and_come_back(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://localhost:1")
-    monkeypatch.setenv("AWS_PROFILE", "mine")
-    before = dict(os.environ)
-    document = yaml.safe_load(MINIMAL.read_text(encoding="utf-8"))
-    with rehearse(document, VirtualClock(), Settings(), SerialWorkers()):
-        assert "AWS_ENDPOINT_URL" not in os.environ
-        assert "AWS_PROFILE" not in os.environ
-    assert dict(os.environ) == before
 
 
 @pytest.mark.parametrize(

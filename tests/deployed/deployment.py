@@ -26,9 +26,9 @@ from cli.rehearsal import SerialWorkers
 from domain import naming
 from lambdas.handlers import launch, reconcile, terminate
 from lambdas.runtime import wiring
-from localaws.account import ACCOUNT_ID, Account, Settings
-from localaws.client import REGION
+from localaws.account import Account, Settings
 from localaws.clock import VirtualClock
+from localaws.identity import ACCOUNT_ID, REGION
 from stacks.assets import stage
 from stacks.bootstrap_archive import stage_bootstrap
 from stacks.eni_lifecycle_stack import EniLifecycleStack

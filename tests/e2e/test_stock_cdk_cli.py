@@ -19,10 +19,10 @@ from authoring.instance_types import image_parameter
 from cli.demo import platform
 from cli.demo.promises import IN_SERVICE, Observer, broken_promises, left_behind
 from cli.demo.watch import Watch
-from localaws.account import ACCOUNT_ID, Account
-from localaws.client import REGION
+from localaws.account import Account
 from localaws.clock import SystemClock
 from localaws.events.envelope import Occurrence
+from localaws.identity import ACCOUNT_ID, REGION
 from localaws.server import serve
 
 if TYPE_CHECKING:

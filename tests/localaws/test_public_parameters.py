@@ -8,8 +8,8 @@ import pytest
 from botocore.exceptions import ClientError
 
 from localaws.account import Account
-from localaws.client import REGION
 from localaws.clock import VirtualClock
+from localaws.identity import REGION
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

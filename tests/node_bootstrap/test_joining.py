@@ -54,6 +54,10 @@ class Kubelet(HTTPServer):
         super().__init__(("127.0.0.1", 0), self.Handler)
 
 
+class Stopped(BaseException):
+    """The instance was stopped."""
+
+
 class Scene:
     """A node whose kubelet, network plugin and metadata a test changes between two looks."""
 
@@ -98,17 +102,31 @@ class Scene:
         assert self.then, f"it goes on waiting: {self.said}"
         self.then.pop(0)()
 
-    def answer(self, group: NodeGroup = GROUP, timeout_s: float = 7200.0) -> None:
+    def be_stopped(self) -> None:
+        raise Stopped
+
+    def answer(
+        self, group: NodeGroup = GROUP, timeout_s: float = 7200.0, booted_at_s: float = 0.0
+    ) -> None:
         # Nobody listens at a port that is taken but not served, and a connection to it would hang.
         port = self.kubelet.server_port if self._threads else 1
         node = joining.Node(
-            self.files, self.programs, self.metadata, ("127.0.0.1", port), self._pause
+            self.files,
+            self.programs,
+            self.metadata,
+            ("127.0.0.1", port),
+            booted_at_s,
+            self._pause,
         )
         joining.answer(group, node, self.said.append, timeout_s)
 
     @property
     def answers(self) -> list[str]:
-        return [call[call.index("--lifecycle-action-result") + 1] for call in self.programs.calls]
+        return [
+            call[call.index("--lifecycle-action-result") + 1]
+            for call in self.programs.calls
+            if call[0] == "aws"
+        ]
 
 
 @pytest.fixture
@@ -174,9 +192,47 @@ def test_a_kubelet_that_is_not_there_is_named(scene: Scene) -> None:
     assert scene.programs.calls == []
 
 
-def test_a_node_that_goes_to_the_warm_pool_answers_without_kubelet(scene: Scene) -> None:
+def test_a_node_that_goes_to_the_warm_pool_answers_without_kubelet_and_is_stopped(
+    scene: Scene,
+) -> None:
     scene.publish("Warmed:Stopped")
+    scene.then = [scene.be_stopped]
+    with pytest.raises(Stopped):
+        scene.answer()
+    assert scene.answers == ["CONTINUE"]
+    assert scene.pauses == [joining.POOL_PAUSE_S]
+
+
+@pytest.mark.parametrize("again", [False, True], ids=["at once", "started again meanwhile"])
+def test_a_node_that_is_not_stopped_is_let_in_when_it_is_to_serve(
+    scene: Scene, again: bool
+) -> None:
+    """The state that was told was an old one, or the pool's nodes go on running."""
+    unit = "/etc/systemd/system/nodeadm-run.service"
+    scene.files.carry_out(WriteFile(unit, "[Unit]\n"))
+    scene.publish("Warmed:Running")
+    if again:
+        scene.then = [scene.be_stopped]
+        with pytest.raises(Stopped):
+            scene.answer()
+    scene.then = [lambda: scene.publish("InService"), scene.write_cni]
+    scene.start_kubelet()
     scene.answer()
+    assert ("systemctl", "start", "--no-block", "nodeadm-run.service") in scene.programs.calls
+    assert scene.answers == ["CONTINUE", "CONTINUE"]
+    assert scene.said[-3] == "leaves the warm pool"
+    known = launch_hook.record(scene.files)
+    assert known == Record("fleet-ready", INSTANCE, HookResult.CONTINUE)
+
+
+def test_what_an_earlier_boot_has_left_of_the_network_plugin_tells_nothing(scene: Scene) -> None:
+    scene.start_kubelet()
+    scene.write_cni()
+    written_s = scene.files.at(AWS_CNI).stat().st_mtime
+    with pytest.raises(HookUnanswered) as told:
+        scene.answer(timeout_s=0, booted_at_s=written_s + 1)
+    assert "network plugin" in told.value.value
+    scene.answer(timeout_s=0, booted_at_s=written_s - 1)
     assert scene.answers == ["CONTINUE"]
 
 
@@ -194,11 +250,31 @@ def test_what_is_answered_is_not_answered_again(scene: Scene) -> None:
     assert (scene.said, scene.answers) == (["the launch hook is answered already"], [])
 
 
-def test_a_launch_that_is_over_needs_no_answer(scene: Scene) -> None:
+def test_a_launch_that_is_not_open_yet_is_asked_for_again(scene: Scene) -> None:
+    scene.start_kubelet()
+    scene.write_cni()
     scene.programs.failures["aws"] = NONE_ACTIVE
-    scene.publish("Warmed:Running")
+
+    def opens() -> None:
+        known = launch_hook.record(scene.files)
+        assert (known and known.waits_for, known and known.result) == (joining.NOT_OPEN, None)
+        scene.programs.failures.clear()
+
+    scene.then = [lambda: None, opens]
+    scene.answer()
+    assert scene.said == ["answered the launch hook fleet-ready with CONTINUE"]
+    assert scene.pauses == [10.0, 20.0]
+    assert scene.answers == ["CONTINUE"] * 3
+
+
+def test_a_launch_that_is_over_needs_no_answer(scene: Scene) -> None:
+    scene.start_kubelet()
+    scene.write_cni()
+    scene.programs.failures["aws"] = NONE_ACTIVE
+    scene.then = [lambda: None] * len(joining.ASK_AGAIN_AFTER_S)
     scene.answer()
     assert scene.said == ["no launch is open any more"]
+    assert scene.pauses == list(joining.ASK_AGAIN_AFTER_S)
     assert launch_hook.answered(GROUP, INSTANCE, scene.files) is HookResult.CONTINUE
 
 

@@ -16,7 +16,7 @@ from domain.node.change import WriteFile
 from domain.node.config import NodeConfig, NodeGroup, NodeInterface, to_json
 from domain.node.readiness import HookResult
 from node_bootstrap import __main__ as command
-from node_bootstrap import install, launch_hook, lock, program, unpacking
+from node_bootstrap import install, launch_hook, lock, program, runs, unpacking
 from node_bootstrap import status as status_file
 from node_bootstrap.bootstrap import Bootstrap
 from node_bootstrap.files import Files
@@ -118,7 +118,7 @@ def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Files:
         modules = Modules(there, programs, "6.12")
         yield Host(there, programs, nobody, nobody, nobody, modules, Records(there), lambda: NOW)
 
-    monkeypatch.setattr(command, "this_host", this_host)
+    monkeypatch.setattr(runs, "this_host", this_host)
     monkeypatch.setattr(command, "Files", lambda: there)
     return there
 

@@ -6,7 +6,7 @@ import pytest
 from moto.ec2.models import ec2_backends
 
 from bench import nodes
-from localaws.account import ACCOUNT_ID
+from localaws.identity import ACCOUNT_ID
 from tests.simulation.faults import SHAPE
 from tests.simulation.world import simulated
 

@@ -21,10 +21,9 @@ from authoring import models
 from cli.demo.promises import IN_SERVICE
 from domain import naming, pacing, tags
 from domain.config import Ipv4Mode
-from localaws.account import ACCOUNT_ID
 from localaws.autoscaling.lifecycle import GONE, Transition
-from localaws.client import REGION
 from localaws.fibers import FiberClock
+from localaws.identity import ACCOUNT_ID, REGION
 from tests.simulation.invariants import TOOK_EFFECT
 
 if TYPE_CHECKING:

@@ -18,7 +18,7 @@ from moto.moto_api._internal import mock_random
 
 import authoring
 from cli.demo import platform
-from cli.rehearsal import environment_of_our_own
+from cli.environment import environment_of_our_own
 from localaws.fibers import FiberClock
 from stacks.settings import settings_of
 from tests.deployed.deployment import account_in_virtual_time, install, synthesize, update

@@ -9,8 +9,7 @@ import pytest
 
 from cli.demo import platform
 from cli.demo.faults import DemoFault, inject
-from localaws.account import ACCOUNT_ID
-from localaws.client import REGION
+from localaws.identity import ACCOUNT_ID, REGION
 
 if TYPE_CHECKING:
     from localaws.account import Account

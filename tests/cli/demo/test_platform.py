@@ -11,7 +11,7 @@ import yaml
 import authoring
 from authoring.instance_types import image_parameter
 from cli.demo import created, networks, platform
-from localaws.client import REGION
+from localaws.identity import REGION
 from tests.cli.demo.conftest import CONFIG
 
 if TYPE_CHECKING:

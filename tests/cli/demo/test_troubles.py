@@ -11,10 +11,9 @@ from cli.demo.faults import DemoFault
 from cli.demo.promises import NodeView
 from cli.demo.troubles import lost_on_the_way, troubles
 from cli.demo.watch import Trace
-from localaws.account import ACCOUNT_ID
-from localaws.client import REGION
 from localaws.events.envelope import Occurrence
 from localaws.functions.logs import LogLine
+from localaws.identity import ACCOUNT_ID, REGION
 
 if TYPE_CHECKING:
     from localaws.account import Account

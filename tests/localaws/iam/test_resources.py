@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from moto import mock_aws
 
-from localaws.account import ACCOUNT_ID, Account, Settings
+from localaws.account import Account, Settings
 from localaws.clock import VirtualClock
 from localaws.iam.resources import MotoResources, scope_of
+from localaws.identity import ACCOUNT_ID
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
