@@ -19,8 +19,10 @@ MAX_SUBNETS = 200
 """Amazon VPC User Guide, quotas: subnets per VPC."""
 SUBNET_PREFIX = 22
 """One half of a subnet is for nodes, the other for the pod ranges that the configuration declares in it."""
-LONGEST_RANGE = 24
-"""The prefix of the largest pod range; two of them fill a subnet's upper half."""
+LONGEST_RANGE = 26
+"""The prefix of the largest pod range; eight of them fill a subnet's upper half."""
+OF_THE_CLUSTER = ("pod_ipam", "pod_subnets", "pod_plugins", "pod_namespaces")
+"""What only pods in a cluster see; here there are none."""
 
 NODES = "nodes"
 """Marks a subnet that no interface names: the nodes' own."""
@@ -105,12 +107,14 @@ class Network:
         self._blocks: dict[Key, ipaddress.IPv4Network] = {}
         self._ids: dict[Key, str] = {}
         self._ranges: dict[tuple[Key, str], str] = {}
-        self._ranges_of: Counter[Key] = Counter()
+        self._kept: Counter[Key] = Counter()
+        """How many addresses at the beginning of a subnet's upper half are in ranges."""
         self.multus_subnets: dict[str, str] = {}
         """Every Multus subnet made, with its zone."""
 
     def rewrite(self, spec: Spec, launching: Sequence[str]) -> None:
         """Make the subnets and security groups of an interface, and put their ids and ranges in the old ones' place."""
+        _leave_pods_out(spec)
         made = [
             (key, zone, self._subnet(key)) for key, zone in self._zones.subnets_of(spec, launching)
         ]
@@ -187,11 +191,13 @@ class Network:
         if (key, old) not in self._ranges:
             upper = list(self._blocks[key].subnets())[1]
             prefix = max(LONGEST_RANGE, ipaddress.IPv4Network(old).prefixlen)
-            # Those that do not fit side by side share their place: it is kept for pods all the same.
-            place = self._ranges_of[key] % 2 ** (prefix - upper.prefixlen)
-            start = upper.network_address + place * 2 ** (upper.max_prefixlen - prefix)
-            self._ranges[key, old] = f"{start}/{prefix}"
-            self._ranges_of[key] += 1
+            size = 2 ** (upper.max_prefixlen - prefix)
+            # A range begins at a multiple of its size.
+            first = -(-self._kept[key] // size) * size
+            self._ranges[key, old] = (
+                f"{upper.network_address + first % upper.num_addresses}/{prefix}"
+            )
+            self._kept[key] = first + size
         return self._ranges[key, old]
 
     def _security_group(self, key: str, tags: Mapping[str, str] | None = None) -> str:
@@ -208,6 +214,15 @@ class Network:
         if tags:
             pairs = [{"Key": key, "Value": value} for key, value in tags.items()]
             self._ec2.create_tags(Resources=[resource_id], Tags=pairs)
+
+
+def _leave_pods_out(spec: Spec) -> None:
+    """Keep of the pods' networks what concerns nodes: the IPv4 ranges that `from_start` takes no address from."""
+    for key in OF_THE_CLUSTER:
+        spec.pop(key, None)
+    ranges = [each for each in spec.pop("pod_ranges", ()) if ":" not in each]
+    if ranges and spec.get("ipv4") == "from_start":
+        spec["pod_ranges"] = ranges
 
 
 def _by_zone(spec: Mapping[str, Any]) -> Mapping[str, str]:

@@ -131,7 +131,7 @@ def build(account: Account, document: dict[str, Any]) -> Platform:
         for spec in group["interfaces"]:
             before = spec.get("pod_ranges")
             network.rewrite(spec, zones.of_group(place))
-            if before:
+            if before and "pod_ranges" in spec:
                 moved[f"{group['name']}/{spec['name']}"] = (before, spec["pod_ranges"])
         if "create" in group:
             _prepare_group(network, group, zones.of_group(place))

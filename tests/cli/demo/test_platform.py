@@ -134,7 +134,7 @@ def test_a_subnet_serves_every_interface_that_is_in_it(
     "ranges",
     [
         ["192.168.7.0/25"],
-        ["10.0.48.0/20", "10.0.0.0/8"],
+        ["10.0.48.0/20", "11.0.0.0/8"],
         ["10.0.48.0/25", "10.0.48.128/25"],
         ["10.0.48.5/32"],
         [f"10.0.{number}.0/24" for number in range(9)],
@@ -157,6 +157,19 @@ def test_ranges_for_pods_move_into_the_upper_half_of_the_subnets_made(
         for place, text in enumerate(spec["pod_ranges"]):
             assert IPv4Network(text).subnet_of(upper[place % 2])
     assert made.moved_ranges["a/n0"] == (ranges, _specs(made)[0]["pod_ranges"])
+
+
+def test_what_only_pods_see_is_left_out(empty_account: Account) -> None:
+    pods = {
+        "pod_ipam": "whereabouts",
+        "pod_subnets": ["10.9.0.0/24"],
+        "pod_ranges": ["10.9.0.0/25"],
+        "source_dest_check": False,
+        "node": {"pod_network": "ipvlan-l2"},
+    }
+    (spec,) = _specs(_built(empty_account, _document({"subnets": BOTH, **pods})))
+    assert spec.keys().isdisjoint({"pod_ipam", "pod_subnets", "pod_ranges"})
+    assert spec["node"] == {"pod_network": "ipvlan-l2"}
 
 
 def test_one_range_of_a_subnet_stays_one_for_all_its_interfaces(empty_account: Account) -> None:

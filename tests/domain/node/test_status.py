@@ -59,6 +59,7 @@ def test_the_document_has_the_keys_that_monitoring_relies_on() -> None:
     assert (document["version"], document["state"], document["run"]) == (VERSION, "held", "boot")
     assert set(document["interfaces"][0]) == {
         *("name", "state", "eni", "mac", "pci", "link", "driver", "addresses", "pod_network"),
+        "pod_addresses",
     }
     assert document["error"] == {
         "code": "interface-missing",
