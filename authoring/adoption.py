@@ -137,7 +137,7 @@ def _not_one(authored: Authored, found: Mapping[Sought, Sequence[str]]) -> Itera
     """Yield node groups whose nodes answer a hook of their own but cannot know of which of several groups."""
     for position, group in enumerate(authored.node_groups):
         asked = _sought(group, authored.cluster_name)
-        if asked is not None and len(found[asked]) > 1 and group.node.ready_hook:
+        if asked is not None and len(found[asked]) > 1 and group.has_ready_hook:
             yield Problem(
                 _path(position, "node", "ready_hook"),
                 True,

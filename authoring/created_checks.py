@@ -189,7 +189,7 @@ def _warm_pool(create: Map[Create], group: WrittenGroup) -> Iterator[Fault]:
     item = create.item
     if item.warm_pool is None or not create.says("warm_pool"):
         return
-    if group.node.says("ready_hook") and not group.node.item.ready_hook:
+    if group.node.says("ready_hook") and not group.has_ready_hook:
         # Auto Scaling stops an instance as soon as no hook holds it, and cloud-init runs user data once in an instance's life
         # (Auto Scaling User Guide, "Use lifecycle hooks with a warm pool").
         yield Fault(

@@ -188,9 +188,10 @@ class Node(Written):
         description="What becomes of a node that does not get ready: replaced, kept without kubelet, or joined without "
         "the interface.",
     )
-    ready_hook: bool = Field(
-        default=False,
-        description="Whether a node counts as in service only when it says itself that it is ready: a second launch hook.",
+    ready_hook: bool | None = Field(
+        default=None,
+        description="Whether a node counts as in service only when it says itself that it is ready: a second launch hook. Left "
+        "out: only in a group that is created.",
     )
     ready_timeout_s: Annotated[
         int, Between(30, 7200, "seconds", "Auto Scaling takes no other heartbeat timeout.")
@@ -227,6 +228,18 @@ class Node(Written):
         default=None,
         description="kubelet's max-pods outright. Left out: what nodeadm computes.",
     )
+
+
+def has_ready_hook(node: Node, *, created: bool) -> bool:
+    """Return whether nodes answer a launch hook of their own: unless written otherwise those of a group that is created.
+
+    By it alone an instance refresh waits until a node is at work.
+
+    Args:
+        node: what is written of the nodes.
+        created: whether the stacks make the group. The nodes of others may run no bootstrap.
+    """
+    return created if node.ready_hook is None else node.ready_hook
 
 
 UNION_FORMS = _MAP, _LIST, _TAGS = "(map)", "(list)", "(tags)"
@@ -389,6 +402,11 @@ class NodeGroup(Written):
         strict=False,
         description="The interfaces, in the order of their device index.",
     )
+
+    @property
+    def has_ready_hook(self) -> bool:
+        """Return whether nodes answer a launch hook of their own."""
+        return has_ready_hook(self.node, created=self.create is not None)
 
 
 class Authored(Written):

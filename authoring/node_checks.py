@@ -97,7 +97,7 @@ def _share_a_node(one: HugePages, other: HugePages) -> bool:
 
 def _answers(group: WrittenGroup) -> Iterator[Fault]:
     node = group.node.item
-    if node.on_failure == "abandon" and not node.ready_hook and group.node.says("ready_hook"):
+    if node.on_failure == "abandon" and not group.has_ready_hook and group.node.says("ready_hook"):
         yield Fault(
             (*group.node.location, "on_failure"),
             node.on_failure,
@@ -109,7 +109,9 @@ def _answers(group: WrittenGroup) -> Iterator[Fault]:
 def _times(group: WrittenGroup, hook: Hook | None) -> Iterator[Fault]:
     """Both launch hooks open at the same moment, and the first one that runs out ends the launch."""
     node = group.node.item
-    if not node.ready_hook or not group.node.says("ready_hook", "ready_timeout_s", "deadline_s"):
+    if not group.has_ready_hook or not group.node.says(
+        "ready_hook", "ready_timeout_s", "deadline_s"
+    ):
         return
     here = (*group.node.location, "ready_timeout_s")
     least_s = node.deadline_s + LEAST_AFTER_DEADLINE_S

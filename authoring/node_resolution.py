@@ -57,7 +57,7 @@ def _node_group(groups: Iterable[models.NodeGroup], owner: str) -> NodeGroup:
         instance_types=group.instance_types,
         deadline_s=node.deadline_s,
         on_failure=OnFailure(node.on_failure),
-        ready_hook=naming.ready_hook(owner) if node.ready_hook else None,
+        ready_hook=naming.ready_hook(owner) if group.has_ready_hook else None,
         allow_unsafe_noiommu=node.allow_unsafe_noiommu,
         huge_pages=tuple(
             HugePages(_SIZES_KIB[pages.size], pages.count, pages.numa_nodes)

@@ -33,7 +33,7 @@ def _group(
 ) -> AutoScalingGroup:
     pool = create.warm_pool
     hooks = [naming.launch_hook(owner), naming.terminate_hook(owner)]
-    if group.node.ready_hook:
+    if group.has_ready_hook:
         hooks.append(naming.ready_hook(owner))
     return AutoScalingGroup(
         name=GroupName(named(group, owner)),

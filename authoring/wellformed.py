@@ -18,6 +18,7 @@ from authoring.models import (
     InterfaceNode,
     Node,
     Reconcile,
+    has_ready_hook,
 )
 from authoring.shapes import (
     RegionName,
@@ -86,6 +87,11 @@ class WrittenGroup:
     huge_pages: tuple[tuple[Location, HugePages], ...]
     """Those entries that are right in themselves."""
     interfaces: tuple[WrittenInterface, ...]
+
+    @property
+    def has_ready_hook(self) -> bool:
+        """Return whether nodes answer a launch hook of their own."""
+        return has_ready_hook(self.node.item, created=self.create is not None)
 
 
 @dataclass(frozen=True)

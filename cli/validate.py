@@ -198,6 +198,10 @@ def _created(
         parts.append(
             f"Every pod on a host network can change network interfaces: the nodes' role has {CNI_POLICY}."
         )
+    if not group.has_ready_hook:
+        parts.append(
+            "Without ready_hook an instance refresh waits for interfaces alone: what keeps kubelet from starting gets to every node."
+        )
     if create.warm_pool:
         parts.append("Stopped nodes wait in a warm pool.")
     if cluster is None:

@@ -53,7 +53,7 @@ def settings_of(authored: Authored) -> StackSettings:
         ready_timeouts_s={
             group.name: group.node.ready_timeout_s
             for group in authored.node_groups
-            if group.node.ready_hook
+            if group.has_ready_hook
         },
         hooked_inline=frozenset(
             group.name for group in authored.node_groups if group.create is not None

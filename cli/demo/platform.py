@@ -83,13 +83,18 @@ def without_ready_hooks(document: dict[str, Any]) -> list[str]:
 
     A node answers that hook itself. The demo's nodes are entries in an account and run nothing.
     """
-    groups = [group for group in document["node_groups"] if group.get("node", {}).get("ready_hook")]
+    groups = [
+        group
+        for group in document["node_groups"]
+        if group.get("node", {}).get("ready_hook", "create" in group)
+    ]
     for group in groups:
-        group["node"] = {
+        kept = {
             key: value
-            for key, value in group["node"].items()
+            for key, value in group.get("node", {}).items()
             if key not in ("ready_hook", "ready_timeout_s", "on_failure")
         }
+        group["node"] = {**kept, "ready_hook": False} if "create" in group else kept
     return [str(group["name"]) for group in groups]
 
 

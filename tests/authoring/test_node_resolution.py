@@ -16,6 +16,7 @@ from domain.node.config import (
     from_json,
     to_json,
 )
+from tests.authoring.conftest import CREATED
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -118,3 +119,22 @@ def test_subnets_and_security_groups_by_tag_are_not_known_to_a_node(
     edits = {(*FIRST, "subnets"): by_tag, (*FIRST, "security_groups"): by_tag}
     (group,) = resolved(edits).node_groups
     assert (group.interfaces[0].subnet_ids, group.interfaces[0].security_group_ids) == ((), ())
+
+
+@pytest.mark.parametrize(
+    ("written", "created", "hook"),
+    [
+        (None, True, "MultusEni-lab-ready"),
+        (False, True, None),
+        (None, False, None),
+        (True, False, "MultusEni-lab-ready"),
+    ],
+)
+def test_a_created_group_has_a_ready_hook_unless_it_is_written_otherwise(
+    resolved: Callable[..., NodeConfig], written: bool | None, created: bool, hook: str | None
+) -> None:
+    edits = {**(CREATED if created else {}), (*GROUP, "node"): {"reduce_max_pods": False}}
+    if written is not None:
+        edits[*GROUP, "node"]["ready_hook"] = written
+    (group,) = resolved(edits).node_groups
+    assert group.ready_hook == hook

@@ -55,6 +55,7 @@ def configuration(
     group = document["node_groups"][SIGNALLING]
     del group["auto_scaling_group"]
     group["create"] = {"min_size": 1, "max_size": 4, **keys}
+    group["node"] = {"ready_hook": False}
     if ready_hook:
         group["node"] = {"ready_hook": True, "on_failure": "abandon"}
     return platform.build(account, document)
