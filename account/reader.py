@@ -354,7 +354,13 @@ class _Reader:
             )
             if raw is None:
                 return None
-            return VpcCni(_version(raw["addonVersion"]), _env(raw.get("configurationValues", "")))
+            return VpcCni(
+                _version(raw["addonVersion"]),
+                _env(raw.get("configurationValues", "")),
+                has_role=bool(
+                    raw.get("serviceAccountRoleArn") or raw.get("podIdentityAssociations")
+                ),
+            )
 
         return seen("eks:DescribeAddon", ask)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from authoring.node_policies import CNI_POLICY, aws_managed
 from authoring.resolution import named
 from domain import naming
 from domain.model import GroupName, SecurityGroupId, SubnetId
@@ -55,5 +56,6 @@ def _group(
             kubernetes_version=create.kubernetes_version,
             key_pair=create.key_pair,
             placement_group=create.placement_group,
+            cni_policy=any(aws_managed(arn) == CNI_POLICY for arn in create.policies),
         ),
     )

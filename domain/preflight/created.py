@@ -187,6 +187,18 @@ def nodes_may_join(group: Group) -> Iterator[Trouble]:
         )
 
 
+def cni_has_a_role(group: Group) -> Iterator[Trouble]:
+    """Without a role of its own the VPC CNI acts with the node's (EKS User Guide, "Configure Amazon VPC CNI plugin to use
+    IRSA"), which in a created group has no right to network interfaces: ipamd does not start, and no node becomes Ready."""
+    if not group.create.cni_policy and not group.whole.vpc_cni.has_role:
+        yield error(
+            "vpc-cni",
+            "has no role of its own, and the role of these nodes has no AmazonEKS_CNI_Policy: no node becomes Ready",
+            'Give the add-on a role (service account or pod identity) with AmazonEKS_CNI_Policy: EKS User Guide, "Configure '
+            'Amazon VPC CNI plugin to use IRSA".',
+        )
+
+
 def kubelet_suits_the_cluster(group: Group) -> Iterator[Trouble]:
     """A kubelet must not be newer than the API server, and not more than three minor versions older (Kubernetes, "Version Skew
     Policy")."""
@@ -239,6 +251,9 @@ RULES: tuple[Rule[Group], ...] = (
     ),
     Rule("image-unsuitable", "every instance type can launch the image", image_fits),
     Rule("access-entry", "the cluster lets the nodes join", nodes_may_join),
+    Rule(
+        "cni-without-role", "the VPC CNI has the rights that it needs on the nodes", cni_has_a_role
+    ),
     Rule(
         "kubelet-version", "the cluster takes a kubelet of the version", kubelet_suits_the_cluster
     ),

@@ -157,6 +157,8 @@ class VpcCni:
     version: tuple[int, ...]
     env: Mapping[str, str] = field(default_factory=dict)
     """`env` of its configuration values."""
+    has_role: bool = True
+    """Whether it has a role of its own: one for its service account, or by a pod identity association."""
 
     def is_on(self, name: str) -> bool:
         """Return whether one of its switches, off by default, is on."""

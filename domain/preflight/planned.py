@@ -28,3 +28,5 @@ class Created:
     """None: the cluster's."""
     key_pair: str | None = None
     placement_group: str | None = None
+    cni_policy: bool = False
+    """Whether the nodes' role has AmazonEKS_CNI_Policy."""

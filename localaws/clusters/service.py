@@ -115,6 +115,7 @@ class Clusters:
             "status": "ACTIVE",
             "addonVersion": version,
             "configurationValues": response._get_param("configurationValues"),
+            "serviceAccountRoleArn": response._get_param("serviceAccountRoleArn"),
         }
         return addons[name]
 

@@ -316,7 +316,7 @@ def test_it_sees_the_cluster_and_its_cni(place: Place) -> None:
     }
     assert cluster.vpc_id == shown(account.subnets)[subnet_id].vpc_id
     assert shown(account.vpc_cni) == observed.VpcCni(
-        (1, 23, 1), {"ENABLE_POD_ENI": "true", "WARM_PREFIX_TARGET": "2"}
+        (1, 23, 1), {"ENABLE_POD_ENI": "true", "WARM_PREFIX_TARGET": "2"}, has_role=False
     )
 
 

@@ -66,7 +66,10 @@ class Place:
     def install_cni(self, version: str) -> None:
         """Install the VPC CNI."""
         self.account.client("eks").create_addon(
-            clusterName="lab", addonName="vpc-cni", addonVersion=version
+            clusterName="lab",
+            addonName="vpc-cni",
+            addonVersion=version,
+            serviceAccountRoleArn=f"arn:aws:iam::{ACCOUNT_ID}:role/vpc-cni",
         )
 
     def run(self, *options: str) -> Result:

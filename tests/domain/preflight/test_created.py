@@ -57,6 +57,10 @@ def named_groups(count: int, *more: SecurityGroupId, **changes: object) -> Chang
     return change
 
 
+def cni(*, has_role: bool) -> Change:
+    return lambda scene: setattr(scene, "cni", dataclasses.replace(scene.cni, has_role=has_role))
+
+
 def image(**changes: object) -> Change:
     """Let an image be named that is like the usual one but for the changes."""
 
@@ -204,6 +208,13 @@ TROUBLES: dict[str, tuple[str, Change, Severity, str, str]] = {
         "create.access_entry",
         "is false, and the cluster's authentication mode is API",
     ),
+    "a VPC CNI without a role": (
+        "cni-without-role",
+        cni(has_role=False),
+        ERROR,
+        "vpc-cni",
+        "has no role of its own, and the role of these nodes has no AmazonEKS_CNI_Policy",
+    ),
     "a kubelet that is newer than the cluster": (
         "kubelet-version",
         create(kubernetes_version="1.34"),
@@ -253,6 +264,11 @@ NO_TROUBLES: dict[str, tuple[str, Change]] = {
         every(create(access_entry=False), cluster(authentication_mode="CONFIG_MAP")),
     ),
     "aws-auth where there are entries too": ("access-entry", create(access_entry=False)),
+    "a VPC CNI with a role": ("cni-without-role", create()),
+    "a VPC CNI with the nodes' rights": (
+        "cni-without-role",
+        every(create(cni_policy=True), cni(has_role=False)),
+    ),
     "the cluster's version": ("kubelet-version", create(kubernetes_version="1.33")),
     "the oldest kubelet": ("kubelet-version", create(kubernetes_version="1.30")),
     "a kubelet of its own version under a written one that is too old": (
@@ -264,6 +280,7 @@ NO_TROUBLES: dict[str, tuple[str, Change]] = {
 NOTHING: dict[str, tuple[str, Change]] = {
     "the mode is not shown": ("access-entry", cluster(authentication_mode="")),
     "the cluster has no security group yet": ("node-security-groups", cluster(facts={})),
+    "the VPC CNI is no add-on": ("cni-without-role", lambda s: setattr(s, "cni", None)),
     "the image's kubelet is not known": ("kubelet-version", image()),
     "the cluster does not tell its version": ("kubelet-version", cluster(version="")),
     "no instance type is known": (

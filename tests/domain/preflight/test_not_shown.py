@@ -65,7 +65,9 @@ SILENT = {
         "access-entry",
         "kubelet-version",
     },
-    ("vpc_cni", "eks:DescribeAddon"): {"cni-too-old", "cni-settings", "cni-prefixes"},
+    ("vpc_cni", "eks:DescribeAddon"): {
+        *("cni-too-old", "cni-settings", "cni-prefixes", "cni-without-role"),
+    },
     ("images", "ec2:DescribeImages"): {"image-unsuitable"},
     ("key_pairs", "ec2:DescribeKeyPairs"): {"key-pair-missing"},
     ("placement_groups", "ec2:DescribePlacementGroups"): {"placement-group-missing"},

@@ -93,10 +93,12 @@ def test_an_addon_is_described_as_it_was_made(eks: Any) -> None:  # noqa: ANN401
         addonName="vpc-cni",
         addonVersion="v1.23.1-eksbuild.1",
         configurationValues=VALUES,
+        serviceAccountRoleArn="arn:aws:iam::123456789012:role/vpc-cni",
     )
     addon = eks.describe_addon(clusterName="telco", addonName="vpc-cni")["addon"]
     assert addon["addonVersion"] == "v1.23.1-eksbuild.1"
     assert addon["configurationValues"] == VALUES
+    assert addon["serviceAccountRoleArn"] == "arn:aws:iam::123456789012:role/vpc-cni"
     assert addon["status"] == "ACTIVE"
 
 
