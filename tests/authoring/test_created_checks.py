@@ -98,7 +98,7 @@ REFUSED: dict[str, tuple[dict[Location, Any], list[str]]] = {
         ],
     ),
     "a warm pool of nodes that nothing holds until they are prepared": (
-        create(warm_pool={}),
+        {**create(warm_pool={}), (*GROUP, "node"): {"ready_hook": False}},
         [
             "node_groups[0].node.ready_hook: lets the warm pool stop a node as soon as it has its interfaces, in the middle of its "
             "user data, which never runs again (got False). Write `ready_hook: true`: the node holds itself until it is prepared."
@@ -216,6 +216,10 @@ def test_a_fault_of_a_created_group_is_refused_with_path_value_and_remedy(
     "edits",
     [
         pytest.param(CREATED, id="the least"),
+        pytest.param(create(warm_pool={}), id="a warm pool of nodes that hold themselves"),
+        pytest.param(
+            {**CREATED, (*GROUP, "node"): {"ready_hook": False}}, id="no ready hook, as written"
+        ),
         pytest.param(
             {
                 **create(spot_percent=50, on_demand_base=1, capacity_rebalance=True),

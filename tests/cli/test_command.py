@@ -118,6 +118,26 @@ def test_validate_shows_what_is_created_and_what_will_be_looked_up(tmp_path: Pat
     assert (rights in written, rights in sought) == (False, True)
 
 
+def test_validate_says_what_a_created_group_without_the_ready_hook_does_not_wait_for(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "created.yaml"
+    said = "Without ready_hook an instance refresh waits for interfaces alone"
+    text = CREATED.read_text()
+    assert text.count("      ready_hook: true") == 1
+    for written, expected in (("", False), ("      ready_hook: false", True)):
+        path.write_text(
+            text.replace("      ready_hook: true", written).replace("on_failure: abandon", "")
+        )
+        assert (said in " ".join(_validated(path).split())) is expected, written
+
+
+def _validated(path: Path) -> str:
+    result = CliRunner().invoke(app(), ["validate", str(path)], env={"COLUMNS": "200"})
+    assert result.exit_code == 0, result.output
+    return result.stdout
+
+
 def test_validate_shows_the_room_left_for_the_vpc_cni() -> None:
     lines = CliRunner().invoke(app(), ["validate", str(EXAMPLE)]).stdout.splitlines()
     [row] = [line.split() for line in lines if line.startswith("c6in.8xlarge")]

@@ -43,6 +43,15 @@ def test_a_ready_hook_that_no_node_would_answer_is_taken_out(document: dict[str,
     assert nodes.node_groups[1].allow_unsafe_noiommu
 
 
+def test_the_ready_hook_that_a_created_group_has_by_default_is_taken_out_too() -> None:
+    document = yaml.safe_load(CREATED.read_text())
+    del document["node_groups"][0]["node"]["ready_hook"]
+    assert platform.without_ready_hooks(document) == ["user-plane"]
+    (group,) = authoring.resolve_nodes(authoring.parse(yaml.safe_dump(document))).node_groups
+    assert group.ready_hook is None
+    assert platform.without_ready_hooks(document) == []
+
+
 @pytest.mark.parametrize(
     ("way", "value"),
     [
