@@ -14,8 +14,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from authoring.created import Create
+    from authoring.problems import Location
     from authoring.wellformed import Map, Written, WrittenGroup
 
+MOST_TYPES = 40
+"""Instance types per Auto Scaling group (AWS CDK, aws_autoscaling.MixedInstancesPolicy, launch_template_overrides)."""
 LEAST_TYPES_FOR_SPOT = 2
 GP3_IOPS, MOST_IOPS_PER_GIB, IOPS_PER_MIB_S = 3000, 500, 4
 """EBS User Guide, "General Purpose SSD volumes", gp3: 3000 without more, up to 500 for each GiB; at most 0.25 MiB/s for each."""
@@ -88,8 +91,24 @@ def _instance_types(group: WrittenGroup) -> Iterator[Fault]:
             "Write at least one type; the first is preferred.",
         )
         return
+    if len(group.instance_types) > MOST_TYPES:
+        yield Fault(
+            (*group.location, "instance_types"),
+            len(group.instance_types),
+            f"are more than the {MOST_TYPES} instance types that an Auto Scaling group takes",
+            "Leave out those that are preferred least.",
+        )
+    seen: dict[str, Location] = {}
     first = group.instance_types[0].value
-    for text in group.instance_types[1:]:
+    for text in group.instance_types:
+        if text.value in seen:
+            yield Fault(
+                text.location,
+                text.value,
+                f"is {path_of(seen[text.value])} once more",
+                "Keep one of them: Auto Scaling takes no type twice.",
+            )
+        seen.setdefault(text.value, text.location)
         if architecture(text.value) != architecture(first):
             yield Fault(
                 text.location,
@@ -204,6 +223,20 @@ def _warm_pool(create: Map[Create], group: WrittenGroup) -> Iterator[Fault]:
             item.spot_percent,
             "is not for Spot Instances, and spot_percent asks for some",
             "Leave one of the two out: Auto Scaling keeps no Spot Instance in a warm pool.",
+        )
+    yield from _warm_pool_sizes(create)
+
+
+def _warm_pool_sizes(create: Map[Create]) -> Iterator[Fault]:
+    item = create.item
+    if item.warm_pool is None:
+        return
+    if create.says("max_size") and item.warm_pool.min_size > item.max_size:
+        yield Fault(
+            (*create.location, "warm_pool", "min_size"),
+            item.warm_pool.min_size,
+            f"is more than max_size ({item.max_size}), and so many can never be in service",
+            "Correct one of the two: the rest would wait for nothing.",
         )
     prepared = item.warm_pool.max_prepared
     if prepared is not None and prepared < item.warm_pool.min_size:

@@ -13,7 +13,13 @@ from authoring.autoscaler_tags import (
     resource_tag,
     taint_tag,
 )
-from authoring.node_policies import MAX_FURTHER_POLICIES, MAX_POLICIES, NODE_POLICIES, aws_managed
+from authoring.node_policies import (
+    MAX_FURTHER_POLICIES,
+    MAX_POLICIES,
+    NODE_POLICIES,
+    aws_managed,
+    partition,
+)
 from authoring.problems import Fault, path_of
 from domain import tags
 
@@ -32,9 +38,11 @@ def faults(create: Map[Create], group: WrittenGroup, file: Written) -> Iterator[
     """Yield every fault between what is said of one group's nodes."""
     yield from _taints(create)
     yield from _tags(create, group, file)
+    yield from _cluster_tag(create, file)
     yield from _long_tags(create, group)
     yield from _security_groups(create, file)
     yield from _policies(create)
+    yield from _policies_elsewhere(create, file)
     yield from _arguments(create)
 
 
@@ -99,6 +107,23 @@ def _tags(create: Map[Create], group: WrittenGroup, file: Written) -> Iterator[F
         )
 
 
+def _cluster_tag(create: Map[Create], file: Written) -> Iterator[Fault]:
+    if file.cluster_name is None:
+        return
+    key = tags.of_cluster(file.cluster_name.value)
+    for here, keys in (
+        ((*create.location, "tags"), create.item.tags if create.says("tags") else ()),
+        (("tags",), file.tag_keys),
+    ):
+        if key in keys:
+            yield Fault(
+                (*here, key),
+                key,
+                f"is the tag by which the cluster knows the nodes of {path_of(create.location)}, and which they have anyway",
+                "Leave it out.",
+            )
+
+
 def _long_tags(create: Map[Create], group: WrittenGroup) -> Iterator[Fault]:
     """Hold the keys of cluster-autoscaler's tags against what a tag's key may be; no value comes near its 256 characters."""
     if not _wants_tags(create):
@@ -157,6 +182,21 @@ def _policies(create: Map[Create]) -> Iterator[Fault]:
             f"Put their statements into fewer policies: IAM attaches 10 to a role unless Service Quotas raised it, to at most "
             f"{MAX_POLICIES}, and {MAX_POLICIES - MAX_FURTHER_POLICIES} are there already.",
         )
+
+
+def _policies_elsewhere(create: Map[Create], file: Written) -> Iterator[Fault]:
+    if file.region is None or not create.says("policies"):
+        return
+    region = file.region.value
+    ours = partition(region)
+    for arn in dict.fromkeys(create.item.policies):
+        if not arn.startswith(f"arn:{ours}:"):
+            yield Fault(
+                (*create.location, "policies"),
+                arn,
+                f"is of another partition than {region}, where ARNs begin with arn:{ours}:",
+                "Correct the ARN, or `region` at the top of the file: IAM attaches no policy of another partition.",
+            )
 
 
 def _twice(here: Location, written: tuple[str, ...]) -> Iterator[Fault]:

@@ -12,6 +12,23 @@ MAX_FURTHER_POLICIES = MAX_POLICIES - len(NODE_POLICIES) - 1
 """The one is what the ENI stack publishes for nodes."""
 
 
+PARTITIONS = {
+    "cn-": "aws-cn",
+    "us-gov-": "aws-us-gov",
+    "us-iso-": "aws-iso",
+    "us-isob-": "aws-iso-b",
+    "us-isof-": "aws-iso-f",
+    "eu-isoe-": "aws-iso-e",
+    "eusc-": "aws-eusc",
+}
+"""Those besides `aws`, by how the names of their Regions begin (botocore, data/partitions.json)."""
+
+
+def partition(region: str) -> str:
+    """Return the partition of a Region, which each of its ARNs begins with."""
+    return next((name for prefix, name in PARTITIONS.items() if region.startswith(prefix)), "aws")
+
+
 def aws_managed(arn: str) -> str | None:
     """Return the name of a policy that is AWS's own, without its path; None for an account's."""
     _, own, path = arn.partition(":iam::aws:policy/")

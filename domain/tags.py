@@ -33,6 +33,12 @@ MAX_KEY_LENGTH = 128
 MAX_VALUE_LENGTH = 256
 
 
+def of_cluster(cluster_name: str) -> str:
+    """Return the key of the tag by which a cluster's components know its nodes (EKS User Guide, self-managed Amazon Linux
+    nodes)."""
+    return f"kubernetes.io/cluster/{cluster_name}"
+
+
 def ownership_tags(
     *, owner: str, node_group: str, instance_id: InstanceId, interface: str, created_at: datetime
 ) -> dict[str, str]:

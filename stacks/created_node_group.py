@@ -280,8 +280,7 @@ class CreatedNodeGroup(Construct):
                 )
                 for key, value in {
                     **self._tags,
-                    # By it the cluster's components know its nodes (EKS User Guide, self-managed Amazon Linux nodes).
-                    f"kubernetes.io/cluster/{self._cluster_name}": "owned",
+                    tags.of_cluster(self._cluster_name): "owned",
                 }.items()
             ]
             + [

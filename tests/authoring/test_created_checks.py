@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from authoring.instance_types import architecture, known_types
 from tests.authoring.conftest import CLUSTER, CREATED, GROUP, create
 
 if TYPE_CHECKING:
@@ -17,6 +18,12 @@ HERE = "node_groups[0].create"
 HOLDS_ITSELF: dict[Location, Any] = {
     (*GROUP, "node"): {"ready_hook": True, "on_failure": "abandon"}
 }
+
+TYPES = [
+    name
+    for name, limits in known_types().items()
+    if limits.cpus >= 8 and architecture(name) == "x86_64"
+]
 
 REFUSED: dict[str, tuple[dict[Location, Any], list[str]]] = {
     "fewest above most": (
@@ -43,6 +50,20 @@ REFUSED: dict[str, tuple[dict[Location, Any], list[str]]] = {
         [
             "node_groups[0].instance_types[1]: is of arm64, and m5.2xlarge of x86_64 (got 'm6g.2xlarge'). "
             "A group has one image, so make a group for each architecture."
+        ],
+    ),
+    "a type twice": (
+        {**CREATED, (*GROUP, "instance_types"): ["m5.2xlarge", "m6i.2xlarge", "m5.2xlarge"]},
+        [
+            "node_groups[0].instance_types[2]: is node_groups[0].instance_types[0] once more (got 'm5.2xlarge'). "
+            "Keep one of them: Auto Scaling takes no type twice."
+        ],
+    ),
+    "more types than a group takes": (
+        {**CREATED, (*GROUP, "instance_types"): TYPES[:41]},
+        [
+            "node_groups[0].instance_types: are more than the 40 instance types that an Auto Scaling group takes (got 41). "
+            "Leave out those that are preferred least."
         ],
     ),
     "Spot of one type": (
@@ -120,6 +141,13 @@ REFUSED: dict[str, tuple[dict[Location, Any], list[str]]] = {
         [
             f"{HERE}.warm_pool.max_prepared: is less than the 3 that wait at least (got 2). "
             "Correct one of the two; max_prepared counts the nodes in service as well."
+        ],
+    ),
+    "a warm pool larger than the group": (
+        create(warm_pool={"min_size": 4}),
+        [
+            f"{HERE}.warm_pool.min_size: is more than max_size (3), and so many can never be in service (got 4). "
+            "Correct one of the two: the rest would wait for nothing."
         ],
     ),
     "a volume of more operations and throughput than gp3 gives": (
@@ -216,6 +244,8 @@ def test_a_fault_of_a_created_group_is_refused_with_path_value_and_remedy(
     "edits",
     [
         pytest.param(CREATED, id="the least"),
+        pytest.param({**CREATED, (*GROUP, "instance_types"): TYPES[:40]}, id="as many types"),
+        pytest.param(create(warm_pool={"min_size": 3}), id="as many warm as can serve"),
         pytest.param(create(warm_pool={}), id="a warm pool of nodes that hold themselves"),
         pytest.param(
             {**CREATED, (*GROUP, "node"): {"ready_hook": False}}, id="no ready hook, as written"

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 HERE = "node_groups[0].create"
 SSM = "arn:aws:iam::aws:policy/AmazonSSMManagedInstanceCore"
+SSM_CN = "arn:aws-cn:iam::aws:policy/AmazonSSMManagedInstanceCore"
 WORKER = "arn:aws-cn:iam::aws:policy/AmazonEKSWorkerNodePolicy"
 LONG = f"{'a' * 40}.example/{'b' * 40}"
 """A key of 89 characters, which Kubernetes takes."""
@@ -133,6 +134,27 @@ REFUSED: dict[str, tuple[dict[Location, Any], list[str]]] = {
         create(policies=[WORKER]),
         [f"{HERE}.policies: is a policy that the role has anyway (got '{WORKER}'). Leave it out."],
     ),
+    "a policy of another partition": (
+        {("region",): "us-east-1", **create(policies=[SSM, SSM_CN])},
+        [
+            f"{HERE}.policies: is of another partition than us-east-1, where ARNs begin with arn:aws: (got '{SSM_CN}'). "
+            "Correct the ARN, or `region` at the top of the file: IAM attaches no policy of another partition."
+        ],
+    ),
+    "the tag of the cluster": (
+        create(tags={"kubernetes.io/cluster/lab": "shared", "kubernetes.io/cluster/other": "x"}),
+        [
+            f"{HERE}.tags['kubernetes.io/cluster/lab']: is the tag by which the cluster knows the nodes of {HERE}, and which they "
+            "have anyway (got 'kubernetes.io/cluster/lab'). Leave it out."
+        ],
+    ),
+    "the tag of the cluster for all": (
+        {("tags",): {"kubernetes.io/cluster/lab": "owned"}, **create()},
+        [
+            f"tags['kubernetes.io/cluster/lab']: is the tag by which the cluster knows the nodes of {HERE}, and which they "
+            "have anyway (got 'kubernetes.io/cluster/lab'). Leave it out."
+        ],
+    ),
     "more policies than there can be": (
         create(policies=own(23)),
         [
@@ -184,6 +206,7 @@ def test_a_fault_of_what_nodes_are_given_is_refused_with_path_value_and_remedy(
             create(security_groups=[f"sg-{number:08x}" for number in range(16)]),
             id="as many security groups as there can be, if the cluster's is one of them",
         ),
+        pytest.param(create(policies=[SSM_CN]), id="a Region that is not written"),
         pytest.param(create(policies=own(22)), id="as many policies as there can be"),
         pytest.param(
             create(policies=["arn:aws:iam::123456789012:policy/AmazonEKSWorkerNodePolicy"]),
