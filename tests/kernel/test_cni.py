@@ -58,6 +58,11 @@ def pod_addresses(position: int) -> tuple[str, str]:
     return f"10.0.{position}.11", f"10.0.{position}.12"
 
 
+ROUTER = [
+    *("10.0.1.1/24", "2001:db8:1::1/64", "fe80:ec2::1/64"),
+    *("192.0.2.9/32", "2001:db8:ffff::1/128"),
+]
+"""Of the first interface's subnet: its own addresses, and those of hosts behind it."""
 POOL_IPV6 = ("2001:db8:1::8", "2001:db8:1::9")
 
 
@@ -83,6 +88,7 @@ def node(lab: Image) -> Iterator[Node]:
         for position in range(1, 5):
             made.attach(with_pods(position))
         made.install(timeout_s=240).check()
+        guest.add_peer("vpc", "subnet-1", "0e:00:00:00:01:01", ROUTER)
         yield made
 
 
@@ -179,7 +185,6 @@ def await_hotplug_run(node: Node) -> None:
 def test_pods_on_an_ipvlan_in_l2_mode_have_the_addresses_that_they_ask_for_and_reach_their_subnet(
     node: Node, pods: tuple[str, str]
 ) -> None:
-    node.guest.add_peer("near", "subnet-1", "0e:00:00:00:01:01", ["10.0.1.1/24"])
     joined = join(node, "multus-eni-net1", pods, 1)
     (master,) = node.ip("address", "show", "mul0")
     assert (master["operstate"], master["addr_info"]) == ("UP", [])
@@ -196,14 +201,6 @@ def test_pods_on_an_ipvlan_in_l2_mode_have_the_addresses_that_they_ask_for_and_r
 def test_a_pool_gives_pods_addresses_of_the_eni_in_both_families_until_it_is_dry(
     node: Node, pods: tuple[str, str]
 ) -> None:
-    router = [
-        "10.0.1.1/24",
-        "192.0.2.9/32",
-        "2001:db8:1::1/64",
-        "fe80:ec2::1/64",
-        "2001:db8:ffff::1/128",
-    ]
-    node.guest.add_peer("vpc", "subnet-1", "0e:00:00:00:01:11", router)
     joined = [Multus(node, "multus-eni-net1", pod) for pod in pods]
     results = [multus.call("ADD") for multus in joined]
     given = [tuple(each["address"] for each in result["ips"]) for result in results]
@@ -231,7 +228,7 @@ def test_a_pool_gives_pods_addresses_of_the_eni_in_both_families_until_it_is_dry
     for multus, result in ((joined[0], results[0]), (third, again)):
         multus.call("DEL", previous=result)
     assert "net1: 0 of 5 in use" in node.command("status").stdout
-    node.guest.run("ip netns del pod-c && ip netns del vpc").check()
+    node.guest.run("ip netns del pod-c").check()
     node.guest.imds.detach(eni(1).mac)
     node.guest.imds.attach(with_pods(1))
     node.command("run").check()
