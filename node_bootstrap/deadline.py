@@ -17,6 +17,10 @@ class Deadline:
         self._started_s = now_s()
         self._timeout_s = timeout_s
 
+    def within(self, timeout_s: float) -> Deadline:
+        """Return a deadline so many seconds from now, or this one where that is earlier."""
+        return Deadline(min(timeout_s, self.left_s()), self._now_s)
+
     def left_s(self) -> float:
         """Return the seconds left, 0 at least."""
         return max(0.0, self._timeout_s - self.passed_s())

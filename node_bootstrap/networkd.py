@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 NETWORKCTL_TIMEOUT_S = 30.0
 """networkctl only passes the word on over D-Bus; D-Bus itself gives up after 25 s."""
+SETTLED_WITHIN_S = 20.0
+"""Longer than systemd-networkd takes for links that have their carrier."""
 LINK_STATES = "/run/systemd/netif/links"
 _UNCLAIMED = "ADMIN_STATE=unmanaged"
 _SET_BY_NETWORKD = (
@@ -159,6 +161,9 @@ def configure(
     2. Links whose files it has read and that are not what these say, after a rename or because somebody changed them:
        `reconfigure`. It acts on what is loaded, so it comes after `reload`.
     3. Links that it is at work on: reconfiguring them again does no harm.
+    4. Links that stay what they are: one that was put up between its rename and its configuration has an address of the
+       kernel's own making, of which systemd-networkd hears only afterwards (seen with 252 on a busy machine). Reconfigured
+       once more it takes that away.
 
     Raises:
         ToolFailed: networkctl is missing, or systemd-networkd does not run.
@@ -167,7 +172,17 @@ def configure(
     reload(programs)
     if change.drifted:
         programs.run(["networkctl", "reconfigure", *change.drifted], timeout_s=NETWORKCTL_TIMEOUT_S)
-    await_state([link for link in expected if link.name in change.links], kernel, events, deadline)
+    wanted = [link for link in expected if link.name in change.links]
+    try:
+        await_state(wanted, kernel, events, deadline.within(SETTLED_WITHIN_S))
+    except LinkNotConfigured:
+        if deadline.is_over():
+            raise
+        programs.run(
+            ["networkctl", "reconfigure", *(link.name for link in wanted)],
+            timeout_s=NETWORKCTL_TIMEOUT_S,
+        )
+        await_state(wanted, kernel, events, deadline)
 
 
 def await_state(

@@ -24,3 +24,10 @@ def test_no_time_at_all_is_over_at_once() -> None:
 def test_the_clock_is_one_that_nobody_sets() -> None:
     deadline = Deadline(3600.0)
     assert 3590.0 < deadline.left_s() <= 3600.0
+
+
+@pytest.mark.parametrize(("timeout_s", "left_s"), [(20.0, 20.0), (100.0, 70.0)])
+def test_a_part_of_the_time_is_no_longer_than_the_whole(timeout_s: float, left_s: float) -> None:
+    moments = iter([0.0, *[30.0] * 4])
+    whole = Deadline(100.0, lambda: next(moments))
+    assert whole.within(timeout_s).left_s() == left_s

@@ -154,6 +154,25 @@ def test_when_the_time_is_up_every_missing_piece_is_named() -> None:
     assert told.now_s == 30
 
 
+def test_links_that_stay_what_they_are_are_reconfigured_once_more() -> None:
+    host, change = _host()
+
+    class _Deaf(_Networkd):
+        """Hears only what it is told a second time."""
+
+        def wait(self, timeout_s: float) -> bool:
+            if "networkctl reconfigure mul0" not in self.told:
+                return super().wait(timeout_s)
+            self.host.carry_out(change)
+            return True
+
+    told = _Deaf(host)
+    _configure(told, change)
+    assert told.told == ["networkctl reload", "networkctl reconfigure mul0"]
+    assert told.now_s == networkd.SETTLED_WITHIN_S
+    assert links.differences(EXPECTED[0], host.observe().network) == ()
+
+
 def test_a_state_that_does_not_last_is_not_the_end() -> None:
     host, change = _host()
     first, second = EXPECTED[0], replace(EXPECTED[0], name="mul1", mac="06:00:00:00:00:02")
