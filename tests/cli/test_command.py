@@ -96,7 +96,7 @@ def test_validate_shows_what_is_created_and_what_will_be_looked_up(tmp_path: Pat
         "2 to 6 nodes in us-east-1a, us-east-1b.",
         "Types, the first preferred: c6in.8xlarge, c6i.8xlarge (0% Spot).",
         "Image: the recommended one for Kubernetes 1.33 (x86_64).",
-        "CPUs 2-31 are isolated: a new node boots twice.",
+        "CPUs 2-15,18-31 are isolated: a new node boots twice.",
     ):
         assert part in written
     assert "looked up" not in written
