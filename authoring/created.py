@@ -188,11 +188,11 @@ class Create(Written):
     )
     reserved_cpus: CpuList | None = Field(
         default=None,
-        description="CPUs kept for the system and kubelet, like 0-1. Left out: what nodeadm reserves.",
+        description="CPUs kept for the system and kubelet, like 0-1,16-17. Left out: what nodeadm reserves.",
     )
     isolated_cpus: CpuList | None = Field(
         default=None,
-        description="CPUs that the kernel keeps its own work off, like 2-15; a node boots twice. Left out: none.",
+        description="CPUs that the kernel keeps its own work off, like 2-15,18-31; a node boots twice. Left out: none.",
     )
     update: Update = Field(default=Update(), description="How a change gets to the nodes that run.")
     warm_pool: WarmPool | None = Field(

@@ -1,12 +1,11 @@
-"""What no single value shows of a group that is created: sizes, zones, Spot, CPUs, architectures, and what goes with what."""
+"""What no single value shows of a group that is created: sizes, zones, Spot, architectures, and what goes with what."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from authoring import cluster_checks, created_node_checks
-from authoring.created_shapes import cpus
-from authoring.instance_types import architecture, known_types
+from authoring import cluster_checks, created_cpu_checks, created_node_checks
+from authoring.instance_types import architecture
 from authoring.problems import Fault, path_of
 from domain import naming
 
@@ -36,8 +35,7 @@ def faults(file: Written) -> Iterator[Fault]:
         yield from _subnets(create, group, file)
         yield from _instance_types(group)
         yield from _spot(create, group)
-        yield from _cpus(create)
-        yield from _cpus_of_types(create, group)
+        yield from created_cpu_checks.faults(create, group)
         yield from _refresh(create)
         yield from _warm_pool(create, group)
         yield from _root_volume(create)
@@ -142,54 +140,6 @@ def _spot(create: Map[Create], group: WrittenGroup) -> Iterator[Fault]:
                 "has no effect without Spot Instances",
                 "Add `spot_percent`, or leave it out.",
             )
-
-
-def _cpus(create: Map[Create]) -> Iterator[Fault]:
-    item = create.item
-    if item.isolated_cpus is None or not create.says("isolated_cpus"):
-        return
-    here = (*create.location, "isolated_cpus")
-    if item.reserved_cpus is not None and create.says("reserved_cpus"):
-        both = sorted(cpus(item.isolated_cpus) & cpus(item.reserved_cpus))
-        if both:
-            yield Fault(
-                here,
-                item.isolated_cpus,
-                f"has CPU {both[0]}, which reserved_cpus ({item.reserved_cpus}) keeps for the system",
-                "Give each CPU to one of the two.",
-            )
-    if 0 in cpus(item.isolated_cpus):
-        yield Fault(
-            here,
-            item.isolated_cpus,
-            "has CPU 0, which the kernel boots on and does its own work on",
-            "Begin at 1, or later.",
-        )
-    if item.cpu_manager_policy != "static" and create.says("cpu_manager_policy"):
-        yield Fault(
-            here,
-            item.isolated_cpus,
-            "needs containers that have CPUs for themselves",
-            "Add `cpu_manager_policy: static`: without it no container is put on an isolated CPU by anybody.",
-        )
-
-
-def _cpus_of_types(create: Map[Create], group: WrittenGroup) -> Iterator[Fault]:
-    """Hold the CPUs against each type's: the kernel takes no list with a CPU that is not there, and kubelet does not start."""
-    known = known_types()
-    for key in ("isolated_cpus", "reserved_cpus"):
-        written: str | None = getattr(create.item, key)
-        if written is None or not create.says(key):
-            continue
-        for text in group.instance_types:
-            limits = known.get(text.value)
-            if limits is not None and max(cpus(written)) >= limits.cpus:
-                yield Fault(
-                    (*create.location, key),
-                    written,
-                    f"has CPU {max(cpus(written))}, and {text.value} has {limits.cpus}, counted from 0",
-                    "Write CPUs that each of the types has, or make a group for each size.",
-                )
 
 
 def _refresh(create: Map[Create]) -> Iterator[Fault]:

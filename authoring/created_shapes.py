@@ -5,11 +5,14 @@ from __future__ import annotations
 import base64
 import binascii
 import re
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from pydantic import AfterValidator, Field
 
 from authoring.shapes import Shape, refusal
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 _ARN = r"arn:aws[a-z-]*:"
 _NAME = r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?"
@@ -236,9 +239,13 @@ def cpus(text: str) -> frozenset[int]:
 
 def canonical(text: str) -> str:
     """Return a list of CPUs as the kernel prints it: 2,3,4 as 2-4."""
-    numbers = sorted(cpus(text))
+    return listed(cpus(text))
+
+
+def listed(numbers: Iterable[int]) -> str:
+    """Return CPUs as the kernel prints them: 2-4,8."""
     runs: list[list[int]] = []
-    for number in numbers:
+    for number in sorted(numbers):
         if runs and runs[-1][-1] == number - 1:
             runs[-1].append(number)
         else:

@@ -12,6 +12,7 @@ from rich.table import Table
 
 import authoring
 from authoring.instance_types import architecture, known_types
+from authoring.node_checks import is_metal
 from authoring.node_policies import CNI_POLICY, aws_managed
 from authoring.pod_warnings import warnings
 from cli.exits import EXIT_BAD_CONFIG
@@ -62,7 +63,7 @@ def described(authored: authoring.Authored) -> Iterator[RenderableType]:
         yield _interfaces(group)
         yield _links(node)
         yield _promise(node)
-        yield from (f"Note on {text}" for text in warnings(written))
+        yield from (f"Note on {text}" for text in [*warnings(written), *_slow_boots(written)])
         if written.create is not None:
             yield _created(written, written.create, group.auto_scaling_group, authored.cluster)
         if written.instance_types:
@@ -177,6 +178,23 @@ def _promise(group: node_config.NodeGroup) -> str:
     if group.allow_unsafe_noiommu:
         parts.append("vfio-pci may work without an IOMMU.")
     return "\n".join(parts)
+
+
+METAL_BOOT_S = 1200
+"""How long a bare metal instance may take to boot (Amazon EC2 User Guide, Nitro-based instances: "it can take 20 minutes")."""
+
+
+def _slow_boots(group: AuthoredGroup) -> Iterator[str]:
+    """Yield what to know of types that may still be booting when their ready hook runs out."""
+    twice = group.create is not None and group.create.isolated_cpus is not None
+    least_s = METAL_BOOT_S * (2 if twice else 1)
+    metal = [name for name in group.instance_types if is_metal(name)]
+    if metal and group.has_ready_hook and group.node.ready_timeout_s < least_s:
+        boots = ", and with isolated_cpus a new node boots twice" if twice else ""
+        yield (
+            f"{metal[0]}: a boot of bare metal can take {METAL_BOOT_S // 60} minutes{boots}. Write ready_timeout_s: {least_s} (it is "
+            f"{group.node.ready_timeout_s}), or Auto Scaling may replace nodes that are still booting."
+        )
 
 
 def _created(

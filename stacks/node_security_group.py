@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 from aws_cdk import CfnTag
 from aws_cdk import aws_ec2 as ec2
 
+from domain import tags
+
 if TYPE_CHECKING:
     from aws_cdk import CfnResource
     from constructs import Construct
@@ -65,7 +67,7 @@ def node_security_group(
         ],
         tags=[
             CfnTag(key="Name", value=name),
-            CfnTag(key=f"kubernetes.io/cluster/{cluster_name}", value="owned"),
+            CfnTag(key=tags.of_cluster(cluster_name), value="owned"),
         ],
     )
     own = group.attr_group_id

@@ -80,37 +80,6 @@ REFUSED: dict[str, tuple[dict[Location, Any], list[str]]] = {
             for key, value in (("on_demand_base", 1), ("capacity_rebalance", True))
         ],
     ),
-    "a CPU both isolated and reserved": (
-        create(isolated_cpus="2-7", reserved_cpus="0-2", cpu_manager_policy="static"),
-        [
-            f"{HERE}.isolated_cpus: has CPU 2, which reserved_cpus (0-2) keeps for the system (got '2-7'). "
-            "Give each CPU to one of the two."
-        ],
-    ),
-    "the CPU that boots": (
-        create(isolated_cpus="0-3", cpu_manager_policy="static"),
-        [
-            f"{HERE}.isolated_cpus: has CPU 0, which the kernel boots on and does its own work on (got '0-3'). "
-            "Begin at 1, or later."
-        ],
-    ),
-    "CPUs that a type does not have": (
-        {
-            **create(isolated_cpus="2-8", reserved_cpus="0-1", cpu_manager_policy="static"),
-            (*GROUP, "instance_types"): ["m5.4xlarge", "m5.2xlarge"],
-        },
-        [
-            f"{HERE}.isolated_cpus: has CPU 8, and m5.2xlarge has 8, counted from 0 (got '2-8'). "
-            "Write CPUs that each of the types has, or make a group for each size."
-        ],
-    ),
-    "isolated CPUs for nobody": (
-        create(isolated_cpus="2-7"),
-        [
-            f"{HERE}.isolated_cpus: needs containers that have CPUs for themselves (got '2-7'). Add `cpu_manager_policy: static`: "
-            "without it no container is put on an isolated CPU by anybody."
-        ],
-    ),
     "a refresh of too wide a range": (
         create(update={"min_healthy_percent": 50, "max_healthy_percent": 200}),
         [
@@ -256,10 +225,6 @@ def test_a_fault_of_a_created_group_is_refused_with_path_value_and_remedy(
                 (*GROUP, "instance_types"): ["m5.2xlarge", "m6i.2xlarge"],
             },
             id="Spot of two types",
-        ),
-        pytest.param(
-            create(isolated_cpus="2-7", reserved_cpus="0-1", cpu_manager_policy="static"),
-            id="isolated and reserved CPUs apart",
         ),
         pytest.param(
             {

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
+import yaml
 from typer.testing import CliRunner
 
 import authoring
@@ -96,7 +97,7 @@ def test_validate_shows_what_is_created_and_what_will_be_looked_up(tmp_path: Pat
         "2 to 6 nodes in us-east-1a, us-east-1b.",
         "Types, the first preferred: c6in.8xlarge, c6i.8xlarge (0% Spot).",
         "Image: the recommended one for Kubernetes 1.33 (x86_64).",
-        "CPUs 2-31 are isolated: a new node boots twice.",
+        "CPUs 2-15,18-31 are isolated: a new node boots twice.",
     ):
         assert part in written
     assert "looked up" not in written
@@ -136,6 +137,50 @@ def _validated(path: Path) -> str:
     result = CliRunner().invoke(app(), ["validate", str(path)], env={"COLUMNS": "200"})
     assert result.exit_code == 0, result.output
     return result.stdout
+
+
+@pytest.mark.parametrize(
+    ("edits", "note"),
+    [
+        pytest.param({}, None, id="virtualised"),
+        pytest.param(
+            {"type": "m5.metal"},
+            "Note on m5.metal: a boot of bare metal can take 20 minutes. Write ready_timeout_s: 1200 (it is 900), or Auto Scaling "
+            "may replace nodes that are still booting.",
+            id="metal",
+        ),
+        pytest.param(
+            {"type": "m5.metal", "cpus": True, "ready_timeout_s": 1800},
+            "Note on m5.metal: a boot of bare metal can take 20 minutes, and with isolated_cpus a new node boots twice. Write "
+            "ready_timeout_s: 2400 (it is 1800), or Auto Scaling may replace nodes that are still booting.",
+            id="metal that boots twice",
+        ),
+        pytest.param(
+            {"type": "m5.metal", "cpus": True, "ready_timeout_s": 2400},
+            None,
+            id="time for two boots",
+        ),
+        pytest.param({"type": "m5.metal", "ready_hook": False}, None, id="no ready hook"),
+    ],
+)
+def test_validate_says_when_bare_metal_may_still_be_booting(
+    tmp_path: Path, edits: dict[str, object], note: str | None
+) -> None:
+    document = yaml.safe_load(CREATED.read_text())
+    (group,) = document["node_groups"]
+    group["instance_types"] = [edits.get("type", "m5.24xlarge")]
+    if edits.get("cpus"):
+        group["create"] |= {"reserved_cpus": "0-1", "isolated_cpus": "2-95"}
+    else:
+        del group["create"]["reserved_cpus"], group["create"]["isolated_cpus"]
+    group["node"] = {
+        key: value for key, value in edits.items() if key in ("ready_hook", "ready_timeout_s")
+    } | {"allow_unsafe_noiommu": True}
+    path = tmp_path / "metal.yaml"
+    path.write_text(yaml.safe_dump(document))
+    shown = " ".join(_validated(path).split())
+    assert ("bare metal" in shown) is (note is not None)
+    assert note is None or note in shown
 
 
 def test_validate_shows_the_room_left_for_the_vpc_cni() -> None:

@@ -1,4 +1,4 @@
-"""Two stacks, synthesized once for all tests here: booting node and validating take seconds."""
+"""Two stacks and those of created groups, synthesized once for all tests here: booting node and validating take seconds."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ os.environ.setdefault("JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION", "20")
 from aws_cdk import App, Validations
 from cdk_nag import AwsSolutionsChecks
 
+import app as application
 import authoring
 from stacks.assets import FunctionsAsset, stage
 from stacks.bootstrap_archive import BootstrapAsset, stage_bootstrap
@@ -79,6 +80,34 @@ class Synthesized:
         (policy,) = self.resources[role_id]["Properties"]["Policies"]
         statements: list[dict[str, Any]] = policy["PolicyDocument"]["Statement"]
         return statements
+
+
+class Template:
+    """A template as it was written."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.parsed: dict[str, Any] = json.loads(text)
+
+    def of_type(self, resource_type: str) -> dict[str, dict[str, Any]]:
+        """Return the resources of a type by logical id."""
+        return {
+            logical_id: resource
+            for logical_id, resource in self.parsed["Resources"].items()
+            if resource["Type"] == resource_type
+        }
+
+    def only(self, resource_type: str) -> dict[str, Any]:
+        """Return the properties of the only resource of a type."""
+        (resource,) = self.of_type(resource_type).values()
+        properties: dict[str, Any] = resource["Properties"]
+        return properties
+
+    @property
+    def launch(self) -> dict[str, Any]:
+        """Return what nodes are launched as."""
+        data: dict[str, Any] = self.only("AWS::EC2::LaunchTemplate")["LaunchTemplateData"]
+        return data
 
 
 def _synthesize(scratch: Path, *names: str, checked: bool) -> dict[str, Synthesized]:
@@ -144,3 +173,17 @@ def archive(fleet: Synthesized) -> Mapping[str, bytes]:
     """The functions' asset: its files by name."""
     with zipfile.ZipFile(fleet.asset.archive) as opened:
         return {name: opened.read(name) for name in opened.namelist()}
+
+
+@pytest.fixture(scope="session")
+def born(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Template]:
+    """The stacks of created.yaml by name, with every check of the application: a finding fails the synth."""
+    out = tmp_path_factory.mktemp("born") / "cdk.out"
+    context = {"config": str(HERE / "created.yaml")}
+    assert application.main(App(outdir=str(out), context=context, analytics_reporting=False)) == 0
+    found = {
+        path.name.removesuffix(".template.json"): Template(path.read_text())
+        for path in out.glob("*.template.json")
+    }
+    found["manifest"] = Template((out / "manifest.json").read_text())
+    return found

@@ -7,7 +7,7 @@ import json
 import os
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 from aws_cdk import App
@@ -21,6 +21,8 @@ import app as application
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from tests.infra.conftest import Template
+
 pytestmark = [pytest.mark.infra, pytest.mark.subprocesses("node")]
 
 HERE = Path(__file__).parent
@@ -30,48 +32,6 @@ REGIONS = ("us-east-1", "cn-north-1", "us-gov-west-1")
 ENI_RIGHTS = re.compile(
     r"ec2:(\*|(Create|Attach|Detach|Delete|Modify)NetworkInterface|Assign|Unassign)"
 )
-
-
-class Template:
-    """A template as it was written."""
-
-    def __init__(self, text: str) -> None:
-        self.text = text
-        self.parsed: dict[str, Any] = json.loads(text)
-
-    def of_type(self, resource_type: str) -> dict[str, dict[str, Any]]:
-        """Return the resources of a type by logical id."""
-        return {
-            logical_id: resource
-            for logical_id, resource in self.parsed["Resources"].items()
-            if resource["Type"] == resource_type
-        }
-
-    def only(self, resource_type: str) -> dict[str, Any]:
-        """Return the properties of the only resource of a type."""
-        (resource,) = self.of_type(resource_type).values()
-        properties: dict[str, Any] = resource["Properties"]
-        return properties
-
-    @property
-    def launch(self) -> dict[str, Any]:
-        """Return what nodes are launched as."""
-        data: dict[str, Any] = self.only("AWS::EC2::LaunchTemplate")["LaunchTemplateData"]
-        return data
-
-
-@pytest.fixture(scope="session")
-def born(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Template]:
-    """The stacks of created.yaml by name, with every check of the application: a finding fails the synth."""
-    out = tmp_path_factory.mktemp("born") / "cdk.out"
-    context = {"config": str(HERE / "created.yaml")}
-    assert application.main(App(outdir=str(out), context=context, analytics_reporting=False)) == 0
-    found = {
-        path.name.removesuffix(".template.json"): Template(path.read_text())
-        for path in out.glob("*.template.json")
-    }
-    found["manifest"] = Template((out / "manifest.json").read_text())
-    return found
 
 
 @pytest.fixture

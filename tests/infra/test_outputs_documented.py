@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from tests.infra.conftest import Synthesized
+    from collections.abc import Mapping
+
+    from tests.infra.conftest import Synthesized, Template
 
 pytestmark = [pytest.mark.infra, pytest.mark.subprocesses("node")]
 
@@ -89,6 +91,24 @@ def test_each_fact_says_what_it_is_whom_it_serves_and_since_when() -> None:
         assert row.who, row
         assert re.fullmatch(r"\d+\.\d+\.\d+", row.since), row
         assert _numbers(row.since) <= _numbers(version), row
+
+
+GROUP_TABLE = "| output | what it is |"
+
+
+def test_the_outputs_of_a_created_groups_stack_are_documented(born: Mapping[str, Template]) -> None:
+    _, table = PAGE.read_text().split(GROUP_TABLE, 1)
+    lines = table.split("\n\n", 1)[0].splitlines()[2:]
+    cells = [[cell.strip() for cell in line.strip("| ").split(" | ")] for line in lines]
+    documented = {output.strip("`") for output, *_ in cells}
+    groups = [template for name, template in born.items() if "-Nodes-" in name]
+    assert len(groups) == 2
+    for template in groups:
+        assert template.parsed["Outputs"].keys() == documented
+    for _, what, who, since in cells:
+        assert what
+        assert who
+        assert re.fullmatch(r"\d+\.\d+\.\d+", since)
 
 
 def _numbers(version: str) -> tuple[int, ...]:
