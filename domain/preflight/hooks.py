@@ -53,25 +53,38 @@ def hook_event(hook: str, group: str, transition: Transition) -> dict[str, Any]:
     }
 
 
+LAUNCH, READY, TERMINATE = "launch", "ready", "terminate"
+_EFFECTS = {
+    LAUNCH: "a node would be in service without its interfaces",
+    READY: "a node would be in service before it is at work",
+    TERMINATE: "the node would go before its interfaces are looked after",
+}
+"""What comes of a hook that somebody else completes, the worst first."""
+
+
 def takes_a_hook_of(config: Config, name: str, pattern: Mapping[str, Any]) -> bool:
     """Return whether a rule, which is not the stack's own, may take an event of one of the configuration's hooks."""
     return any(
-        _taken(config.owner, group.auto_scaling_group, name, pattern)
+        _taken(config.owner, group.auto_scaling_group, name, pattern, ready=True)
         for group in config.node_groups
     )
 
 
-def _taken(owner: str, group: str, name: str, pattern: Mapping[str, Any]) -> list[Transition]:
+def _taken(
+    owner: str, group: str, name: str, pattern: Mapping[str, Any], *, ready: bool
+) -> list[str]:
     """Return which of our hooks' events a rule may take: none when it is one of our stack's."""
     if name.startswith(f"{owner}-"):
         return []
     hooks = {
-        Transition.LAUNCHING: naming.launch_hook(owner),
-        Transition.TERMINATING: naming.terminate_hook(owner),
+        LAUNCH: (naming.launch_hook(owner), Transition.LAUNCHING),
+        TERMINATE: (naming.terminate_hook(owner), Transition.TERMINATING),
     }
+    if ready:
+        hooks[READY] = (naming.ready_hook(owner), Transition.LAUNCHING)
     return [
-        transition
-        for transition, hook in hooks.items()
+        kind
+        for kind, (hook, transition) in hooks.items()
         if may_match(pattern, hook_event(hook, group, transition))
     ]
 
@@ -81,7 +94,13 @@ def nobody_else_answers(group: Group) -> Iterator[Trouble]:
     (aws-node-termination-handler, pkg/monitor/sqsevent): a node would be in service without its interfaces."""
     owner = group.whole.config.owner
     for rule in shown(group.account.rules):
-        taken = _taken(owner, group.config.auto_scaling_group, rule.name, rule.pattern)
+        taken = _taken(
+            owner,
+            group.config.auto_scaling_group,
+            rule.name,
+            rule.pattern,
+            ready=group.node.ready_hook is not None,
+        )
         readers = _readers(rule)
         if taken and readers:
             yield _answered(group, rule, taken, readers)
@@ -93,19 +112,11 @@ def _readers(rule: EventRule) -> tuple[str, ...]:
     return tuple(target for target in rule.targets if any(kind in target for kind in _READERS))
 
 
-def _answered(
-    group: Group, rule: EventRule, taken: list[Transition], readers: tuple[str, ...]
-) -> Trouble:
-    launches = Transition.LAUNCHING in taken
+def _answered(group: Group, rule: EventRule, taken: list[str], readers: tuple[str, ...]) -> Trouble:
+    launches = LAUNCH in taken or READY in taken
     certain = launches and MANAGED_TAG in group.in_account.tags
-    kinds = " and ".join(
-        "launch" if each is Transition.LAUNCHING else "terminate" for each in taken
-    )
-    effect = (
-        "a node would be in service without its interfaces"
-        if launches
-        else "the node would go before its interfaces are looked after"
-    )
+    kinds = " and ".join(taken)
+    effect = next(text for kind, text in _EFFECTS.items() if kind in taken)
     say = error if certain else warning
     return say(
         rule.name,

@@ -744,6 +744,19 @@ TROUBLES: dict[str, tuple[str, Change, Severity, str, str]] = {
         "nth",
         "the node would go before its interfaces are looked after",
     ),
+    "a rule that takes the nodes' own launches": (
+        "hook-answered-by-others",
+        every(
+            rule(
+                "nth", {**LAUNCHES, "detail": {"LifecycleHookName": [{"suffix": "-ready"}]}}, QUEUE
+            ),
+            lambda s: s.change_node(ready_hook="MultusEni-lab-ready"),
+        ),
+        WARNING,
+        "nth",
+        "the events of our ready hooks to arn:aws:sqs:us-east-1:123456789012:nth; a Node Termination Handler there completes "
+        "them, and a node would be in service before it is at work",
+    ),
     "a rule whose targets are hidden": (
         "hook-answered-by-others",
         lambda s: setattr(
