@@ -67,7 +67,8 @@ def conclude(
     """Do what follows from a run's end, as far as it is not done yet.
 
     The gate comes first: it is on this machine and certain. CONTINUE is for a service of its own to say, once kubelet is at
-    work, which waits for this run; ABANDON is said at once, in a call that may take a minute. A mark goes before the gate
+    work, which waits for this run; where an installation failed before that service was there, nobody waits, and a node that
+    may join all the same says it at once, as ABANDON is said, in a call that may take a minute. A mark goes before the gate
     until what the gate held back, and that service, were told to start: a run that was killed in between, or that systemd
     refused, leaves an open gate with the mark, and the next run starts it.
 
@@ -92,7 +93,8 @@ def conclude(
         if not awaited:
             files.carry_out(WriteFile(layout.NOT_STARTED, ""))
         files.carry_out(WriteFile(layout.READY, f"{decided.reason}\n"))
-    if decided.answer is HookResult.CONTINUE:
+    waits = decided.answer is HookResult.CONTINUE and _unit(files, ANSWER_SERVICE) is not None
+    if waits:
         files.carry_out(WriteFile(layout.ANSWER_DUE, ""))
     try:
         if starts:
@@ -100,7 +102,7 @@ def conclude(
     except ToolFailed as failed:
         error = failed
     reply: Reply | None = None
-    if decided.answer is HookResult.ABANDON and instance is not None:
+    if decided.answer is not None and not waits and instance is not None:
         try:
             reply = launch_hook.answer(
                 group,
@@ -112,7 +114,9 @@ def conclude(
             )
         except HookUnanswered as unanswered:
             reply, error = Reply.LOST, error or unanswered
-    abandoned = before is HookResult.ABANDON or reply is Reply.TAKEN
+    abandoned = before is HookResult.ABANDON or (
+        decided.answer is HookResult.ABANDON and reply is Reply.TAKEN
+    )
     reason = outcome(group, decided, reply)
     if succeeded and abandoned:
         error = LaunchAbandoned(
@@ -176,9 +180,14 @@ def _wanted(files: Files) -> dict[str, str]:
                 names.update(files.names(f"{folder}/{target}"))
     found = {}
     for name in names:
-        texts = (files.text(f"{folder}/{name}") for folder in UNIT_FOLDERS)
-        text = next((each for each in texts if each is not None), None)
+        text = _unit(files, name)
         # A masked unit is an empty one.
         if text:
             found[name] = text
     return found
+
+
+def _unit(files: Files, name: str) -> str | None:
+    """Return the content of a unit; None where there is none."""
+    texts = (files.text(f"{folder}/{name}") for folder in UNIT_FOLDERS)
+    return next((each for each in texts if each is not None), None)

@@ -187,8 +187,15 @@ def files(tmp_path: Path) -> CountedHost:
     for address, mac in (PRIMARY, FIRST, SECOND):
         host.add_nic(address, mac)
     host.add_numa_node(0, fakes.Memory(free_kib=4 * 1024 * 1024), (2048, 1048576))
+    _install_who_answers(host)
     host.writes = 0
     return host
+
+
+def _install_who_answers(host: fakes.Host) -> None:
+    unit = host.at(f"/etc/systemd/system/{ANSWER_SERVICE}")
+    unit.parent.mkdir(parents=True, exist_ok=True)
+    unit.write_text("[Unit]\n")
 
 
 def run(
@@ -512,6 +519,7 @@ def refusing(request: pytest.FixtureRequest, tmp_path: Path) -> fakes.Host:
     for address, mac in (PRIMARY, FIRST, SECOND):
         host.add_nic(address, mac)
     host.add_numa_node(0, fakes.Memory(free_kib=4 * 1024 * 1024), (2048, 1048576))
+    _install_who_answers(host)
     if request.param != "no room":
         _refuse(host, request.param)
     return host

@@ -94,6 +94,7 @@ def node(tmp_path: Path) -> Node:
         made.files.carry_out(WriteFile(f"/etc/systemd/system/{unit}.service", text))
         made.files.carry_out(WriteFile(f"{WANTS}/{unit}.service", text))
     made.files.carry_out(WriteFile("/etc/systemd/system/not-enabled.service", REQUIRING))
+    made.files.carry_out(WriteFile(f"/etc/systemd/system/{ANSWER_SERVICE}", "[Unit]\n"))
     return made
 
 
@@ -102,6 +103,17 @@ def test_success_at_boot_opens_the_gate_and_has_the_hook_answered(node: Node) ->
     assert node.gate_open
     assert node.commands == [ANSWER]
     assert first.lines() == ("kubelet may start: ready", f"start {ANSWER_SERVICE}")
+
+
+def test_without_who_answers_a_node_that_may_join_answers_at_once(node: Node) -> None:
+    """An installation failed before it was there, and the group says continue: the node must not be replaced for it."""
+    node.files.at(f"/etc/systemd/system/{ANSWER_SERVICE}").unlink()
+    group = dataclasses.replace(GROUP, on_failure=OnFailure.CONTINUE)
+    done = node.conclude(group, succeeded=False, starts=False)
+    assert node.commands == [ABANDON.replace("ABANDON", "CONTINUE")]
+    assert (done.answered, done.abandoned) == (HookResult.CONTINUE, False)
+    assert done.lines()[-1] == "answer the launch hook with CONTINUE"
+    assert start_held_back(node.files, node.programs)[-1:] != (ANSWER_SERVICE,)
 
 
 def test_a_hook_that_is_answered_is_left_alone(node: Node) -> None:
