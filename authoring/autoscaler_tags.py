@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from authoring.models import HugePages
 from domain.node.kubelet import LABEL_PREFIX
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from authoring.created import Create
-    from authoring.models import HugePages, Node
+    from authoring.models import Node
 
 PREFIX = "k8s.io/cluster-autoscaler"
 TEMPLATE = f"{PREFIX}/node-template"
@@ -80,7 +81,4 @@ def _huge_pages(written: Iterable[HugePages]) -> Mapping[str, str]:
     counts: Counter[str] = Counter()
     for pages in written:
         counts[pages.size] += pages.count * max(1, len(pages.numa_nodes))
-    return {
-        f"hugepages-{size}": f"{count * int(size[:-2])}{size[-2:]}"
-        for size, count in counts.items()
-    }
+    return {f"hugepages-{size}": HugePages.quantity(size, count) for size, count in counts.items()}

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from authoring.problems import Fault
 from domain.preflight.created import OLDEST_KUBELET, minors_behind
+from domain.preflight.networks import MAX_SECURITY_GROUPS, USUAL_SECURITY_GROUPS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -13,9 +14,6 @@ if TYPE_CHECKING:
     from authoring.created import Cluster, Create
     from authoring.models import Node
     from authoring.problems import Location
-
-MAX_SECURITY_GROUPS = 16
-"""Security groups per network interface: what the default quota, 5, can be raised to (Amazon VPC User Guide, quotas)."""
 
 
 def max_pods(here: Location, node: Node, cluster: Cluster) -> Iterator[Fault]:
@@ -79,6 +77,6 @@ def security_groups(here: Location, create: Create, cluster: Cluster | None) -> 
             (*here, "security_groups"),
             len(groups),
             f"are, with the one that each node has anyway, more than {MAX_SECURITY_GROUPS} security groups",
-            "Put the rules into fewer: a network interface takes 5, and with its quota raised at most "
+            f"Put the rules into fewer: a network interface takes {USUAL_SECURITY_GROUPS}, and with its quota raised at most "
             f"{MAX_SECURITY_GROUPS}.",
         )

@@ -174,6 +174,11 @@ class HugePages(Written):
         description="The NUMA nodes. Left out: every one that has memory.",
     )
 
+    @staticmethod
+    def quantity(size: str, count: int) -> str:
+        """Return how much memory so many pages of a size are, as Kubernetes writes both: 4 of 2Mi are 8Mi."""
+        return f"{count * int(size[:-2])}{size[-2:]}"
+
 
 class Node(Written):
     """What the bootstrap does on each node of a group."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from authoring.models import ByTags
+from authoring.models import ByTags, PodPool
 from authoring.resolution import device_indexes, named
 from domain import naming
 from domain.node.config import (
@@ -72,7 +72,7 @@ def _node_group(groups: Iterable[models.NodeGroup], owner: str) -> NodeGroup:
 
 
 def _interface(item: models.Interface, position: int, index: int) -> NodeInterface:
-    node = item.node
+    node, pool = item.node, item.pod_pool or PodPool()
     return NodeInterface(
         name=item.name,
         link_name=link_name(node, position),
@@ -88,8 +88,8 @@ def _interface(item: models.Interface, position: int, index: int) -> NodeInterfa
         driver=Driver(node.driver),
         write_combining=WriteCombining(node.write_combining or "preferred"),
         pod_network=PodNetwork(node.pod_network),
-        pool_ipv4=item.pod_pool.ipv4 if item.pod_pool else 0,
-        pool_ipv6=item.pod_pool.ipv6 if item.pod_pool else 0,
+        pool_ipv4=pool.ipv4,
+        pool_ipv6=pool.ipv6,
         pod_routes=item.pod_routes,
         resource_name=node.resource,
     )

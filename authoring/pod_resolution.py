@@ -75,7 +75,7 @@ def _group(group: NodeGroup) -> PodGroup:
             for taint in (group.create.taints if group.create else ())
         ),
         huge_pages={
-            pages.size: f"{pages.count * int(pages.size[:-2])}{pages.size[-2:]}"
+            pages.size: pages.quantity(pages.size, pages.count)
             for pages in reversed(group.node.huge_pages)
         },
         no_iommu=group.node.allow_unsafe_noiommu and not metal_only,

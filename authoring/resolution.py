@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from authoring.models import ByTags
+from authoring.models import ByTags, PodPool
 from domain import naming
 from domain.config import (
     Config,
@@ -86,6 +86,7 @@ def device_indexes(interfaces: Sequence[models.Interface]) -> list[int]:
 
 
 def _interface(item: models.Interface, index: int, tags: Mapping[str, str]) -> InterfaceSpec:
+    pool = item.pod_pool or PodPool()
     return InterfaceSpec(
         name=item.name,
         subnets=_subnets(item.subnets),
@@ -96,8 +97,8 @@ def _interface(item: models.Interface, index: int, tags: Mapping[str, str]) -> I
         ipv4=Ipv4Mode(item.ipv4),
         pod_ranges=tuple(text for text in item.pod_ranges if ":" not in text),
         ipv6_count=item.ipv6.count if item.ipv6 else 0,
-        pool_ipv4=item.pod_pool.ipv4 if item.pod_pool else 0,
-        pool_ipv6=item.pod_pool.ipv6 if item.pod_pool else 0,
+        pool_ipv4=pool.ipv4,
+        pool_ipv6=pool.ipv6,
         source_dest_check=item.source_dest_check,
         tags={**tags, **item.tags},
     )

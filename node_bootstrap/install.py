@@ -137,7 +137,7 @@ def carry_out(installation: Installation, files: Files, programs: Programs) -> N
 
 def watching(group: NodeGroup) -> tuple[str, ...]:
     """Return the units that look for what comes or changes later on nodes of a group."""
-    pools = any(one.pool_ipv4 or one.pool_ipv6 for one in group.interfaces)
+    pools = any(one.has_pod_pool for one in group.interfaces)
     return (*WATCHING, ADDRESSES_TIMER) if pools else WATCHING
 
 

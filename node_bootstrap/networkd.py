@@ -161,9 +161,8 @@ def configure(
     2. Links whose files it has read and that are not what these say, after a rename or because somebody changed them:
        `reconfigure`. It acts on what is loaded, so it comes after `reload`.
     3. Links that it is at work on: reconfiguring them again does no harm.
-    4. Links that stay what they are: one that was put up between its rename and its configuration has an address of the
-       kernel's own making, of which systemd-networkd hears only afterwards (seen with 252 on a busy machine). Reconfigured
-       once more it takes that away.
+    4. Links that stay what they are: on a busy machine one kept, for as long as it was waited for, a link-local address that
+       its file forbids (seen with 252; why is not known). They are reconfigured once more while there is time.
 
     Raises:
         ToolFailed: networkctl is missing, or systemd-networkd does not run.

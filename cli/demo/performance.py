@@ -72,14 +72,14 @@ def perform(
             )
     for group in platform.with_named_groups(document):
         console.print(f"{group} is adopted by name here: the demo makes what it adopts itself")
-    for group in platform.without_ready_hooks(document):
-        console.print(
-            f"{group} has no ready hook here: the demo's nodes run nothing that could answer it"
-        )
     if creates_one:
         group = created.have_one_created(document)
         console.print(
             f"{group} is created here, by a stack of its own; what else is listed is adopted"
+        )
+    for group in platform.without_ready_hooks(document):
+        console.print(
+            f"{group} has no ready hook here: the demo's nodes run nothing that could answer it"
         )
     created.from_none_to(document, platform.MAX_NODES)
     # Short enough to watch: the reconciler comes every minute, a crashed run's message after three.

@@ -23,6 +23,17 @@ _MODES = {PodNetwork.IPVLAN_L2: "l2", PodNetwork.IPVLAN_L3: "l3"}
 _PCI_ADDRESS = re.compile(r"[0-9a-f]{4,}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]")
 
 
+def ipvlan(link: str, mode: PodNetwork, mtu: int) -> dict[str, Any]:
+    """Return what the ipvlan plugin is told, but for addresses (containernetworking/plugins, plugins/main/ipvlan, NetConf).
+
+    Args:
+        link: the master.
+        mode: one of ipvlan's.
+        mtu: of the pods' links, in bytes.
+    """
+    return {"type": "ipvlan", "master": link, "mode": _MODES[mode], "mtu": mtu}
+
+
 def network_name(interface: str) -> str:
     """Return the network's name: the NetworkAttachmentDefinition without spec.config has to be called the same."""
     return f"{layout.CNI_PREFIX}{interface}"
@@ -103,10 +114,7 @@ def _ipvlan(interface: NodeInterface) -> dict[str, Any]:
             interfaces=(interface.name,),
         )
     return {
-        "type": "ipvlan",
-        "master": interface.link_name,
-        "mode": _MODES[interface.pod_network],
-        "mtu": interface.mtu,
+        **ipvlan(interface.link_name, interface.pod_network, interface.mtu),
         "capabilities": {"ips": True},
         "ipam": {"type": "static"},
     }

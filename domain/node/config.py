@@ -99,6 +99,11 @@ class NodeInterface:
     resource_name: str | None = None
     """The SR-IOV device plugin's pool, without its prefix; None keeps it out of every pool."""
 
+    @property
+    def has_pod_pool(self) -> bool:
+        """Whether the node has addresses of the ENI to hand out to its pods."""
+        return bool(self.pool_ipv4 or self.pool_ipv6)
+
 
 @dataclass(frozen=True)
 class HugePages:

@@ -90,7 +90,7 @@ def needs(group: NodeGroup) -> tuple[Need, ...]:
 
 
 def _needs(interface: NodeInterface) -> Iterator[Need]:
-    pool = interface.pool_ipv4 or interface.pool_ipv6
+    pool = interface.has_pod_pool
     if pool and interface.pod_network is not PodNetwork.NONE:
         yield Need("host-local", _RANGE_SETS, "to hand out a pool of scattered addresses")
     if interface.pod_network is PodNetwork.HOST_DEVICE:

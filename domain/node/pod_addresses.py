@@ -25,7 +25,7 @@ def pool(interface: NodeInterface, eni: Eni) -> tuple[Address, ...]:
     EC2 accepts packets from each of them, as they are the ENI's own. None where the configuration asks for no pool: then
     further addresses are somebody else's to give out.
     """
-    if not (interface.pool_ipv4 or interface.pool_ipv6):
+    if not interface.has_pod_pool:
         return ()
     host = {address.ip for address in routing.host_addresses(interface, eni)}
     ipv4 = sorted(eni.ipv4_addresses[1:]) if interface.pool_ipv4 else []

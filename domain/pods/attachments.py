@@ -11,7 +11,7 @@ import json
 from ipaddress import ip_network
 from typing import TYPE_CHECKING, Any
 
-from domain.node.cni import CNI_VERSION
+from domain.node.cni import CNI_VERSION, ipvlan
 from domain.node.config import PodNetwork
 from domain.pods.model import Ipam
 
@@ -25,8 +25,6 @@ MANAGED_BY = {"app.kubernetes.io/managed-by": "multus-eni"}
 RESOURCE = "k8s.v1.cni.cncf.io/resourceName"
 """Multus hands the device that kubelet allocated of this resource to the CNI plugin (k8snetworkplumbingwg/multus-cni,
 docs/how-to-use.md)."""
-
-_MODES = {PodNetwork.IPVLAN_L2: "l2", PodNetwork.IPVLAN_L3: "l3"}
 
 
 def attachment(network: Network, namespace: str) -> dict[str, Any]:
@@ -50,7 +48,11 @@ def attachment(network: Network, namespace: str) -> dict[str, Any]:
 
 def configuration(network: Network) -> dict[str, Any]:
     """Return the CNI configuration for all nodes; a list of plugins where some follow the network's own."""
-    plugin = _host_device(network) if network.mode is PodNetwork.HOST_DEVICE else _ipvlan(network)
+    if network.mode is PodNetwork.HOST_DEVICE:
+        plugin = _host_device(network)
+    else:
+        # The link is called the same on every node.
+        plugin = ipvlan(network.link, network.mode, network.mtu)
     plugin["ipam"] = _ipam(network)
     if network.ipam is Ipam.STATIC:
         plugin["capabilities"] = {"ips": True}
@@ -69,16 +71,6 @@ def _host_device(network: Network) -> dict[str, Any]:
     if network.resource is None:
         raise ValueError(f"nothing names the device of {network.interface}")
     return {"type": "host-device"}
-
-
-def _ipvlan(network: Network) -> dict[str, Any]:
-    """Return an ipvlan below the link, which is called the same on every node."""
-    return {
-        "type": "ipvlan",
-        "master": network.link,
-        "mode": _MODES[network.mode],
-        "mtu": network.mtu,
-    }
 
 
 def _ipam(network: Network) -> dict[str, Any]:

@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_network
 from typing import TYPE_CHECKING, Union
 
+from domain.addressing import RESERVED_AT_START
 from domain.node.routing import IPV6_ROUTER, ipv4_router
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-RESERVED_AT_START, RESERVED_AT_END = 4, 1
-"""Of every subnet AWS keeps the first four addresses and the last one, of IPv4 and of IPv6 (Amazon VPC User Guide, "Subnet
-CIDR blocks")."""
+RESERVED_AT_END = 1
+"""Of every subnet AWS keeps the last address too, of IPv4 and of IPv6 (Amazon VPC User Guide, "Subnet CIDR blocks")."""
 
 IpNetwork = Union[IPv4Network, IPv6Network]
 IpAddress = Union[IPv4Address, IPv6Address]

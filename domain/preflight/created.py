@@ -191,11 +191,12 @@ def cni_has_a_role(group: Group) -> Iterator[Trouble]:
     """Without a role of its own the VPC CNI acts with the node's (EKS User Guide, "Configure Amazon VPC CNI plugin to use
     IRSA"), which in a created group has no right to network interfaces: ipamd does not start, and no node becomes Ready."""
     if not group.create.cni_policy and not group.whole.vpc_cni.has_role:
-        yield error(
+        yield warning(
             "vpc-cni",
-            "has no role of its own, and the role of these nodes has no AmazonEKS_CNI_Policy: no node becomes Ready",
-            'Give the add-on a role (service account or pod identity) with AmazonEKS_CNI_Policy: EKS User Guide, "Configure '
-            'Amazon VPC CNI plugin to use IRSA".',
+            "shows no role of its own, and the role of these nodes has no AmazonEKS_CNI_Policy: without either no node "
+            "becomes Ready",
+            "Make sure that its service account has one, which cannot be seen where the add-on was not given it: EKS User "
+            'Guide, "Configure Amazon VPC CNI plugin to use IRSA".',
         )
 
 

@@ -211,9 +211,9 @@ TROUBLES: dict[str, tuple[str, Change, Severity, str, str]] = {
     "a VPC CNI without a role": (
         "cni-without-role",
         cni(has_role=False),
-        ERROR,
+        WARNING,
         "vpc-cni",
-        "has no role of its own, and the role of these nodes has no AmazonEKS_CNI_Policy",
+        "shows no role of its own, and the role of these nodes has no AmazonEKS_CNI_Policy",
     ),
     "a kubelet that is newer than the cluster": (
         "kubelet-version",
