@@ -88,7 +88,10 @@ def node(lab: Image) -> Iterator[Node]:
         for position in range(1, 5):
             made.attach(with_pods(position))
         made.install(timeout_s=240).check()
+        # It would start a run in the middle of a test; what it starts is started by the test that is about it.
+        guest.run(["systemctl", "stop", "multus-node-addresses.timer"]).check()
         guest.add_peer("vpc", "subnet-1", "0e:00:00:00:01:01", ROUTER)
+        await_hotplug_run(made)
         yield made
 
 
@@ -242,6 +245,7 @@ def test_pods_on_an_ipvlan_in_l3_mode_reach_each_other_and_what_lies_behind_the_
     assert link["linkinfo"]["info_data"]["mode"] == "l3"
     ping(node, pods[0], "10.0.2.12")
     node.guest.add_peer("router", "subnet-2", "0e:00:00:00:01:02", ["10.0.2.1/24", "192.0.2.1/32"])
+    await_hotplug_run(node)
     # In l3 mode nobody answers ARP for a pod; a VPC knows by itself which ENI has an address.
     node.guest.run(
         f"ip -n router neigh add 10.0.2.11 lladdr {eni(2).mac} dev peer nud permanent &&"
