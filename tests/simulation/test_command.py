@@ -6,10 +6,14 @@ import os
 import signal
 import subprocess
 import sys
+from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.deployed.deployment import REPOSITORY
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 pytestmark = [pytest.mark.simulation, pytest.mark.subprocesses("python", "node")]
 
@@ -29,6 +33,15 @@ def test_a_command_says_what_it_is_asked_and_nothing_of_node_s_age(module: str) 
     assert asked.stderr == ""
 
 
+@pytest.fixture
+def as_from_a_terminal() -> Iterator[None]:
+    """Let what is started heed Ctrl-C: it would inherit that a shell has its background jobs ignore it (signal(7))."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("as_from_a_terminal")
 def test_ctrl_c_ends_a_command_with_one_line_that_says_what_is_done() -> None:
     command = [sys.executable, "-m", "tests.simulation", "walk", "--hours", "0.1", "--walks", "999"]
     with subprocess.Popen(  # noqa: S603 - our own
