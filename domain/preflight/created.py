@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from domain.model import SecurityGroupId
+from domain.preflight.cluster import SUBJECT
 from domain.preflight.findings import Rule, error, warning
 from domain.preflight.networks import MAX_SECURITY_GROUPS, USUAL_SECURITY_GROUPS
 from domain.preflight.observed import CannotTell, shown
@@ -190,9 +191,20 @@ def nodes_may_join(group: Group) -> Iterator[Trouble]:
 def cni_has_a_role(group: Group) -> Iterator[Trouble]:
     """Without a role of its own the VPC CNI acts with the node's (EKS User Guide, "Configure Amazon VPC CNI plugin to use
     IRSA"), which in a created group has no right to network interfaces: ipamd does not start, and no node becomes Ready."""
-    if not group.create.cni_policy and not group.whole.vpc_cni.has_role:
+    cni = shown(group.account.vpc_cni)
+    if group.create.cni_policy:
+        return
+    if cni is None:
+        yield warning(
+            SUBJECT,
+            "is no EKS add-on, so it cannot be told whether it has a role of its own, and the role of these nodes has no "
+            "AmazonEKS_CNI_Policy",
+            "See whether its service account has a role: kubectl describe serviceaccount aws-node -n kube-system, and `aws eks "
+            "list-pod-identity-associations`.",
+        )
+    elif not cni.has_role:
         yield error(
-            "vpc-cni",
+            SUBJECT,
             "has no role of its own, and the role of these nodes has no AmazonEKS_CNI_Policy: no node becomes Ready",
             'Give the add-on a role (service account or pod identity) with AmazonEKS_CNI_Policy: EKS User Guide, "Configure '
             'Amazon VPC CNI plugin to use IRSA".',

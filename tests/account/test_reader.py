@@ -29,6 +29,7 @@ LOOKED_UP = "eks:DescribeNodegroup"
 NAMES_ALL = Created(
     subnets={}, ami="ami-12c6146b", key_pair="ops", placement_group="rack", kubernetes_version=None
 )
+ROLE = "arn:aws:iam::123456789012:role/vpc-cni"
 DOCUMENT = Path(__file__).parents[2] / "docs" / "preflight.md"
 
 
@@ -318,6 +319,32 @@ def test_it_sees_the_cluster_and_its_cni(place: Place) -> None:
     assert shown(account.vpc_cni) == observed.VpcCni(
         (1, 23, 1), {"ENABLE_POD_ENI": "true", "WARM_PREFIX_TARGET": "2"}, has_role=False
     )
+
+
+@pytest.mark.parametrize(
+    "made",
+    [
+        pytest.param({"serviceAccountRoleArn": ROLE}, id="of its service account"),
+        pytest.param(
+            {"podIdentityAssociations": [{"serviceAccount": "aws-node", "roleArn": ROLE}]},
+            id="by pod identity",
+        ),
+    ],
+)
+def test_it_sees_a_role_of_the_cni(place: Place, made: dict[str, Any]) -> None:
+    eks = place.account.client("eks")
+    eks.create_cluster(
+        name="other",
+        roleArn=ROLE,
+        resourcesVpcConfig={"subnetIds": list(interface(place)["subnets"].values())},
+    )
+    eks.create_addon(
+        clusterName="other", addonName="vpc-cni", addonVersion="v1.23.1-eksbuild.1", **made
+    )
+    place.document["cluster_name"] = "other"
+    cni = shown(place.read().vpc_cni)
+    assert cni is not None
+    assert cni.has_role
 
 
 def test_a_cluster_that_is_not_there_is_none(place: Place) -> None:

@@ -61,6 +61,10 @@ def cni(*, has_role: bool) -> Change:
     return lambda scene: setattr(scene, "cni", dataclasses.replace(scene.cni, has_role=has_role))
 
 
+def no_addon(scene: Scene) -> None:
+    scene.instead["vpc_cni"] = None
+
+
 def image(**changes: object) -> Change:
     """Let an image be named that is like the usual one but for the changes."""
 
@@ -215,6 +219,13 @@ TROUBLES: dict[str, tuple[str, Change, Severity, str, str]] = {
         "vpc-cni",
         "has no role of its own, and the role of these nodes has no AmazonEKS_CNI_Policy",
     ),
+    "a VPC CNI that is no add-on": (
+        "cni-without-role",
+        no_addon,
+        WARNING,
+        "vpc-cni",
+        "is no EKS add-on, so it cannot be told whether it has a role of its own",
+    ),
     "a kubelet that is newer than the cluster": (
         "kubelet-version",
         create(kubernetes_version="1.34"),
@@ -269,6 +280,10 @@ NO_TROUBLES: dict[str, tuple[str, Change]] = {
         "cni-without-role",
         every(create(cni_policy=True), cni(has_role=False)),
     ),
+    "a VPC CNI that is no add-on with the nodes' rights": (
+        "cni-without-role",
+        every(create(cni_policy=True), no_addon),
+    ),
     "the cluster's version": ("kubelet-version", create(kubernetes_version="1.33")),
     "the oldest kubelet": ("kubelet-version", create(kubernetes_version="1.30")),
     "a kubelet of its own version under a written one that is too old": (
@@ -280,7 +295,6 @@ NO_TROUBLES: dict[str, tuple[str, Change]] = {
 NOTHING: dict[str, tuple[str, Change]] = {
     "the mode is not shown": ("access-entry", cluster(authentication_mode="")),
     "the cluster has no security group yet": ("node-security-groups", cluster(facts={})),
-    "the VPC CNI is no add-on": ("cni-without-role", lambda s: setattr(s, "cni", None)),
     "the image's kubelet is not known": ("kubelet-version", image()),
     "the cluster does not tell its version": ("kubelet-version", cluster(version="")),
     "no instance type is known": (
