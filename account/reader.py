@@ -31,6 +31,7 @@ from domain.preflight.observed import (
     Subnet,
     Unseen,
     VpcCni,
+    largest,
 )
 
 if TYPE_CHECKING:
@@ -139,7 +140,7 @@ class _Reader:
         whole = Whole(config, nodes, account)
         return replace(
             account,
-            reservations=self._reservations(_multus_subnets(whole)),
+            reservations=self._reservations(_subnets_with_ipv4(whole)),
             instance_types=self._instance_types(_type_names(whole)),
         )
 
@@ -168,13 +169,15 @@ class _Reader:
         }
 
     def _group(self, raw: Raw) -> AutoScalingGroup:
-        prepared = raw.get("WarmPoolConfiguration", {}).get("MaxGroupPreparedCapacity") or 0
+        pool = raw.get("WarmPoolConfiguration", {})
         identifiers = raw.get("VPCZoneIdentifier") or ""
         instances = raw.get("Instances", [])
         return AutoScalingGroup(
             name=GroupName(raw["AutoScalingGroupName"]),
-            most_nodes=max(raw["MaxSize"], prepared),
-            nodes=len(instances),
+            most_nodes=largest(
+                raw["MaxSize"], pool.get("MinSize"), pool.get("MaxGroupPreparedCapacity")
+            ),
+            nodes=len(instances) + raw.get("WarmPoolSize", 0),
             subnet_ids=tuple(SubnetId(each.strip()) for each in identifiers.split(",") if each),
             running_types=tuple(
                 sorted({each["InstanceType"] for each in instances if "InstanceType" in each})
@@ -403,11 +406,13 @@ def _or_none(ask: Callable[[], Raw]) -> Raw | None:
         raise
 
 
-def _multus_subnets(whole: Whole) -> list[SubnetId]:
+def _subnets_with_ipv4(whole: Whole) -> list[SubnetId]:
+    """Return those that nodes take IPv4 addresses of: for their interfaces, and their own."""
     found: dict[SubnetId, None] = {}
     for group in whole.groups():
         try:
             subnets = [subnet for subnet, _ in group.multus_subnets()]
+            subnets += group.node_subnets()
         except CannotTell:
             continue
         found |= {each.subnet_id: None for each in subnets if each.ipv4_cidr is not None}

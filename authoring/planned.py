@@ -8,7 +8,7 @@ from authoring.node_policies import CNI_POLICY, aws_managed
 from authoring.resolution import named
 from domain import naming
 from domain.model import GroupName, SecurityGroupId, SubnetId
-from domain.preflight.observed import AutoScalingGroup, Launches
+from domain.preflight.observed import AutoScalingGroup, Launches, largest
 from domain.preflight.planned import Created
 
 if TYPE_CHECKING:
@@ -38,7 +38,9 @@ def _group(
         hooks.append(naming.ready_hook(owner))
     return AutoScalingGroup(
         name=GroupName(named(group, owner)),
-        most_nodes=max(create.max_size, (pool.max_prepared or 0) if pool else 0),
+        most_nodes=largest(
+            create.max_size, pool.min_size if pool else None, pool.max_prepared if pool else None
+        ),
         nodes=0,
         subnet_ids=tuple(SubnetId(subnet) for subnet in create.subnets.values()),
         running_types=(),

@@ -175,12 +175,36 @@ def test_a_launch_template_that_is_gone_says_nothing(place: Place) -> None:
     assert {"m5.2xlarge", "m6i.2xlarge"} < set(shown(account.instance_types))
 
 
-def test_a_warm_pool_may_be_larger_than_its_group(place: Place) -> None:
+@pytest.mark.parametrize(
+    ("pool", "most"),
+    [
+        pytest.param({"MaxGroupPreparedCapacity": 1200, "MinSize": 0}, 1200, id="prepared"),
+        pytest.param({"MinSize": 30}, 1030, id="beside a full group"),
+    ],
+)
+def test_a_warm_pool_may_make_a_group_larger(place: Place, pool: dict[str, int], most: int) -> None:
     autoscaling = place.account.client("autoscaling")
     autoscaling.suspend_processes(AutoScalingGroupName=GROUP, ScalingProcesses=["Launch"])
-    autoscaling.put_warm_pool(AutoScalingGroupName=GROUP, MaxGroupPreparedCapacity=1200, MinSize=0)
-    most = shown(place.read().groups)[GROUP].most_nodes
-    assert most == 1200
+    autoscaling.put_warm_pool(AutoScalingGroupName=GROUP, **pool)
+    assert shown(place.read().groups)[GROUP].most_nodes == most
+
+
+def test_nodes_of_a_warm_pool_are_nodes_too(place: Place) -> None:
+    change_group(place, DesiredCapacity=2)
+    place.account.client("autoscaling").put_warm_pool(
+        AutoScalingGroupName=GROUP, MaxGroupPreparedCapacity=5
+    )
+    place.account.clock.wait(300)
+    group = shown(place.read().groups)[GROUP]
+    assert (group.nodes, len(group.in_service)) == (5, 2)
+
+
+def test_it_sees_reservations_in_the_nodes_own_subnets(place: Place) -> None:
+    subnet_id = shown(place.read().groups)[GROUP].subnet_ids[0]
+    ec2 = place.account.client("ec2")
+    cidr = first_half(ec2, subnet_id)
+    ec2.create_subnet_cidr_reservation(SubnetId=subnet_id, Cidr=cidr, ReservationType="prefix")
+    assert shown(place.read().reservations)[subnet_id] == (IPv4Network(cidr),)
 
 
 @pytest.mark.parametrize(

@@ -93,7 +93,11 @@ def test_a_group_with_spot_instances_replaces_those_at_risk(
 @pytest.mark.parametrize(
     ("pool", "most"),
     [
-        pytest.param({"min_size": 2}, 6, id="by itself as many as the group may have"),
+        pytest.param({}, 6, id="by itself as many as the group may have"),
+        pytest.param({"min_size": 2}, 8, id="a pool that is there beside a full group"),
+        pytest.param(
+            {"min_size": 2, "max_prepared": 7}, 8, id="a full group beside what is prepared"
+        ),
         pytest.param({"max_prepared": 9}, 9, id="a pool that prepares more"),
         pytest.param({"max_prepared": 3}, 6, id="a pool that prepares fewer"),
     ],

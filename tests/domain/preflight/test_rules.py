@@ -471,6 +471,60 @@ TROUBLES: dict[str, tuple[str, Change, Severity, str, str]] = {
         "n3, n6",
         "need 10 even",
     ),
+    "a subnet of the nodes' own that is too small in any case": (
+        "subnet-too-small",
+        lambda s: s.change_subnet("nodes-a", free=4),
+        ERROR,
+        "telco-workers",
+        "subnet-nodes-a has 4 free addresses, and the groups at their largest need 5 even",
+    ),
+    "a subnet of the nodes' own that is too small for a zone alone": (
+        "subnet-too-small",
+        every(
+            lambda s: s.change_subnet("nodes-a", free=10),
+            lambda s: s.change_group(max_healthy_percent=120),
+        ),
+        WARNING,
+        "telco-workers",
+        "need 5, or 12 when all nodes are in us-east-1a and 2 of them take the place of others",
+    ),
+    "a subnet that a group is created in": (
+        "subnet-too-small",
+        every(lambda s: s.create(), lambda s: s.change_subnet("nodes-b", free=9)),
+        WARNING,
+        "create.subnets",
+        "subnet-nodes-b has 9 free addresses, and the groups at their largest need 5, or 10",
+    ),
+    "a subnet that nodes and an interface share": (
+        "subnet-too-small",
+        every(
+            lambda s: s.change_spec(
+                "n3",
+                subnets=SubnetSelector(
+                    by_zone={
+                        "us-east-1a": SubnetId("subnet-nodes-a"),
+                        "us-east-1b": SubnetId("subnet-n3-b"),
+                    }
+                ),
+            ),
+            lambda s: s.change_subnet("nodes-a", free=9),
+        ),
+        ERROR,
+        "n3, telco-workers",
+        "need 10 even",
+    ),
+    "addresses of the nodes' own subnet that a reservation keeps": (
+        "subnet-too-small",
+        every(
+            lambda s: s.reservations.update(
+                {SubnetId("subnet-nodes-a"): (IPv4Network("10.0.0.0/25"),)}
+            ),
+            lambda s: s.change_subnet("nodes-a", free=132),
+        ),
+        WARNING,
+        "telco-workers",
+        "subnet-nodes-a has 4 to 123 free addresses outside reservations and pod ranges",
+    ),
     "addresses that a reservation keeps": (
         "subnet-too-small",
         every(
@@ -893,6 +947,18 @@ NO_TROUBLES: dict[str, tuple[str, Change]] = {
         every(
             lambda s: s.change_subnet("n3-a", free=4),
             lambda s: s.change_group(nodes=6, hooks=("MultusEni-example-launch",)),
+        ),
+    ),
+    "nodes that have their primary address, whoever serves them": (
+        "subnet-too-small",
+        every(lambda s: s.change_subnet("nodes-a", free=4), lambda s: s.change_group(nodes=6)),
+    ),
+    "two subnets of the nodes' own in a zone": (
+        "subnet-too-small",
+        every(
+            lambda s: s.add_subnet("nodes-c", "us-east-1a", "10.2.0.0/24", free=5),
+            lambda s: s.change_group(subnet_ids=(*s.group.subnet_ids, SubnetId("subnet-nodes-c"))),
+            lambda s: s.change_subnet("nodes-a", free=5),
         ),
     ),
     "IPv6-only subnets have no IPv4 to give": ("subnet-too-small", ipv6_only),
