@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from authoring.created import ROOT_DEVICE
 from authoring.node_policies import CNI_POLICY, aws_managed
 from authoring.resolution import named
 from domain import naming
 from domain.model import GroupName, SecurityGroupId, SubnetId
 from domain.preflight.observed import AutoScalingGroup, Launches, largest
-from domain.preflight.planned import Created
+from domain.preflight.planned import Created, RootVolume
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -56,6 +57,7 @@ def _group(
             access_entry=create.access_entry,
             ami=create.ami,
             kubernetes_version=create.kubernetes_version,
+            root_volume=RootVolume(ROOT_DEVICE, create.root_volume.size_gib),
             key_pair=create.key_pair,
             placement_group=create.placement_group,
             cni_policy=any(aws_managed(arn) == CNI_POLICY for arn in create.policies),

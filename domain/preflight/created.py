@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 
     from domain.preflight.findings import Trouble
     from domain.preflight.looks import Group
-    from domain.preflight.observed import Subnet
+    from domain.preflight.observed import Image, Subnet
+    from domain.preflight.planned import RootVolume
 
 SUBNETS = "create.subnets"
 OLDEST_KUBELET = 3
@@ -140,7 +141,8 @@ def placement_group_exists(group: Group) -> Iterator[Trouble]:
 def image_fits(group: Group) -> Iterator[Trouble]:
     """A launch is refused from an image that is not there or not shared with the account (InvalidAMIID.NotFound), that is not
     available (InvalidAMIID.Unavailable), or that is of another architecture than the type (EC2 API reference, error codes,
-    and DescribeInstanceTypes, SupportedArchitectures)."""
+    and DescribeInstanceTypes, SupportedArchitectures); and with a volume that is smaller than its snapshot
+    (InvalidBlockDeviceMapping; EbsBlockDevice, VolumeSize)."""
     ami, known = group.create.ami, shown(group.account.images)
     if ami is None:
         return
@@ -159,6 +161,8 @@ def image_fits(group: Group) -> Iterator[Trouble]:
             "Wait until it is available, or name another image.",
         )
         return
+    if group.create.root_volume is not None:
+        yield from _root_fits(image, group.create.root_volume)
     for each in group.types():
         if image.architecture not in each.architectures:
             yield error(
@@ -166,6 +170,25 @@ def image_fits(group: Group) -> Iterator[Trouble]:
                 f"runs {' and '.join(each.architectures)}, and {ami} is of {image.architecture}",
                 "Name an image of the types' architecture, or other types.",
             )
+
+
+def _root_fits(image: Image, volume: RootVolume) -> Iterator[Trouble]:
+    """A mapping of the launch template replaces the image's for the same device, and for any other is one more volume (EC2
+    User Guide, "Block device mappings for volumes on Amazon EC2 instances")."""
+    if image.root_device not in {None, volume.device}:
+        yield error(
+            "create.ami",
+            f"{image.image_id} has its root device at {image.root_device}, and the launch template's encrypted volume is at "
+            f"{volume.device}: it would be a second disk, and the root as the image has it",
+            f"Name an image with its root device at {volume.device}, as EKS's own have it.",
+        )
+    elif image.root_gib is not None and volume.gib < image.root_gib:
+        yield error(
+            "create.root_volume.size_gib",
+            f"is {volume.gib}, and the root volume of {image.image_id} is of a snapshot of {image.root_gib} GiB: EC2 refuses "
+            "the launch",
+            f"Write {image.root_gib} at least, or name a smaller image.",
+        )
 
 
 def nodes_may_join(group: Group) -> Iterator[Trouble]:

@@ -162,6 +162,10 @@ class Image:
     architecture: str
     state: str
     """`available`, or why it cannot be launched."""
+    root_device: str | None = None
+    """The name of its root device; None when it does not say."""
+    root_gib: int | None = None
+    """The size of the snapshot that its root volume is made of; None when it has none."""
 
 
 @dataclass(frozen=True)

@@ -103,7 +103,7 @@ class Scene:
         self.cni = VpcCni((1, 23, 1))
         self.rules: tuple[EventRule, ...] = ()
         self.held: dict[InstanceId, frozenset[str]] = {}
-        self.images = {AMI: Image(AMI, "x86_64", "available")}
+        self.images = {AMI: Image(AMI, "x86_64", "available", "/dev/xvda", 20)}
         self.adopt_running = False
         self.reservations: dict[SubnetId, tuple[IPv4Network, ...]] = {}
         self.instead: dict[str, Any] = {}
