@@ -48,6 +48,7 @@ ACTIONS = (
     "autoscaling:DescribeAutoScalingGroups",
     "autoscaling:DescribeLifecycleHooks",
     "ec2:DescribeImages",
+    "ec2:DescribeInstanceTypeOfferings",
     "ec2:DescribeInstanceTypes",
     "ec2:DescribeKeyPairs",
     "ec2:DescribeLaunchTemplateVersions",
@@ -129,6 +130,7 @@ class _Reader:
             reservations={},
             security_groups=self._security_groups(),
             instance_types={},
+            offerings={},
             cluster=self._cluster(config.cluster_name),
             vpc_cni=self._vpc_cni(config.cluster_name),
             images=named.images(),
@@ -138,10 +140,12 @@ class _Reader:
             held=self._held(config.owner),
         )
         whole = Whole(config, nodes, account)
+        types = _type_names(whole)
         return replace(
             account,
             reservations=self._reservations(_subnets_with_ipv4(whole)),
-            instance_types=self._instance_types(_type_names(whole)),
+            instance_types=self._instance_types(types),
+            offerings=self._offerings(types),
         )
 
     # Auto Scaling.
@@ -331,6 +335,23 @@ class _Reader:
             return {each.name: each for each in found}
 
         return seen("ec2:DescribeInstanceTypes", ask)
+
+    def _offerings(self, names: Sequence[str]) -> Shown[Mapping[str, frozenset[str]]]:
+        def ask() -> Mapping[str, frozenset[str]]:
+            zones: dict[str, set[str]] = {}
+            for chunk in chunks(names, FILTER_VALUES):
+                for raw in pages(
+                    self._ec2,
+                    "describe_instance_type_offerings",
+                    "InstanceTypeOfferings",
+                    LocationType="availability-zone",
+                    Filters=[{"Name": "instance-type", "Values": chunk}],
+                    PaginationConfig={"PageSize": PAGE},
+                ):
+                    zones.setdefault(raw["InstanceType"], set()).add(raw["Location"])
+            return {name: frozenset(found) for name, found in zones.items()}
+
+        return seen("ec2:DescribeInstanceTypeOfferings", ask)
 
     # EKS.
 

@@ -206,6 +206,8 @@ class Account:
     """Every security group of the Region."""
     instance_types: Shown[Mapping[str, InstanceType]]
     """Those that the groups launch or the configuration names, as far as the Region has them."""
+    offerings: Shown[Mapping[str, frozenset[str]]]
+    """The zones in which those can be launched, by type."""
     cluster: Shown[Cluster | None]
     """None: there is no cluster of this name."""
     vpc_cni: Shown[VpcCni | None]

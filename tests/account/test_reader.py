@@ -327,6 +327,13 @@ def test_it_sees_the_limits_of_the_types_that_the_region_has(place: Place) -> No
     )
 
 
+def test_it_sees_which_zones_have_the_types(place: Place) -> None:
+    offerings = shown(place.read().offerings)
+    assert set(offerings) == {"m5.2xlarge", "c6in.8xlarge"}
+    assert {"us-east-1a", "us-east-1b"} < offerings["m5.2xlarge"]
+    assert "us-east-1e" not in offerings["m5.2xlarge"]
+
+
 def test_it_sees_the_cluster_and_its_cni(place: Place) -> None:
     account = place.read()
     cluster = shown(account.cluster)
@@ -410,6 +417,7 @@ def test_calls_for_several_items_are_made_once(place: Place) -> None:
         "DescribeSubnets",
         "DescribeSecurityGroups",
         "DescribeInstanceTypes",
+        "DescribeInstanceTypeOfferings",
         "DescribeCluster",
         "ListRules",
     ):

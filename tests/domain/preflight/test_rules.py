@@ -103,6 +103,20 @@ def rule(name: str, pattern: Mapping[str, object], *targets: str) -> Change:
     return lambda scene: setattr(scene, "rules", (EventRule(name, pattern, targets),))
 
 
+def offered(**zones: str) -> Change:
+    """Let the group launch these types, each of which these zones have, by their letters."""
+
+    def change(scene: Scene) -> None:
+        names = tuple(name.replace("_", ".") for name in zones)
+        scene.change_group(launches=Launches(names))
+        scene.offerings = {
+            name: frozenset(f"us-east-1{letter}" for letter in letters)
+            for name, letters in zip(names, zones.values(), strict=True)
+        }
+
+    return change
+
+
 def launch_type(name: str, **changes: object) -> Change:
     """Let the group launch another type, like m5.xlarge but for the changes."""
 
@@ -834,6 +848,20 @@ TROUBLES: dict[str, tuple[str, Change, Severity, str, str]] = {
         "telco-workers",
         "1 of 1 nodes in service lacks interfaces; the reconciler gives them what they lack",
     ),
+    "a zone that has none of the types": (
+        "zone-without-type",
+        offered(m5_xlarge="a", m6i_xlarge="ac"),
+        ERROR,
+        "us-east-1b",
+        "has none of the types that the group launches: m5.xlarge, m6i.xlarge",
+    ),
+    "a zone that lacks a type": (
+        "zone-without-type",
+        offered(m5_xlarge="ab", m6i_xlarge="b"),
+        WARNING,
+        "us-east-1a",
+        "does not have m6i.xlarge: nodes there are of the group's other types alone",
+    ),
     "a group full of hooks": (
         "too-many-hooks",
         lambda s: s.change_group(hooks=tuple(map(str, range(49)))),
@@ -844,6 +872,11 @@ TROUBLES: dict[str, tuple[str, Change, Severity, str, str]] = {
 }
 
 NO_TROUBLES: dict[str, tuple[str, Change]] = {
+    "types that more zones have than the group launches in": (
+        "zone-without-type",
+        offered(m5_xlarge="abc", m6i_xlarge="abf"),
+    ),
+    "a type that no zone has": ("zone-without-type", offered(m5_xlarge="ab", z9_xlarge="")),
     "a cluster that is written as it is": (
         "cluster-differs",
         lambda s: s.written.update(s.cluster.facts),
@@ -1130,6 +1163,18 @@ def test_what_is_well_is_told_as_such(scene: Scene, case: str) -> None:
 
 def test_every_rule_has_both_kinds_of_case() -> None:
     assert {code for code, *_ in TROUBLES.values()} == set(CODES) - {NOT_SHOWN} - CREATED
+
+
+def test_each_zone_is_told_of_by_itself(scene: Scene) -> None:
+    offered(m5_xlarge="a", m6i_xlarge="ac")(scene)
+    assert [each[1] for each in scene.troubles("zone-without-type")] == ["us-east-1b"]
+    offered(m5_xlarge="c")(scene)
+    assert [each[1] for each in scene.troubles("zone-without-type")] == ["us-east-1a", "us-east-1b"]
+
+
+def test_nothing_is_said_of_the_zones_of_types_that_no_zone_has(scene: Scene) -> None:
+    offered(m5_xlarge="")(scene)
+    assert scene.by("zone-without-type") == []
 
 
 def test_one_trouble_is_told_once(scene: Scene) -> None:
