@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Network, collapse_addresses
 from typing import TYPE_CHECKING
 
+from domain.preflight.created import SUBNETS
 from domain.preflight.findings import Rule, error, warning
 from domain.preflight.observed import CannotTell, Unseen
 
@@ -169,21 +170,26 @@ def addresses_suffice(group: Group) -> Iterator[Trouble]:
                 names,
                 f"{subnet.subnet_id} has {given.most} free addresses{kept}, and the groups at their largest need "
                 f"{demand.spread} even when their nodes are spread over the zones",
-                "Use a larger subnet or a second one in the zone, or lower the groups' maximum size.",
+                f"{_larger(names)}, or lower the groups' maximum size.",
             )
         elif demand.crowded > given.least:
             yield warning(
                 names,
                 f"{subnet.subnet_id} has {_range(given)} free addresses{kept}, and the groups at their largest need "
                 f"{demand.spread}, or {demand.crowded} when all nodes are in {subnet.zone}{_of_them(demand)}",
-                "Use a larger subnet or a second one in the zone, or accept that launches are abandoned when the "
-                f"other zones have no capacity{' or nodes are replaced' if demand.replacing else ''}.",
+                f"{_larger(names)}, or accept that launches are abandoned when the other zones have no "
+                f"capacity{' or nodes are replaced' if demand.replacing else ''}.",
             )
+
+
+def _larger(names: str) -> str:
+    """Return the remedy; `create.subnets` has one subnet per zone."""
+    return f"Use a larger subnet{'' if names == SUBNETS else ' or a second one in the zone'}"
 
 
 def _users(group: Group) -> Iterator[tuple[Subnet, str]]:
     """Yield each subnet that the group's nodes take addresses of, with the names of what takes them."""
-    own = "create.subnets" if group.in_account.create else group.in_account.name
+    own = SUBNETS if group.in_account.create else group.in_account.name
     found: dict[SubnetId, tuple[Subnet, list[str]]] = {}
     for subnet, specs in group.multus_subnets():
         found[subnet.subnet_id] = (subnet, [spec.name for spec in specs])

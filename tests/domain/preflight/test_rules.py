@@ -1165,6 +1165,20 @@ def test_every_rule_has_both_kinds_of_case() -> None:
     assert {code for code, *_ in TROUBLES.values()} == set(CODES) - {NOT_SHOWN} - CREATED
 
 
+def test_a_second_subnet_in_the_zone_is_no_remedy_where_there_is_one_per_zone(scene: Scene) -> None:
+    scene.create()
+    scene.change_subnet("nodes-a", free=9)
+    scene.change_subnet("nodes-b", free=4)
+    scene.change_subnet("n3-a", free=4)
+    begin = {
+        (each.subject, each.remedy.partition(", ")[0]) for each in scene.by("subnet-too-small")
+    }
+    assert begin == {
+        ("create.subnets", "Use a larger subnet"),
+        ("n3", "Use a larger subnet or a second one in the zone"),
+    }
+
+
 def test_each_zone_is_told_of_by_itself(scene: Scene) -> None:
     offered(m5_xlarge="a", m6i_xlarge="ac")(scene)
     assert [each[1] for each in scene.troubles("zone-without-type")] == ["us-east-1b"]
