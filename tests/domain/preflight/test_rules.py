@@ -38,6 +38,7 @@ CREATED = {rule.code for rule in created.RULES}
 """Those that only a group that is created has: tests/domain/preflight/test_created.py."""
 QUEUE = "arn:aws:sqs:us-east-1:123456789012:nth"
 TOPIC = "arn:aws:sns:us-east-1:123456789012:people"
+READY = "MultusEni-example-ready"
 LAUNCHES = {"source": ["aws.autoscaling"], "detail-type": [{"prefix": "EC2 Instance-launch"}]}
 TERMINATIONS = {
     "source": ["aws.autoscaling"],
@@ -825,6 +826,17 @@ TROUBLES: dict[str, tuple[str, Change, Severity, str, str]] = {
         "the events of our ready hooks to arn:aws:sqs:us-east-1:123456789012:nth; a Node Termination Handler there completes "
         "them, and a node would be in service before it is at work",
     ),
+    "a rule that takes nothing but the ready hook of nodes that the handler manages": (
+        "hook-answered-by-others",
+        every(
+            rule("nth", {**LAUNCHES, "detail": {"LifecycleHookName": [READY]}}, QUEUE),
+            lambda s: s.change_node(ready_hook=READY),
+            lambda s: s.change_group(tags={MANAGED_TAG: "true"}),
+        ),
+        ERROR,
+        "nth",
+        "sends the events of our ready hooks to arn:aws:sqs:us-east-1:123456789012:nth; a Node Termination Handler",
+    ),
     "a rule whose targets are hidden": (
         "hook-answered-by-others",
         lambda s: setattr(
@@ -1040,6 +1052,10 @@ NO_TROUBLES: dict[str, tuple[str, Change]] = {
     "a rule for another hook": (
         "hook-answered-by-others",
         rule("nth", {**LAUNCHES, "detail": {"LifecycleHookName": ["nth"]}}, QUEUE),
+    ),
+    "a rule for a ready hook that the group does not have": (
+        "hook-answered-by-others",
+        rule("nth", {**LAUNCHES, "detail": {"LifecycleHookName": [READY]}}, QUEUE),
     ),
     "a rule for another group": (
         "hook-answered-by-others",
