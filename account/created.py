@@ -13,6 +13,7 @@ from domain.preflight.observed import Image
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from account.asking import Raw
     from domain.preflight.observed import Shown
     from domain.preflight.planned import Created
 
@@ -30,7 +31,7 @@ class Named:
 
         def ask() -> Mapping[str, Image]:
             found = [
-                Image(raw["ImageId"], raw["Architecture"], raw["State"])
+                _image(raw)
                 for chunk in chunks(self._names("ami"), FILTER_VALUES)
                 for raw in pages(
                     self._ec2,
@@ -75,3 +76,19 @@ class Named:
 
     def _names(self, key: str) -> Sequence[str]:
         return sorted({name for group in self._groups if (name := getattr(group, key)) is not None})
+
+
+def _image(raw: Raw) -> Image:
+    root_device = raw.get("RootDeviceName")
+    sizes = [
+        mapping.get("Ebs", {}).get("VolumeSize")
+        for mapping in raw.get("BlockDeviceMappings", [])
+        if mapping.get("DeviceName") == root_device
+    ]
+    return Image(
+        raw["ImageId"],
+        raw["Architecture"],
+        raw["State"],
+        root_device=root_device,
+        root_gib=sizes[0] if sizes else None,
+    )

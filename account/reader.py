@@ -31,6 +31,7 @@ from domain.preflight.observed import (
     Subnet,
     Unseen,
     VpcCni,
+    largest,
 )
 
 if TYPE_CHECKING:
@@ -47,6 +48,7 @@ ACTIONS = (
     "autoscaling:DescribeAutoScalingGroups",
     "autoscaling:DescribeLifecycleHooks",
     "ec2:DescribeImages",
+    "ec2:DescribeInstanceTypeOfferings",
     "ec2:DescribeInstanceTypes",
     "ec2:DescribeKeyPairs",
     "ec2:DescribeLaunchTemplateVersions",
@@ -128,6 +130,7 @@ class _Reader:
             reservations={},
             security_groups=self._security_groups(),
             instance_types={},
+            offerings={},
             cluster=self._cluster(config.cluster_name),
             vpc_cni=self._vpc_cni(config.cluster_name),
             images=named.images(),
@@ -137,10 +140,12 @@ class _Reader:
             held=self._held(config.owner),
         )
         whole = Whole(config, nodes, account)
+        types = _type_names(whole)
         return replace(
             account,
-            reservations=self._reservations(_multus_subnets(whole)),
-            instance_types=self._instance_types(_type_names(whole)),
+            reservations=self._reservations(_subnets_with_ipv4(whole)),
+            instance_types=self._instance_types(types),
+            offerings=self._offerings(types),
         )
 
     # Auto Scaling.
@@ -168,13 +173,15 @@ class _Reader:
         }
 
     def _group(self, raw: Raw) -> AutoScalingGroup:
-        prepared = raw.get("WarmPoolConfiguration", {}).get("MaxGroupPreparedCapacity") or 0
+        pool = raw.get("WarmPoolConfiguration", {})
         identifiers = raw.get("VPCZoneIdentifier") or ""
         instances = raw.get("Instances", [])
         return AutoScalingGroup(
             name=GroupName(raw["AutoScalingGroupName"]),
-            most_nodes=max(raw["MaxSize"], prepared),
-            nodes=len(instances),
+            most_nodes=largest(
+                raw["MaxSize"], pool.get("MinSize"), pool.get("MaxGroupPreparedCapacity")
+            ),
+            nodes=len(instances) + raw.get("WarmPoolSize", 0),
             subnet_ids=tuple(SubnetId(each.strip()) for each in identifiers.split(",") if each),
             running_types=tuple(
                 sorted({each["InstanceType"] for each in instances if "InstanceType" in each})
@@ -329,6 +336,23 @@ class _Reader:
 
         return seen("ec2:DescribeInstanceTypes", ask)
 
+    def _offerings(self, names: Sequence[str]) -> Shown[Mapping[str, frozenset[str]]]:
+        def ask() -> Mapping[str, frozenset[str]]:
+            zones: dict[str, set[str]] = {}
+            for chunk in chunks(names, FILTER_VALUES):
+                for raw in pages(
+                    self._ec2,
+                    "describe_instance_type_offerings",
+                    "InstanceTypeOfferings",
+                    LocationType="availability-zone",
+                    Filters=[{"Name": "instance-type", "Values": chunk}],
+                    PaginationConfig={"PageSize": PAGE},
+                ):
+                    zones.setdefault(raw["InstanceType"], set()).add(raw["Location"])
+            return {name: frozenset(found) for name, found in zones.items()}
+
+        return seen("ec2:DescribeInstanceTypeOfferings", ask)
+
     # EKS.
 
     def _cluster(self, name: str) -> Shown[Cluster | None]:
@@ -403,11 +427,13 @@ def _or_none(ask: Callable[[], Raw]) -> Raw | None:
         raise
 
 
-def _multus_subnets(whole: Whole) -> list[SubnetId]:
+def _subnets_with_ipv4(whole: Whole) -> list[SubnetId]:
+    """Return those that nodes take IPv4 addresses of: for their interfaces, and their own."""
     found: dict[SubnetId, None] = {}
     for group in whole.groups():
         try:
             subnets = [subnet for subnet, _ in group.multus_subnets()]
+            subnets += group.node_subnets()
         except CannotTell:
             continue
         found |= {each.subnet_id: None for each in subnets if each.ipv4_cidr is not None}

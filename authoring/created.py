@@ -33,6 +33,9 @@ from authoring.shapes import (
 )
 from authoring.written import Written
 
+ROOT_DEVICE = "/dev/xvda"
+"""Of the EKS images of Amazon Linux 2023 (awslabs/amazon-eks-ami, templates/al2023: root_device_name)."""
+
 
 class Cluster(Written):
     """What a node must know of its cluster, and only the cluster says (EKS API, DescribeCluster)."""

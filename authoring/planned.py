@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from authoring.created import ROOT_DEVICE
 from authoring.node_policies import CNI_POLICY, aws_managed
 from authoring.resolution import named
 from domain import naming
 from domain.model import GroupName, SecurityGroupId, SubnetId
-from domain.preflight.observed import AutoScalingGroup, Launches
-from domain.preflight.planned import Created
+from domain.preflight.observed import AutoScalingGroup, Launches, largest
+from domain.preflight.planned import Created, RootVolume
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -38,7 +39,9 @@ def _group(
         hooks.append(naming.ready_hook(owner))
     return AutoScalingGroup(
         name=GroupName(named(group, owner)),
-        most_nodes=max(create.max_size, (pool.max_prepared or 0) if pool else 0),
+        most_nodes=largest(
+            create.max_size, pool.min_size if pool else None, pool.max_prepared if pool else None
+        ),
         nodes=0,
         subnet_ids=tuple(SubnetId(subnet) for subnet in create.subnets.values()),
         running_types=(),
@@ -54,6 +57,7 @@ def _group(
             access_entry=create.access_entry,
             ami=create.ami,
             kubernetes_version=create.kubernetes_version,
+            root_volume=RootVolume(ROOT_DEVICE, create.root_volume.size_gib),
             key_pair=create.key_pair,
             placement_group=create.placement_group,
             cni_policy=any(aws_managed(arn) == CNI_POLICY for arn in create.policies),

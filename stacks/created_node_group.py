@@ -23,6 +23,7 @@ from aws_cdk import aws_iam as iam
 from constructs import Construct
 
 from authoring.autoscaler_tags import autoscaler_tags
+from authoring.created import ROOT_DEVICE
 from authoring.instance_types import architecture, image_parameter
 from authoring.node_policies import NODE_POLICIES
 from domain import naming, tags
@@ -39,8 +40,6 @@ if TYPE_CHECKING:
     from stacks.node_security_group import NodeSecurityGroup
     from stacks.settings import StackSettings
 
-ROOT_DEVICE = "/dev/xvda"
-"""Of the EKS images of Amazon Linux 2023 (awslabs/amazon-eks-ami, templates/al2023: root_device_name)."""
 SECOND_BOOT_S = 300
 """How long Auto Scaling looks past the status checks of a node in service, which without a ready hook may be in its second boot."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from domain.model import SecurityGroupId
+from domain.preflight.cluster import SUBJECT
 from domain.preflight.findings import Rule, error, warning
 from domain.preflight.networks import MAX_SECURITY_GROUPS, USUAL_SECURITY_GROUPS
 from domain.preflight.observed import CannotTell, shown
@@ -14,7 +15,8 @@ if TYPE_CHECKING:
 
     from domain.preflight.findings import Trouble
     from domain.preflight.looks import Group
-    from domain.preflight.observed import Subnet
+    from domain.preflight.observed import Image, Subnet
+    from domain.preflight.planned import RootVolume
 
 SUBNETS = "create.subnets"
 OLDEST_KUBELET = 3
@@ -139,7 +141,8 @@ def placement_group_exists(group: Group) -> Iterator[Trouble]:
 def image_fits(group: Group) -> Iterator[Trouble]:
     """A launch is refused from an image that is not there or not shared with the account (InvalidAMIID.NotFound), that is not
     available (InvalidAMIID.Unavailable), or that is of another architecture than the type (EC2 API reference, error codes,
-    and DescribeInstanceTypes, SupportedArchitectures)."""
+    and DescribeInstanceTypes, SupportedArchitectures); and with a volume that is smaller than its snapshot
+    (InvalidBlockDeviceMapping; EbsBlockDevice, VolumeSize)."""
     ami, known = group.create.ami, shown(group.account.images)
     if ami is None:
         return
@@ -158,6 +161,8 @@ def image_fits(group: Group) -> Iterator[Trouble]:
             "Wait until it is available, or name another image.",
         )
         return
+    if group.create.root_volume is not None:
+        yield from _root_fits(image, group.create.root_volume)
     for each in group.types():
         if image.architecture not in each.architectures:
             yield error(
@@ -165,6 +170,25 @@ def image_fits(group: Group) -> Iterator[Trouble]:
                 f"runs {' and '.join(each.architectures)}, and {ami} is of {image.architecture}",
                 "Name an image of the types' architecture, or other types.",
             )
+
+
+def _root_fits(image: Image, volume: RootVolume) -> Iterator[Trouble]:
+    """A mapping of the launch template replaces the image's for the same device, and for any other is one more volume (EC2
+    User Guide, "Block device mappings for volumes on Amazon EC2 instances")."""
+    if image.root_device not in {None, volume.device}:
+        yield error(
+            "create.ami",
+            f"{image.image_id} has its root device at {image.root_device}, and the launch template's encrypted volume is at "
+            f"{volume.device}: it would be a second disk, and the root as the image has it",
+            f"Name an image with its root device at {volume.device}, as EKS's own have it.",
+        )
+    elif image.root_gib is not None and volume.gib < image.root_gib:
+        yield error(
+            "create.root_volume.size_gib",
+            f"is {volume.gib}, and the root volume of {image.image_id} is of a snapshot of {image.root_gib} GiB: EC2 refuses "
+            "the launch",
+            f"Write {image.root_gib} at least, or name a smaller image.",
+        )
 
 
 def nodes_may_join(group: Group) -> Iterator[Trouble]:
@@ -190,9 +214,20 @@ def nodes_may_join(group: Group) -> Iterator[Trouble]:
 def cni_has_a_role(group: Group) -> Iterator[Trouble]:
     """Without a role of its own the VPC CNI acts with the node's (EKS User Guide, "Configure Amazon VPC CNI plugin to use
     IRSA"), which in a created group has no right to network interfaces: ipamd does not start, and no node becomes Ready."""
-    if not group.create.cni_policy and not group.whole.vpc_cni.has_role:
+    cni = shown(group.account.vpc_cni)
+    if group.create.cni_policy:
+        return
+    if cni is None:
         yield warning(
-            "vpc-cni",
+            SUBJECT,
+            "is no EKS add-on, so it cannot be told whether it has a role of its own, and the role of these nodes has no "
+            "AmazonEKS_CNI_Policy",
+            "See whether its service account has a role: kubectl describe serviceaccount aws-node -n kube-system, and `aws eks "
+            "list-pod-identity-associations`.",
+        )
+    elif not cni.has_role:
+        yield warning(
+            SUBJECT,
             "shows no role of its own, and the role of these nodes has no AmazonEKS_CNI_Policy: without either no node "
             "becomes Ready",
             "Make sure that its service account has one, which cannot be seen where the add-on was not given it: EKS User "

@@ -93,6 +93,7 @@ def _unseen(account: Account) -> Iterator[Unseen]:
         account.reservations,
         account.security_groups,
         account.instance_types,
+        account.offerings,
         account.cluster,
         account.vpc_cni,
         account.images,

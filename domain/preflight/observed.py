@@ -85,9 +85,9 @@ class AutoScalingGroup:
 
     name: GroupName
     most_nodes: int
-    """Its maximum size, or what its warm pool may prepare when that is more."""
+    """What it has at its largest, its warm pool included: `largest`."""
     nodes: int
-    """How many instances it has."""
+    """How many instances it has, those of its warm pool included."""
     subnet_ids: tuple[SubnetId, ...]
     running_types: tuple[str, ...]
     """The types of its instances."""
@@ -102,6 +102,20 @@ class AutoScalingGroup:
     capacity_rebalance: bool = False
     create: Created | None = None
     """What the file names for it; None for a group that is adopted."""
+
+
+def largest(maximum: int, least_warm: int | None, prepared: int | None) -> int:
+    """Return how many instances a group has at most, with those of its warm pool.
+
+    The pool is filled up to what may be prepared in all, by default the group's maximum, and never below its own minimum (Auto
+    Scaling API reference, PutWarmPool, MaxGroupPreparedCapacity and MinSize): with a minimum it is there beside a full group.
+
+    Args:
+        maximum: the group's maximum size.
+        least_warm: the pool's minimum size.
+        prepared: the most instances in the pool and in the group; -1 and None take the default.
+    """
+    return max(maximum + (least_warm or 0), prepared or 0)
 
 
 @dataclass(frozen=True)
@@ -148,6 +162,10 @@ class Image:
     architecture: str
     state: str
     """`available`, or why it cannot be launched."""
+    root_device: str | None = None
+    """The name of its root device; None when it does not say."""
+    root_gib: int | None = None
+    """The size of the snapshot that its root volume is made of; None when it has none."""
 
 
 @dataclass(frozen=True)
@@ -183,11 +201,13 @@ class Account:
     subnets: Shown[Mapping[SubnetId, Subnet]]
     """Every subnet of the Region."""
     reservations: Shown[Mapping[SubnetId, tuple[IPv4Network, ...]]]
-    """The IPv4 CIDR reservations of the Multus subnets."""
+    """The IPv4 CIDR reservations of the subnets that nodes take addresses of."""
     security_groups: Shown[Mapping[SecurityGroupId, SecurityGroup]]
     """Every security group of the Region."""
     instance_types: Shown[Mapping[str, InstanceType]]
     """Those that the groups launch or the configuration names, as far as the Region has them."""
+    offerings: Shown[Mapping[str, frozenset[str]]]
+    """The zones in which those can be launched, by type."""
     cluster: Shown[Cluster | None]
     """None: there is no cluster of this name."""
     vpc_cni: Shown[VpcCni | None]

@@ -12,6 +12,14 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
+class RootVolume:
+    """The volume that the launch template has for the image's root."""
+
+    device: str
+    gib: int
+
+
+@dataclass(frozen=True)
 class Created:
     """A node group's `create`."""
 
@@ -26,6 +34,8 @@ class Created:
     """None: the recommended image of the version, which AWS keeps."""
     kubernetes_version: str | None = None
     """None: the cluster's."""
+    root_volume: RootVolume | None = None
+    """None: what the image has."""
     key_pair: str | None = None
     placement_group: str | None = None
     cni_policy: bool = False

@@ -61,6 +61,31 @@ def types_exist(group: Group) -> Iterator[Trouble]:
             yield error(name, "the Region has no such instance type", "Correct the name.")
 
 
+def zones_have_types(group: Group) -> Iterator[Trouble]:
+    """Not every zone of a Region has every type (EC2 API reference, DescribeInstanceTypeOfferings); there a launch is refused as
+    Unsupported (EC2 API reference, error codes). A type that no zone has is told by types_exist."""
+    offered = shown(group.account.offerings)
+    zones_of = {name: offered[name] for name in group.type_names() if offered.get(name)}
+    if not zones_of:
+        raise CannotTell("instance types")
+    for zone in group.zones():
+        lacking = [name for name, zones in zones_of.items() if zone not in zones]
+        if not lacking:
+            continue
+        if len(lacking) == len(zones_of):
+            yield error(
+                zone,
+                f"has none of the types that the group launches: {', '.join(lacking)}",
+                "Add a type that the zone has, or take the zone out of the group.",
+            )
+        else:
+            yield warning(
+                zone,
+                f"does not have {', '.join(lacking)}: nodes there are of the group's other types alone",
+                "Choose types that every zone of the group has, or accept fewer of them in this one.",
+            )
+
+
 def interfaces_fit(group: Group) -> Iterator[Trouble]:
     """A type takes so many network interfaces on each of its network cards (NetworkInfo.NetworkCards), the primary one
     included; one more is refused with AttachmentLimitExceeded (EC2 API reference, error codes)."""
@@ -272,6 +297,7 @@ RULES: tuple[Rule[Group], ...] = (
         types_are_known,
     ),
     Rule("instance-type-missing", "the Region has every instance type", types_exist),
+    Rule("zone-without-type", "every zone of the group has its instance types", zones_have_types),
     Rule("interfaces-exceed-type", "every instance type takes the interfaces", interfaces_fit),
     Rule("addresses-exceed-type", "every instance type takes the addresses", addresses_fit),
     Rule("device-index-taken", "the device indexes are free", device_indexes_are_free),

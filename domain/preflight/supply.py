@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Network, collapse_addresses
 from typing import TYPE_CHECKING
 
+from domain.preflight.created import SUBNETS
 from domain.preflight.findings import Rule, error, warning
 from domain.preflight.observed import CannotTell, Unseen
 
@@ -37,31 +38,58 @@ class Demand:
     """How many of those take the places of nodes that are still there."""
 
 
+@dataclass(frozen=True)
+class _Ask:
+    """What one group asks of one subnet."""
+
+    subnet_id: SubnetId
+    addresses: int
+    """Of each node."""
+    nodes: int
+    subnets: int
+    """Among how many of its zone the nodes are spread."""
+    zones: int
+
+
 def demands(whole: Whole) -> dict[SubnetId, Demand]:
-    """Return what each Multus subnet is asked for by all groups together, by each at its largest.
+    """Return what each Multus subnet and each of the nodes' own is asked for by all groups together, by each at its largest.
 
     Nodes that have their interfaces already are not counted: those of a group that has our launch hook. A group that
-    cannot be seen asks for nothing.
+    cannot be seen asks for nothing. What pods take of the nodes' own subnets is the VPC CNI's choice, and comes on top.
     """
     spread: Counter[SubnetId] = Counter()
     crowded: Counter[SubnetId] = Counter()
     settled: Counter[SubnetId] = Counter()
     for group in whole.groups():
         try:
-            nodes, zones, more = nodes_to_come(group), group.zones(), replacements(group)
+            asks, more = tuple(_asks(group)), replacements(group)
         except CannotTell:
             continue
-        for spec in group.config.interfaces:
-            each = spec.ipv4_addresses
-            for zone in zones:
-                subnets = group.in_zone(spec, zone) if each else ()
-                for subnet in subnets:
-                    spread[subnet.subnet_id] += each * _ceil(nodes, len(zones) * len(subnets))
-                    settled[subnet.subnet_id] += each * _ceil(nodes, len(subnets))
-                    crowded[subnet.subnet_id] += each * _ceil(nodes + more, len(subnets))
+        for ask in asks:
+            each, subnet_id = ask.addresses, ask.subnet_id
+            spread[subnet_id] += each * _ceil(ask.nodes, ask.zones * ask.subnets)
+            settled[subnet_id] += each * _ceil(ask.nodes, ask.subnets)
+            crowded[subnet_id] += each * _ceil(ask.nodes + more, ask.subnets)
     return {
         each: Demand(spread[each], crowded[each], crowded[each] - settled[each]) for each in crowded
     }
+
+
+def _asks(group: Group) -> Iterator[_Ask]:
+    """Yield what the group asks for: by zone, of the nodes' own subnets and of each interface's."""
+    seen, zones, own = group.in_account, group.zones(), group.node_subnets()
+    launches = max(0, seen.most_nodes - seen.nodes)
+    to_come = nodes_to_come(group)
+    for zone in zones:
+        uses = [(1, launches, tuple(subnet for subnet in own if subnet.zone == zone))]
+        uses += [
+            (spec.ipv4_addresses, to_come, group.in_zone(spec, zone))
+            for spec in group.config.interfaces
+            if spec.ipv4_addresses
+        ]
+        for addresses, nodes, subnets in uses:
+            for subnet in subnets:
+                yield _Ask(subnet.subnet_id, addresses, nodes, len(subnets), len(zones))
 
 
 def nodes_to_come(group: Group) -> int:
@@ -128,30 +156,47 @@ def _kept(group: Group, subnet: Subnet, cidr: IPv4Network) -> int:
 
 def addresses_suffice(group: Group) -> Iterator[Trouble]:
     """Every node takes the addresses of an interface from one subnet; without them the create answers
-    InsufficientFreeAddressesInSubnet (EC2 API reference, error codes) and the launch is abandoned."""
+    InsufficientFreeAddressesInSubnet (EC2 API reference, error codes) and the launch is abandoned. For its primary
+    interface it takes one of its own subnet, without which EC2 launches nothing, by the same code."""
     asked = demands(group.whole)
-    _ = group.in_account
-    for subnet, specs in group.multus_subnets():
+    for subnet, names in _users(group):
         demand = asked.get(subnet.subnet_id)
         if demand is None or subnet.ipv4_cidr is None:
             continue
-        given, names = supply(group, subnet), ", ".join(spec.name for spec in specs)
+        given = supply(group, subnet)
         kept = " outside reservations and pod ranges" if given.least < subnet.free else ""
         if demand.spread > given.most:
             yield error(
                 names,
                 f"{subnet.subnet_id} has {given.most} free addresses{kept}, and the groups at their largest need "
                 f"{demand.spread} even when their nodes are spread over the zones",
-                "Use a larger subnet or a second one in the zone, or lower the groups' maximum size.",
+                f"{_larger(names)}, or lower the groups' maximum size.",
             )
         elif demand.crowded > given.least:
             yield warning(
                 names,
                 f"{subnet.subnet_id} has {_range(given)} free addresses{kept}, and the groups at their largest need "
                 f"{demand.spread}, or {demand.crowded} when all nodes are in {subnet.zone}{_of_them(demand)}",
-                "Use a larger subnet or a second one in the zone, or accept that launches are abandoned when the "
-                f"other zones have no capacity{' or nodes are replaced' if demand.replacing else ''}.",
+                f"{_larger(names)}, or accept that launches are abandoned when the other zones have no "
+                f"capacity{' or nodes are replaced' if demand.replacing else ''}.",
             )
+
+
+def _larger(names: str) -> str:
+    """Return the remedy; `create.subnets` has one subnet per zone."""
+    return f"Use a larger subnet{'' if names == SUBNETS else ' or a second one in the zone'}"
+
+
+def _users(group: Group) -> Iterator[tuple[Subnet, str]]:
+    """Yield each subnet that the group's nodes take addresses of, with the names of what takes them."""
+    own = SUBNETS if group.in_account.create else group.in_account.name
+    found: dict[SubnetId, tuple[Subnet, list[str]]] = {}
+    for subnet, specs in group.multus_subnets():
+        found[subnet.subnet_id] = (subnet, [spec.name for spec in specs])
+    for subnet in group.node_subnets():
+        found.setdefault(subnet.subnet_id, (subnet, []))[1].append(own)
+    for subnet, names in found.values():
+        yield subnet, ", ".join(names)
 
 
 def _of_them(demand: Demand) -> str:

@@ -116,6 +116,9 @@ class Clusters:
             "addonVersion": version,
             "configurationValues": response._get_param("configurationValues"),
             "serviceAccountRoleArn": response._get_param("serviceAccountRoleArn"),
+            "podIdentityAssociations": _associations(
+                cluster, response._get_param("podIdentityAssociations") or []
+            ),
         }
         return addons[name]
 
@@ -132,6 +135,16 @@ class Clusters:
         if cluster is None:
             raise CLUSTER_NOT_FOUND.refusal(cluster=name)
         return cluster
+
+
+def _associations(cluster: Cluster, asked: list[dict[str, str]]) -> list[str]:
+    """Return the ARNs of an add-on's own pod identity associations, which DescribeAddon shows without their roles.
+
+    Source: EKS API reference, AddonPodIdentityAssociations and Addon; Service Authorization Reference, "Amazon EKS", resource
+    podidentityassociation. The ids are this account's own.
+    """
+    place = cluster.arn.replace(":cluster/", ":podidentityassociation/")
+    return [f"{place}/a-{number:017}" for number, _ in enumerate(asked, start=1)]
 
 
 def _with_access_config(

@@ -29,6 +29,7 @@ LOOKED_UP = "eks:DescribeNodegroup"
 NAMES_ALL = Created(
     subnets={}, ami="ami-12c6146b", key_pair="ops", placement_group="rack", kubernetes_version=None
 )
+ROLE = "arn:aws:iam::123456789012:role/vpc-cni"
 DOCUMENT = Path(__file__).parents[2] / "docs" / "preflight.md"
 
 
@@ -174,12 +175,36 @@ def test_a_launch_template_that_is_gone_says_nothing(place: Place) -> None:
     assert {"m5.2xlarge", "m6i.2xlarge"} < set(shown(account.instance_types))
 
 
-def test_a_warm_pool_may_be_larger_than_its_group(place: Place) -> None:
+@pytest.mark.parametrize(
+    ("pool", "most"),
+    [
+        pytest.param({"MaxGroupPreparedCapacity": 1200, "MinSize": 0}, 1200, id="prepared"),
+        pytest.param({"MinSize": 30}, 1030, id="beside a full group"),
+    ],
+)
+def test_a_warm_pool_may_make_a_group_larger(place: Place, pool: dict[str, int], most: int) -> None:
     autoscaling = place.account.client("autoscaling")
     autoscaling.suspend_processes(AutoScalingGroupName=GROUP, ScalingProcesses=["Launch"])
-    autoscaling.put_warm_pool(AutoScalingGroupName=GROUP, MaxGroupPreparedCapacity=1200, MinSize=0)
-    most = shown(place.read().groups)[GROUP].most_nodes
-    assert most == 1200
+    autoscaling.put_warm_pool(AutoScalingGroupName=GROUP, **pool)
+    assert shown(place.read().groups)[GROUP].most_nodes == most
+
+
+def test_nodes_of_a_warm_pool_are_nodes_too(place: Place) -> None:
+    change_group(place, DesiredCapacity=2)
+    place.account.client("autoscaling").put_warm_pool(
+        AutoScalingGroupName=GROUP, MaxGroupPreparedCapacity=5
+    )
+    place.account.clock.wait(300)
+    group = shown(place.read().groups)[GROUP]
+    assert (group.nodes, len(group.in_service)) == (5, 2)
+
+
+def test_it_sees_reservations_in_the_nodes_own_subnets(place: Place) -> None:
+    subnet_id = shown(place.read().groups)[GROUP].subnet_ids[0]
+    ec2 = place.account.client("ec2")
+    cidr = first_half(ec2, subnet_id)
+    ec2.create_subnet_cidr_reservation(SubnetId=subnet_id, Cidr=cidr, ReservationType="prefix")
+    assert shown(place.read().reservations)[subnet_id] == (IPv4Network(cidr),)
 
 
 @pytest.mark.parametrize(
@@ -302,6 +327,13 @@ def test_it_sees_the_limits_of_the_types_that_the_region_has(place: Place) -> No
     )
 
 
+def test_it_sees_which_zones_have_the_types(place: Place) -> None:
+    offerings = shown(place.read().offerings)
+    assert set(offerings) == {"m5.2xlarge", "c6in.8xlarge"}
+    assert {"us-east-1a", "us-east-1b"} < offerings["m5.2xlarge"]
+    assert "us-east-1e" not in offerings["m5.2xlarge"]
+
+
 def test_it_sees_the_cluster_and_its_cni(place: Place) -> None:
     account = place.read()
     cluster = shown(account.cluster)
@@ -318,6 +350,32 @@ def test_it_sees_the_cluster_and_its_cni(place: Place) -> None:
     assert shown(account.vpc_cni) == observed.VpcCni(
         (1, 23, 1), {"ENABLE_POD_ENI": "true", "WARM_PREFIX_TARGET": "2"}, has_role=False
     )
+
+
+@pytest.mark.parametrize(
+    "made",
+    [
+        pytest.param({"serviceAccountRoleArn": ROLE}, id="of its service account"),
+        pytest.param(
+            {"podIdentityAssociations": [{"serviceAccount": "aws-node", "roleArn": ROLE}]},
+            id="by pod identity",
+        ),
+    ],
+)
+def test_it_sees_a_role_of_the_cni(place: Place, made: dict[str, Any]) -> None:
+    eks = place.account.client("eks")
+    eks.create_cluster(
+        name="other",
+        roleArn=ROLE,
+        resourcesVpcConfig={"subnetIds": list(interface(place)["subnets"].values())},
+    )
+    eks.create_addon(
+        clusterName="other", addonName="vpc-cni", addonVersion="v1.23.1-eksbuild.1", **made
+    )
+    place.document["cluster_name"] = "other"
+    cni = shown(place.read().vpc_cni)
+    assert cni is not None
+    assert cni.has_role
 
 
 def test_a_cluster_that_is_not_there_is_none(place: Place) -> None:
@@ -359,6 +417,7 @@ def test_calls_for_several_items_are_made_once(place: Place) -> None:
         "DescribeSubnets",
         "DescribeSecurityGroups",
         "DescribeInstanceTypes",
+        "DescribeInstanceTypeOfferings",
         "DescribeCluster",
         "ListRules",
     ):

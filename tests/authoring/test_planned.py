@@ -12,7 +12,7 @@ import authoring
 from authoring.planned import planned
 from domain.model import GroupName, SecurityGroupId
 from domain.preflight.observed import AutoScalingGroup, Launches
-from domain.preflight.planned import Created
+from domain.preflight.planned import Created, RootVolume
 
 SAMPLE = Path(__file__).parents[2] / "config" / "created.yaml"
 
@@ -44,7 +44,8 @@ def test_a_created_group_has_its_subnets_types_and_hooks_and_no_node_yet() -> No
             subnets={
                 "us-east-1a": "subnet-0417f5b2c8ea96d30",  # type: ignore[dict-item]  # literals
                 "us-east-1b": "subnet-05d9a3c61b70e8f24",  # type: ignore[dict-item]
-            }
+            },
+            root_volume=RootVolume("/dev/xvda", 80),
         ),
     )
 
@@ -53,6 +54,7 @@ def test_a_created_group_has_what_is_named_for_it() -> None:
     group = the_group(
         ami="ami-0d5b1c7a",
         kubernetes_version="1.32",
+        root_volume={"size_gib": 60},
         key_pair="ops",
         placement_group="rack",
         cluster_security_group=False,
@@ -68,6 +70,7 @@ def test_a_created_group_has_what_is_named_for_it() -> None:
         access_entry=False,
         ami="ami-0d5b1c7a",
         kubernetes_version="1.32",
+        root_volume=RootVolume("/dev/xvda", 60),
         key_pair="ops",
         placement_group="rack",
     )
@@ -93,7 +96,11 @@ def test_a_group_with_spot_instances_replaces_those_at_risk(
 @pytest.mark.parametrize(
     ("pool", "most"),
     [
-        pytest.param({"min_size": 2}, 6, id="by itself as many as the group may have"),
+        pytest.param({}, 6, id="by itself as many as the group may have"),
+        pytest.param({"min_size": 2}, 8, id="a pool that is there beside a full group"),
+        pytest.param(
+            {"min_size": 2, "max_prepared": 7}, 8, id="a full group beside what is prepared"
+        ),
         pytest.param({"max_prepared": 9}, 9, id="a pool that prepares more"),
         pytest.param({"max_prepared": 3}, 6, id="a pool that prepares fewer"),
     ],

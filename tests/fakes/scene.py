@@ -85,6 +85,7 @@ class Scene:
                 "m5.xlarge", (4,), 4, 15, 15, nitro=True, ena=True, architectures=("x86_64",)
             )
         }
+        self.offerings = {"m5.xlarge": frozenset({A, B})}
         self.cluster = Cluster(
             "1.33",
             ipv6=False,
@@ -103,7 +104,7 @@ class Scene:
         self.cni = VpcCni((1, 23, 1))
         self.rules: tuple[EventRule, ...] = ()
         self.held: dict[InstanceId, frozenset[str]] = {}
-        self.images = {AMI: Image(AMI, "x86_64", "available")}
+        self.images = {AMI: Image(AMI, "x86_64", "available", "/dev/xvda", 20)}
         self.adopt_running = False
         self.reservations: dict[SubnetId, tuple[IPv4Network, ...]] = {}
         self.instead: dict[str, Any] = {}
@@ -171,6 +172,7 @@ class Scene:
             reservations=self.reservations,
             security_groups=self.security_groups,
             instance_types=self.types,
+            offerings=self.offerings,
             cluster=self.cluster,
             vpc_cni=self.cni,
             images=self.images,

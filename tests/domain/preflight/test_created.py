@@ -10,7 +10,8 @@ import pytest
 from domain.model import SecurityGroupId, SubnetId, VpcId
 from domain.preflight import created
 from domain.preflight.findings import Severity
-from domain.preflight.observed import Image, SecurityGroup
+from domain.preflight.observed import SecurityGroup
+from domain.preflight.planned import RootVolume
 from tests.fakes.scene import AMI, A, B
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     Change = Callable[[Scene], object]
 
 ERROR, WARNING = Severity.ERROR, Severity.WARNING
+VOLUME = RootVolume("/dev/xvda", 50)
 OTHER_VPC = VpcId("vpc-2")
 
 
@@ -61,13 +63,16 @@ def cni(*, has_role: bool) -> Change:
     return lambda scene: setattr(scene, "cni", dataclasses.replace(scene.cni, has_role=has_role))
 
 
+def no_addon(scene: Scene) -> None:
+    scene.instead["vpc_cni"] = None
+
+
 def image(**changes: object) -> Change:
     """Let an image be named that is like the usual one but for the changes."""
 
     def change(scene: Scene) -> None:
-        usual = Image(AMI, "x86_64", "available")
-        scene.images = {AMI: dataclasses.replace(usual, **changes)}  # type: ignore[arg-type]  # the fields of Image
-        scene.create(ami=AMI)
+        scene.images[AMI] = dataclasses.replace(scene.images[AMI], **changes)  # type: ignore[arg-type]  # the fields of Image
+        scene.create(ami=AMI, root_volume=VOLUME)
 
     return change
 
@@ -194,6 +199,20 @@ TROUBLES: dict[str, tuple[str, Change, Severity, str, str]] = {
         "m5.xlarge",
         "runs x86_64, and ami-0d5b1c7a is of arm64",
     ),
+    "an image with another root device": (
+        "image-unsuitable",
+        image(root_device="/dev/sda1", root_gib=80),
+        ERROR,
+        "create.ami",
+        "ami-0d5b1c7a has its root device at /dev/sda1, and the launch template's encrypted volume is at /dev/xvda",
+    ),
+    "an image that is larger than the volume": (
+        "image-unsuitable",
+        image(root_gib=51),
+        ERROR,
+        "create.root_volume.size_gib",
+        "is 50, and the root volume of ami-0d5b1c7a is of a snapshot of 51 GiB",
+    ),
     "an access entry where there are none": (
         "access-entry",
         cluster(authentication_mode="CONFIG_MAP"),
@@ -214,6 +233,13 @@ TROUBLES: dict[str, tuple[str, Change, Severity, str, str]] = {
         WARNING,
         "vpc-cni",
         "shows no role of its own, and the role of these nodes has no AmazonEKS_CNI_Policy",
+    ),
+    "a VPC CNI that is no add-on": (
+        "cni-without-role",
+        no_addon,
+        WARNING,
+        "vpc-cni",
+        "is no EKS add-on, so it cannot be told whether it has a role of its own",
     ),
     "a kubelet that is newer than the cluster": (
         "kubelet-version",
@@ -253,6 +279,15 @@ NO_TROUBLES: dict[str, tuple[str, Change]] = {
     "a key pair that is there": ("key-pair-missing", create(key_pair="ops")),
     "a placement group that is there": ("placement-group-missing", create(placement_group="rack")),
     "an image that fits": ("image-unsuitable", image()),
+    "an image that is as large as the volume": ("image-unsuitable", image(root_gib=50)),
+    "an image that does not tell its root": (
+        "image-unsuitable",
+        image(root_device=None, root_gib=None),
+    ),
+    "an image beside no volume": (
+        "image-unsuitable",
+        every(image(root_gib=51), create(root_volume=None)),
+    ),
     "an image of one of a type's architectures": (
         "image-unsuitable",
         every(image(), lambda s: s.change_type(architectures=("i386", "x86_64"))),
@@ -269,6 +304,10 @@ NO_TROUBLES: dict[str, tuple[str, Change]] = {
         "cni-without-role",
         every(create(cni_policy=True), cni(has_role=False)),
     ),
+    "a VPC CNI that is no add-on with the nodes' rights": (
+        "cni-without-role",
+        every(create(cni_policy=True), no_addon),
+    ),
     "the cluster's version": ("kubelet-version", create(kubernetes_version="1.33")),
     "the oldest kubelet": ("kubelet-version", create(kubernetes_version="1.30")),
     "a kubelet of its own version under a written one that is too old": (
@@ -280,7 +319,6 @@ NO_TROUBLES: dict[str, tuple[str, Change]] = {
 NOTHING: dict[str, tuple[str, Change]] = {
     "the mode is not shown": ("access-entry", cluster(authentication_mode="")),
     "the cluster has no security group yet": ("node-security-groups", cluster(facts={})),
-    "the VPC CNI is no add-on": ("cni-without-role", lambda s: setattr(s, "cni", None)),
     "the image's kubelet is not known": ("kubelet-version", image()),
     "the cluster does not tell its version": ("kubelet-version", cluster(version="")),
     "no instance type is known": (

@@ -24,6 +24,7 @@ SILENT = {
         "subnet-shared",
         "subnet-too-small",
         "instance-type-unknown",
+        "zone-without-type",
         "too-many-hooks",
         "nodes-without-interfaces",
         *(rule.code for rule in created.RULES),
@@ -39,6 +40,7 @@ SILENT = {
         "address-family",
         "pod-range-outside",
         "subnet-too-small",
+        "zone-without-type",
         "node-subnet-wrong",
         "node-address-family",
     },
@@ -56,6 +58,7 @@ SILENT = {
         "cni-without-room",
         "max-pods-too-high",
     },
+    ("offerings", "ec2:DescribeInstanceTypeOfferings"): {"zone-without-type"},
     ("cluster", "eks:DescribeCluster"): {
         "cluster-missing",
         "cluster-differs",

@@ -38,6 +38,7 @@ CREATED = {rule.code for rule in created.RULES}
 """Those that only a group that is created has: tests/domain/preflight/test_created.py."""
 QUEUE = "arn:aws:sqs:us-east-1:123456789012:nth"
 TOPIC = "arn:aws:sns:us-east-1:123456789012:people"
+READY = "MultusEni-example-ready"
 LAUNCHES = {"source": ["aws.autoscaling"], "detail-type": [{"prefix": "EC2 Instance-launch"}]}
 TERMINATIONS = {
     "source": ["aws.autoscaling"],
@@ -101,6 +102,20 @@ def ipv6_only(scene: Scene) -> None:
 
 def rule(name: str, pattern: Mapping[str, object], *targets: str) -> Change:
     return lambda scene: setattr(scene, "rules", (EventRule(name, pattern, targets),))
+
+
+def offered(**zones: str) -> Change:
+    """Let the group launch these types, each of which these zones have, by their letters."""
+
+    def change(scene: Scene) -> None:
+        names = tuple(name.replace("_", ".") for name in zones)
+        scene.change_group(launches=Launches(names))
+        scene.offerings = {
+            name: frozenset(f"us-east-1{letter}" for letter in letters)
+            for name, letters in zip(names, zones.values(), strict=True)
+        }
+
+    return change
 
 
 def launch_type(name: str, **changes: object) -> Change:
@@ -471,6 +486,60 @@ TROUBLES: dict[str, tuple[str, Change, Severity, str, str]] = {
         "n3, n6",
         "need 10 even",
     ),
+    "a subnet of the nodes' own that is too small in any case": (
+        "subnet-too-small",
+        lambda s: s.change_subnet("nodes-a", free=4),
+        ERROR,
+        "telco-workers",
+        "subnet-nodes-a has 4 free addresses, and the groups at their largest need 5 even",
+    ),
+    "a subnet of the nodes' own that is too small for a zone alone": (
+        "subnet-too-small",
+        every(
+            lambda s: s.change_subnet("nodes-a", free=10),
+            lambda s: s.change_group(max_healthy_percent=120),
+        ),
+        WARNING,
+        "telco-workers",
+        "need 5, or 12 when all nodes are in us-east-1a and 2 of them take the place of others",
+    ),
+    "a subnet that a group is created in": (
+        "subnet-too-small",
+        every(lambda s: s.create(), lambda s: s.change_subnet("nodes-b", free=9)),
+        WARNING,
+        "create.subnets",
+        "subnet-nodes-b has 9 free addresses, and the groups at their largest need 5, or 10",
+    ),
+    "a subnet that nodes and an interface share": (
+        "subnet-too-small",
+        every(
+            lambda s: s.change_spec(
+                "n3",
+                subnets=SubnetSelector(
+                    by_zone={
+                        "us-east-1a": SubnetId("subnet-nodes-a"),
+                        "us-east-1b": SubnetId("subnet-n3-b"),
+                    }
+                ),
+            ),
+            lambda s: s.change_subnet("nodes-a", free=9),
+        ),
+        ERROR,
+        "n3, telco-workers",
+        "need 10 even",
+    ),
+    "addresses of the nodes' own subnet that a reservation keeps": (
+        "subnet-too-small",
+        every(
+            lambda s: s.reservations.update(
+                {SubnetId("subnet-nodes-a"): (IPv4Network("10.0.0.0/25"),)}
+            ),
+            lambda s: s.change_subnet("nodes-a", free=132),
+        ),
+        WARNING,
+        "telco-workers",
+        "subnet-nodes-a has 4 to 123 free addresses outside reservations and pod ranges",
+    ),
     "addresses that a reservation keeps": (
         "subnet-too-small",
         every(
@@ -757,6 +826,17 @@ TROUBLES: dict[str, tuple[str, Change, Severity, str, str]] = {
         "the events of our ready hooks to arn:aws:sqs:us-east-1:123456789012:nth; a Node Termination Handler there completes "
         "them, and a node would be in service before it is at work",
     ),
+    "a rule that takes nothing but the ready hook of nodes that the handler manages": (
+        "hook-answered-by-others",
+        every(
+            rule("nth", {**LAUNCHES, "detail": {"LifecycleHookName": [READY]}}, QUEUE),
+            lambda s: s.change_node(ready_hook=READY),
+            lambda s: s.change_group(tags={MANAGED_TAG: "true"}),
+        ),
+        ERROR,
+        "nth",
+        "sends the events of our ready hooks to arn:aws:sqs:us-east-1:123456789012:nth; a Node Termination Handler",
+    ),
     "a rule whose targets are hidden": (
         "hook-answered-by-others",
         lambda s: setattr(
@@ -780,6 +860,20 @@ TROUBLES: dict[str, tuple[str, Change, Severity, str, str]] = {
         "telco-workers",
         "1 of 1 nodes in service lacks interfaces; the reconciler gives them what they lack",
     ),
+    "a zone that has none of the types": (
+        "zone-without-type",
+        offered(m5_xlarge="a", m6i_xlarge="ac"),
+        ERROR,
+        "us-east-1b",
+        "has none of the types that the group launches: m5.xlarge, m6i.xlarge",
+    ),
+    "a zone that lacks a type": (
+        "zone-without-type",
+        offered(m5_xlarge="ab", m6i_xlarge="b"),
+        WARNING,
+        "us-east-1a",
+        "does not have m6i.xlarge: nodes there are of the group's other types alone",
+    ),
     "a group full of hooks": (
         "too-many-hooks",
         lambda s: s.change_group(hooks=tuple(map(str, range(49)))),
@@ -790,6 +884,11 @@ TROUBLES: dict[str, tuple[str, Change, Severity, str, str]] = {
 }
 
 NO_TROUBLES: dict[str, tuple[str, Change]] = {
+    "types that more zones have than the group launches in": (
+        "zone-without-type",
+        offered(m5_xlarge="abc", m6i_xlarge="abf"),
+    ),
+    "a type that no zone has": ("zone-without-type", offered(m5_xlarge="ab", z9_xlarge="")),
     "a cluster that is written as it is": (
         "cluster-differs",
         lambda s: s.written.update(s.cluster.facts),
@@ -895,6 +994,18 @@ NO_TROUBLES: dict[str, tuple[str, Change]] = {
             lambda s: s.change_group(nodes=6, hooks=("MultusEni-example-launch",)),
         ),
     ),
+    "nodes that have their primary address, whoever serves them": (
+        "subnet-too-small",
+        every(lambda s: s.change_subnet("nodes-a", free=4), lambda s: s.change_group(nodes=6)),
+    ),
+    "two subnets of the nodes' own in a zone": (
+        "subnet-too-small",
+        every(
+            lambda s: s.add_subnet("nodes-c", "us-east-1a", "10.2.0.0/24", free=5),
+            lambda s: s.change_group(subnet_ids=(*s.group.subnet_ids, SubnetId("subnet-nodes-c"))),
+            lambda s: s.change_subnet("nodes-a", free=5),
+        ),
+    ),
     "IPv6-only subnets have no IPv4 to give": ("subnet-too-small", ipv6_only),
     "as many IPv6 addresses as an interface takes": (
         "addresses-exceed-type",
@@ -941,6 +1052,10 @@ NO_TROUBLES: dict[str, tuple[str, Change]] = {
     "a rule for another hook": (
         "hook-answered-by-others",
         rule("nth", {**LAUNCHES, "detail": {"LifecycleHookName": ["nth"]}}, QUEUE),
+    ),
+    "a rule for a ready hook that the group does not have": (
+        "hook-answered-by-others",
+        rule("nth", {**LAUNCHES, "detail": {"LifecycleHookName": [READY]}}, QUEUE),
     ),
     "a rule for another group": (
         "hook-answered-by-others",
@@ -1064,6 +1179,32 @@ def test_what_is_well_is_told_as_such(scene: Scene, case: str) -> None:
 
 def test_every_rule_has_both_kinds_of_case() -> None:
     assert {code for code, *_ in TROUBLES.values()} == set(CODES) - {NOT_SHOWN} - CREATED
+
+
+def test_a_second_subnet_in_the_zone_is_no_remedy_where_there_is_one_per_zone(scene: Scene) -> None:
+    scene.create()
+    scene.change_subnet("nodes-a", free=9)
+    scene.change_subnet("nodes-b", free=4)
+    scene.change_subnet("n3-a", free=4)
+    begin = {
+        (each.subject, each.remedy.partition(", ")[0]) for each in scene.by("subnet-too-small")
+    }
+    assert begin == {
+        ("create.subnets", "Use a larger subnet"),
+        ("n3", "Use a larger subnet or a second one in the zone"),
+    }
+
+
+def test_each_zone_is_told_of_by_itself(scene: Scene) -> None:
+    offered(m5_xlarge="a", m6i_xlarge="ac")(scene)
+    assert [each[1] for each in scene.troubles("zone-without-type")] == ["us-east-1b"]
+    offered(m5_xlarge="c")(scene)
+    assert [each[1] for each in scene.troubles("zone-without-type")] == ["us-east-1a", "us-east-1b"]
+
+
+def test_nothing_is_said_of_the_zones_of_types_that_no_zone_has(scene: Scene) -> None:
+    offered(m5_xlarge="")(scene)
+    assert scene.by("zone-without-type") == []
 
 
 def test_one_trouble_is_told_once(scene: Scene) -> None:

@@ -102,6 +102,22 @@ def test_an_addon_is_described_as_it_was_made(eks: Any) -> None:  # noqa: ANN401
     assert addon["status"] == "ACTIVE"
 
 
+@pytest.mark.parametrize("count", [0, 1, 2])
+def test_an_addon_shows_its_pod_identity_associations_by_arn(eks: Any, count: int) -> None:  # noqa: ANN401 - a client of EKS
+    asked = [{"serviceAccount": f"aws-node-{number}", "roleArn": ROLE} for number in range(count)]
+    eks.create_addon(
+        clusterName="telco",
+        addonName="vpc-cni",
+        addonVersion="v1.23.1-eksbuild.1",
+        podIdentityAssociations=asked,
+    )
+    addon = eks.describe_addon(clusterName="telco", addonName="vpc-cni")["addon"]
+    found = addon["podIdentityAssociations"]
+    assert len(set(found)) == count
+    prefix = "arn:aws:eks:us-east-1:123456789012:podidentityassociation/telco/a-"
+    assert all(each.startswith(prefix) for each in found)
+
+
 def test_what_is_not_there_is_not_found(eks: Any) -> None:  # noqa: ANN401 - a client of EKS
     for cluster in ("telco", "other"):
         with pytest.raises(ClientError) as refused:
