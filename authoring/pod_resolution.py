@@ -15,7 +15,7 @@ from domain.pods.model import Ipam, Network, PodGroup, Route, Taint
 from domain.pods.ranges import pod_range, router
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
     from authoring.models import Authored, Interface, NodeGroup
 
@@ -26,8 +26,8 @@ def resolve_pods(authored: Authored) -> tuple[PodGroup, ...]:
     Raises:
         ConfigInvalid: no interface has a pod network, or two have one name and differ.
     """
-    groups = tuple(_group(group) for group in authored.node_groups)
-    faults = list(_namesakes(authored, groups))
+    groups = _groups(authored)
+    faults = list(namesakes(authored))
     if not any(group.networks for group in groups):
         faults.append(
             Fault(
@@ -42,8 +42,10 @@ def resolve_pods(authored: Authored) -> tuple[PodGroup, ...]:
     return tuple(group for group in groups if group.networks)
 
 
-def _namesakes(authored: Authored, groups: Sequence[PodGroup]) -> Iterator[Fault]:
-    """Interfaces of one name in two groups have one NetworkAttachmentDefinition in a namespace."""
+def namesakes(authored: Authored) -> Iterator[Fault]:
+    """Yield the interfaces that have the name of another group's and differ from it for pods, who find one
+    NetworkAttachmentDefinition in a namespace. Nodes have no trouble with that."""
+    groups = _groups(authored)
     first: dict[tuple[str, str], tuple[dict[str, object], Location]] = {}
     for position, (written, group) in enumerate(zip(authored.node_groups, groups, strict=True)):
         places = {item.name: place for place, item in enumerate(written.interfaces)}
@@ -59,6 +61,10 @@ def _namesakes(authored: Authored, groups: Sequence[PodGroup]) -> Iterator[Fault
                         f"is the name of {path_of(where)} too, and in namespace {namespace} pods get at the two in different ways",
                         "Give it a name of its own, or other `pod_namespaces`.",
                     )
+
+
+def _groups(authored: Authored) -> tuple[PodGroup, ...]:
+    return tuple(_group(group) for group in authored.node_groups)
 
 
 def _group(group: NodeGroup) -> PodGroup:

@@ -41,20 +41,37 @@ def render(
     """Write the Kubernetes objects of the pods' networks: docs/pod-networks.md."""
     try:
         authored = authoring.load(path)
-        groups = authoring.resolve_pods(authored)
-        heading = f"{MARK} from {path.name} ({naming.owner(authored.name)}): change that file, not this one.\n"
         if output is None:
-            typer.echo(heading + _joined(folder.networks(groups).values()), nl=False)
+            documents = folder.networks(authoring.resolve_pods(authored)).values()
+            typer.echo(_heading(authored, path) + _joined(documents), nl=False)
             return
-        texts = {
-            name: heading + _comment(file.notes) + _text(file.document)
-            for name, file in folder.files(groups).items()
-        }
-        _write(output, texts, force=force)
+        write(output, manifests(authored, path), force=force)
     except ConfigInvalid as invalid:
         typer.echo(authoring.report(path, invalid), err=True)
         raise typer.Exit(EXIT_BAD_CONFIG) from None
     typer.echo(f"{output} is written. Apply it: kubectl apply -k {output}", err=True)
+
+
+def manifests(authored: authoring.Authored, source: Path) -> Mapping[str, str]:
+    """Return the text of every file for the cluster by its path in their folder.
+
+    Args:
+        authored: a configuration.
+        source: the file that it is from, for the first line of each.
+
+    Raises:
+        ConfigInvalid: no interface has a pod network, or two have one name and differ.
+    """
+    heading = _heading(authored, source)
+    return {
+        name: heading + _comment(file.notes) + _text(file.document)
+        for name, file in folder.files(authoring.resolve_pods(authored)).items()
+    }
+
+
+def _heading(authored: authoring.Authored, source: Path) -> str:
+    owner = naming.owner(authored.name)
+    return f"{MARK} from {source.name} ({owner}): change that file, not this one.\n"
 
 
 class _Dumper(yaml.SafeDumper):
@@ -86,7 +103,7 @@ def _joined(documents: Iterable[Mapping[str, object]]) -> str:
     return "---\n".join(_text(document) for document in documents)
 
 
-def _write(output: Path, texts: Mapping[str, str], *, force: bool) -> None:
+def write(output: Path, texts: Mapping[str, str], *, force: bool) -> None:
     """Make the folder have exactly these files.
 
     Raises:

@@ -14,7 +14,9 @@ import authoring
 from authoring.instance_types import architecture, known_types
 from authoring.node_checks import is_metal
 from authoring.node_policies import CNI_POLICY, aws_managed
+from authoring.pod_resolution import namesakes
 from authoring.pod_warnings import warnings
+from authoring.problems import path_of
 from cli.exits import EXIT_BAD_CONFIG
 from cli.loading import load_or_tell
 from domain.config import Ipv4Mode
@@ -68,6 +70,11 @@ def described(authored: authoring.Authored) -> Iterator[RenderableType]:
             yield _created(written, written.create, group.auto_scaling_group, authored.cluster)
         if written.instance_types:
             yield _room(written)
+    # Nodes are not concerned; whoever writes the objects for pods by hand may have them fit.
+    for fault in namesakes(authored):
+        yield (
+            f"Note on {path_of(fault.location)}: {fault.value} {fault.message}, so `multus-eni render` refuses. {fault.remedy}"
+        )
 
 
 def _interfaces(group: NodeGroup) -> Table:

@@ -42,11 +42,13 @@ class Problem:
 
     path: str
     value: object
+    """None where nothing stands."""
     message: str
     remedy: str
 
     def __str__(self) -> str:
-        return f"{self.path}: {self.message} (got {self.value!r}). {self.remedy}"
+        got = "" if self.value is None else f" (got {self.value!r})"
+        return f"{self.path}: {self.message}{got}. {self.remedy}"
 
 
 class EnvironmentInvalid(EniLifecycleError):

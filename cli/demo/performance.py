@@ -17,6 +17,7 @@ from cli.demo import created, platform, report
 from cli.demo.cdk import Cdk, CdkFailedError
 from cli.demo.faults import inject
 from cli.demo.networks import TooManySubnets
+from cli.demo.pods import Pods
 from cli.demo.promises import IN_SERVICE, Observer, broken_promises, left_behind
 from cli.demo.troubles import lost_on_the_way, troubles
 from cli.demo.watch import Watch
@@ -70,6 +71,8 @@ def perform(
             console.print(
                 f"{group} launches {platform.LARGEST_TYPE}: its types do not take {interfaces} Multus interfaces"
             )
+    # What pods are told of the groups is that of the file: none of their ranges is moved for a cluster.
+    authored = authoring.parse(yaml.safe_dump(document, sort_keys=False))
     for group in platform.with_named_groups(document):
         console.print(f"{group} is adopted by name here: the demo makes what it adopts itself")
     if creates_one:
@@ -88,7 +91,7 @@ def perform(
     account = Account(SystemClock(), Settings())
     with serve(account) as endpoint:
         try:
-            faults = _Demo(console, account, endpoint, document).run(
+            faults = _Demo(console, account, endpoint, document, Pods(authored, config)).run(
                 nodes, fault, keep_running=keep_running
             )
         except (CdkFailedError, TooManySubnets) as failed:
@@ -105,12 +108,18 @@ class _Demo:
     """One run."""
 
     def __init__(
-        self, console: Console, account: Account, endpoint: Endpoint, document: dict[str, object]
+        self,
+        console: Console,
+        account: Account,
+        endpoint: Endpoint,
+        document: dict[str, object],
+        pods: Pods,
     ) -> None:
         self._console = console
         self._account = account
         self._endpoint = endpoint
         self._document = document
+        self._pods = pods
         self._folder = BUILD / str(os.getpid())
 
     def run(self, nodes: int, fault: DemoFault | None, *, keep_running: bool) -> list[str]:
@@ -139,6 +148,8 @@ class _Demo:
         faults += troubles(self._account, fault.abandons if fault else ())
         self._console.print(figures)
         shutil.rmtree(self._folder)
+        for line in self._pods.render(self._folder / "manifests"):
+            self._console.print(line)
         return faults
 
     def _deploy(self) -> tuple[Config, platform.Platform]:

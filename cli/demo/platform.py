@@ -11,7 +11,7 @@ import yaml
 from authoring.instance_types import known_types
 from authoring.models import WAYS_TO_NAME
 from cli.demo import created
-from cli.demo.networks import Network, Zones
+from cli.demo.networks import OF_THE_CLUSTER, Network, Zones
 from domain import naming
 
 if TYPE_CHECKING:
@@ -26,6 +26,9 @@ USUAL_TYPE = "m5.4xlarge"
 LARGEST_TYPE = "m5.24xlarge"
 """Takes 15 network interfaces on one card: the primary one and MAX_INTERFACES."""
 MAX_INTERFACES = 14
+
+OF_PODS = (*OF_THE_CLUSTER, "pod_pool", "pod_ranges", "pod_routes")
+"""What an interface without a pod network cannot have."""
 
 
 @dataclass
@@ -65,7 +68,7 @@ def with_interfaces(document: dict[str, Any], count: int) -> list[str]:
         pattern = {
             key: value
             for key, value in wanted[-1].items()
-            if key not in ("device_index", "network_card", *addresses, "pod_ranges", "node")
+            if key not in ("device_index", "network_card", *addresses, *OF_PODS, "node")
         }
         wanted += [
             {**pattern, "name": f"extra{number}"} for number in range(1, count - len(wanted) + 1)
@@ -83,11 +86,7 @@ def without_ready_hooks(document: dict[str, Any]) -> list[str]:
 
     A node answers that hook itself. The demo's nodes are entries in an account and run nothing.
     """
-    groups = [
-        group
-        for group in document["node_groups"]
-        if group.get("node", {}).get("ready_hook", "create" in group)
-    ]
+    groups = [group for group in document["node_groups"] if _has_ready_hook(group)]
     for group in groups:
         kept = {
             key: value
@@ -96,6 +95,12 @@ def without_ready_hooks(document: dict[str, Any]) -> list[str]:
         }
         group["node"] = {**kept, "ready_hook": False} if "create" in group else kept
     return [str(group["name"]) for group in groups]
+
+
+def _has_ready_hook(group: Mapping[str, Any]) -> bool:
+    """Return what is written, or else, as for null, whether the group is created."""
+    written = group.get("node", {}).get("ready_hook")
+    return "create" in group if written is None else bool(written)
 
 
 def with_named_groups(document: dict[str, Any]) -> list[str]:

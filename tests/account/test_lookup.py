@@ -58,7 +58,7 @@ def test_without_credentials_one_problem_says_what_to_do(monkeypatch: pytest.Mon
     with pytest.raises(ConfigInvalid) as refused:
         completed(sample(), region=REGION, account="123456789012")
     assert str(refused.value) == (
-        "(the account): cannot be asked: There are no AWS credentials (got None). Log in (aws sso login), or set AWS_PROFILE."
+        "(the account): cannot be asked: There are no AWS credentials. Log in (aws sso login), or set AWS_PROFILE."
     )
 
 

@@ -51,7 +51,7 @@ REFUSED: dict[str, tuple[dict[Location, Any], list[str]]] = {
     "group that nothing names": (
         {(*GROUP, "auto_scaling_group"): None},
         [
-            "node_groups[0]: does not say which Auto Scaling group it is (got None). "
+            "node_groups[0]: does not say which Auto Scaling group it is. "
             "Write exactly one of auto_scaling_group, managed_node_group, auto_scaling_groups, create."
         ],
     ),

@@ -41,7 +41,7 @@ REFUSED: dict[str, tuple[dict[Location, Any], list[str]]] = {
     "no types": (
         {**CREATED, (*GROUP, "instance_types"): []},
         [
-            "node_groups[0].instance_types: is missing, and a group that is created launches these types (got None). "
+            "node_groups[0].instance_types: is missing, and a group that is created launches these types. "
             "Write at least one type; the first is preferred."
         ],
     ),

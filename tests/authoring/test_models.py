@@ -39,7 +39,7 @@ REFUSED: dict[str, tuple[dict[Location, Any], str]] = {
     ),
     "missing key": (
         {("cluster_name",): None},
-        "cluster_name: is missing (got None). Add it: The EKS cluster that the nodes belong to.",
+        "cluster_name: is missing. Add it: The EKS cluster that the nodes belong to.",
     ),
     "region": (
         {("region",): "us-east-1a"},

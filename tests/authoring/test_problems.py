@@ -24,4 +24,4 @@ def test_a_location_reads_as_a_path(location: Location, path: str) -> None:
 
 def test_a_missing_key_has_the_line_of_what_lacks_it() -> None:
     problem = located(Fault(("hook", "x"), None, "is missing", "Add it."), {(): 1, ("hook",): 7})
-    assert str(problem) == "line 7: hook.x: is missing (got None). Add it."
+    assert str(problem) == "line 7: hook.x: is missing. Add it."

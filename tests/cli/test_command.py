@@ -220,6 +220,21 @@ def test_what_to_know_of_pod_networks_is_shown(tmp_path: Path) -> None:
     assert "Note on net1: EC2 drops what pods send" in shown
 
 
+def test_networks_of_one_name_that_cannot_be_one_for_pods_are_told(tmp_path: Path) -> None:
+    path = tmp_path / "namesakes.yaml"
+    document = yaml.safe_load(EXAMPLE.read_text(encoding="utf-8"))
+    document["node_groups"][1]["interfaces"][0]["name"] = "signalling"
+    path.write_text(yaml.safe_dump(document, sort_keys=False), encoding="utf-8")
+    result = CliRunner().invoke(app(), ["validate", str(path)])
+    told = " ".join(result.stdout.split())
+    assert (
+        "Note on node_groups[1].interfaces[0].name: signalling is the name of node_groups[0].interfaces[0].name too, and in "
+        "namespace default pods get at the two in different ways, so `multus-eni render` refuses."
+        in told
+    )
+    assert result.exit_code == 0
+
+
 def test_tags_are_shown_as_they_are_written(tmp_path: Path) -> None:
     path = tmp_path / "tags.yaml"
     text = MINIMAL.read_text(encoding="utf-8")

@@ -284,7 +284,7 @@ def test_a_region_that_nobody_names_is_asked_for_once(monkeypatch: pytest.Monkey
     assert (result.exit_code, result.stdout) == (2, "")
     assert result.stderr == (
         "migrate: 1 problem\n"
-        "  --region: is not given, and neither the environment nor the AWS configuration says one (got None). "
+        "  --region: is not given, and neither the environment nor the AWS configuration says one. "
         "Give --region, or set AWS_REGION.\n"
     )
 

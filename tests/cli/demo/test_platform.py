@@ -27,6 +27,29 @@ def test_every_group_gets_so_many_interfaces_and_stays_valid(
     assert [len(group.interfaces) for group in config.node_groups] == [count] * 2
 
 
+def test_interfaces_that_are_added_have_no_pod_network(document: dict[str, Any]) -> None:
+    document["node_groups"][0]["interfaces"][-1] |= {
+        "pod_ipam": "whereabouts",
+        "pod_ranges": ["10.0.49.0/24"],
+        "pod_subnets": ["10.0.48.0/22"],
+        "pod_routes": ["10.20.0.0/16"],
+        "pod_namespaces": ["core"],
+        "pod_plugins": {"sbr": True},
+        "source_dest_check": False,
+        "node": {"pod_network": "ipvlan-l2"},
+    }
+    document["node_groups"][1]["interfaces"][-1] |= {
+        "pod_pool": {"ipv4": 4},
+        "node": {"pod_network": "ipvlan-l2"},
+    }
+    platform.with_interfaces(document, 4)
+    groups = authoring.resolve_pods(authoring.parse(yaml.safe_dump(document)))
+    assert [[network.interface for network in group.networks] for group in groups] == [
+        ["signalling", "oam"],
+        ["n3", "n9"],
+    ]
+
+
 def test_only_a_group_whose_types_are_too_small_launches_a_larger_one(
     document: dict[str, Any],
 ) -> None:
@@ -43,9 +66,13 @@ def test_a_ready_hook_that_no_node_would_answer_is_taken_out(document: dict[str,
     assert nodes.node_groups[1].allow_unsafe_noiommu
 
 
-def test_the_ready_hook_that_a_created_group_has_by_default_is_taken_out_too() -> None:
+@pytest.mark.parametrize("written", [{}, {"ready_hook": None}], ids=["nothing", "null"])
+def test_the_ready_hook_that_a_created_group_has_by_default_is_taken_out_too(
+    written: dict[str, Any],
+) -> None:
     document = yaml.safe_load(CREATED.read_text())
     del document["node_groups"][0]["node"]["ready_hook"]
+    document["node_groups"][0]["node"] |= written
     assert platform.without_ready_hooks(document) == ["user-plane"]
     (group,) = authoring.resolve_nodes(authoring.parse(yaml.safe_dump(document))).node_groups
     assert group.ready_hook is None
