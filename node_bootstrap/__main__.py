@@ -55,6 +55,10 @@ def parser() -> argparse.ArgumentParser:
     run.add_argument("--node-group", help=f"in place of the one in {layout.SETTINGS}")
     shown = verbs.add_parser("status", help="say what the node has, what is wrong, and what to do")
     shown.add_argument("--json", action="store_true", help="print the status file")
+    measured = verbs.add_parser("metrics", help="say how many of the addresses for pods are used")
+    measured.add_argument(
+        "--output", help="the file to write for a metrics collector, in place of stdout"
+    )
     verbs.add_parser(
         "answer", help="answer the node's launch hook once kubelet is at work (a unit calls this)"
     )
@@ -67,7 +71,7 @@ def parser() -> argparse.ArgumentParser:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return its exit code."""
     given = parser().parse_args(arguments)
-    verbs = {"status": _status, "answer": _answer}
+    verbs = {"status": _status, "metrics": _metrics, "answer": _answer}
     try:
         return verbs.get(given.verb, _act)(given)
     except (NodeError, OSError) as cause:
@@ -92,6 +96,16 @@ def _status(given: argparse.Namespace) -> int:
     text, exit_code = shown(Files(), datetime.now(timezone.utc), as_json=given.json)
     say([text])
     return exit_code
+
+
+def _metrics(given: argparse.Namespace) -> int:
+    from node_bootstrap import metrics  # noqa: PLC0415 - see above
+
+    if given.output is not None:
+        metrics.write(Files(), given.output)
+    else:
+        say(metrics.shown(Files()).splitlines())
+    return 0
 
 
 def _answer(given: argparse.Namespace) -> int:

@@ -31,11 +31,20 @@ PLUGINS_PATH = "multus-node-plugins.path"
 PLUGINS_SERVICE = "multus-node-plugins.service"
 ADDRESSES_TIMER = "multus-node-addresses.timer"
 ADDRESSES_SERVICE = "multus-node-addresses.service"
-STARTED = (HOTPLUG_SERVICE, PLUGINS_SERVICE, ADDRESSES_SERVICE, readiness.ANSWER_SERVICE)
+METRICS_TIMER = "multus-node-metrics.timer"
+METRICS_SERVICE = "multus-node-metrics.service"
+STARTED = (
+    HOTPLUG_SERVICE,
+    PLUGINS_SERVICE,
+    ADDRESSES_SERVICE,
+    METRICS_SERVICE,
+    readiness.ANSWER_SERVICE,
+)
 """By paths and by runs, and not by a boot."""
 WATCHING = (HOTPLUG_PATH, PLUGINS_PATH)
-ENABLED = (BOOT_SERVICE, *WATCHING, ADDRESSES_TIMER)
-"""By a boot; the timer only where there is a pool of addresses to be looked at."""
+OF_POOLS = (ADDRESSES_TIMER, METRICS_TIMER)
+ENABLED = (BOOT_SERVICE, *WATCHING, *OF_POOLS)
+"""By a boot; the timers only where there is a pool of addresses to be looked at."""
 GATED = ("nodeadm-run.service", "kubelet.service")
 """nodeadm-run too: nodeadm waits without end for a kubelet that does not come up (awslabs/amazon-eks-ami,
 nodeadm/internal/daemon/systemd.go, waitForStatus), and what requires nodeadm-run must not go on without it.
@@ -138,7 +147,7 @@ def carry_out(installation: Installation, files: Files, programs: Programs) -> N
 def watching(group: NodeGroup) -> tuple[str, ...]:
     """Return the units that look for what comes or changes later on nodes of a group."""
     pools = any(one.has_pod_pool for one in group.interfaces)
-    return (*WATCHING, ADDRESSES_TIMER) if pools else WATCHING
+    return (*WATCHING, *OF_POOLS) if pools else WATCHING
 
 
 def watch(group: NodeGroup, files: Files, programs: Programs) -> tuple[str, ...]:

@@ -79,6 +79,11 @@ def observe(status: Status, files: Files) -> dict[str, Live]:
     }
 
 
+def pods_have(files: Files, interface: str) -> frozenset[str]:
+    """Return what host-local notes of an interface's pool: the addresses that pods have, and files of its own."""
+    return frozenset(files.names(f"{layout.POD_ADDRESSES}/{layout.CNI_PREFIX}{interface}"))
+
+
 def shown(files: Files, now: datetime, *, as_json: bool) -> tuple[str, int]:
     """Return what `multus-node status` prints, and the code that it ends with."""
     reading = read(files)
@@ -148,8 +153,7 @@ def _live(interface: Interface, files: Files) -> Live:
         operstate = ""
     driver = files.target(f"{device}/driver") or ""
     write_combined = pci.maps_write_combined(files, address) if driver in DPDK_DRIVERS else None
-    noted = files.names(f"{layout.POD_ADDRESSES}/{layout.CNI_PREFIX}{interface.name}")
-    return Live(True, driver, links, operstate, write_combined, frozenset(noted))
+    return Live(True, driver, links, operstate, write_combined, pods_have(files, interface.name))
 
 
 def _headline(status: Status, now: datetime, *, as_left: bool) -> str:

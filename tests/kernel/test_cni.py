@@ -218,6 +218,11 @@ def test_a_pool_gives_pods_addresses_of_the_eni_in_both_families_until_it_is_dry
     node.guest.run("ip netns add pod-c").check()
     with pytest.raises(CommandFailed, match="no IP addresses available in range set"):
         third.call("ADD")
+    node.guest.run(["systemctl", "start", "multus-node-metrics.service"]).check()
+    measured = node.guest.read("/run/multus-node/metrics/multus-node.prom") or b""
+    for name in ("multus_node_pod_addresses", "multus_node_pod_addresses_used"):
+        for family in ("ipv4", "ipv6"):
+            assert f'{name}{{interface="net1",family="{family}"}} 2\n' in measured.decode()
     # The plugin leaves its link in a pod that it fails; the container runtime takes the whole namespace away.
     node.guest.run("ip netns del pod-c && ip netns add pod-c").check()
 

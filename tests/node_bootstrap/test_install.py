@@ -215,9 +215,11 @@ def test_links_and_plugins_are_watched_from_the_first_run_on(
     assert systemd.calls == [("systemctl", "start", "--no-block", *ENABLE[-2:])]
 
 
-def test_addresses_are_looked_at_where_there_is_a_pool(files: Files, systemd: Systemd) -> None:
+def test_addresses_are_looked_at_and_counted_where_there_is_a_pool(
+    files: Files, systemd: Systemd
+) -> None:
     group = dataclasses.replace(GROUP, interfaces=(nodes.interface(pool_ipv4=1),))
-    assert install.ADDRESSES_TIMER not in installed(GROUP, files, systemd).enable
-    assert installed(group, files, systemd).enable == (install.ADDRESSES_TIMER,)
+    assert not set(install.OF_POOLS) & set(installed(GROUP, files, systemd).enable)
+    assert installed(group, files, systemd).enable == install.OF_POOLS
     install.watch(group, files, systemd)
-    assert systemd.calls[-1][-1] == install.ADDRESSES_TIMER
+    assert systemd.calls[-1][-2:] == install.OF_POOLS

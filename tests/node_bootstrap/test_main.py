@@ -274,7 +274,7 @@ def test_what_the_kernel_has_by_configuration_is_not_unbound(
 
 def test_the_help_names_every_verb_and_every_exit_code() -> None:
     text = " ".join(command.parser().format_help().split())
-    assert all(verb in text for verb in ("install", "run", "status", "answer", "unbind"))
+    assert all(verb in text for verb in ("install", "run", "status", "metrics", "answer", "unbind"))
     assert all(f"{code} " in text for code in range(13) if code != 1)
 
 

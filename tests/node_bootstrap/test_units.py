@@ -63,6 +63,16 @@ def test_addresses_are_looked_at_from_time_to_time() -> None:
     assert service["Service"]["ExecStart"].split()[-1] == f"{layout.HOTPLUG}/addresses"
 
 
+def test_pools_are_measured_where_the_page_says() -> None:
+    timer, service = unit("multus-node-metrics.timer"), unit("multus-node-metrics.service")
+    assert timer["Timer"]["OnUnitActiveSec"] == "1min"
+    output = service["Service"]["ExecStart"].removeprefix(f"{layout.COMMAND} metrics --output ")
+    page = (UNITS.parents[1] / "docs" / "node-bootstrap.md").read_text(encoding="utf-8")
+    assert f"a timer writes `{output}`" in page
+    directory = output.rpartition("/")[0]
+    assert f"--collector.textfile.directory=/host/root{directory}\n" in page
+
+
 def test_who_answers_the_launch_hook_holds_nothing_up_and_does_not_give_up() -> None:
     answer = unit(readiness.ANSWER_SERVICE)
     assert answer["Unit"]["After"] == "multus-node.service"

@@ -163,7 +163,7 @@ def test_every_module_works_from_the_archive_under_python_3_9(tmp_path: Path) ->
         check=False,
     )
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout == "13 MultusEni-fleet\n"
+    assert done.stdout == "15 MultusEni-fleet\n"
 
 
 @pytest.mark.subprocesses("python3.9")
