@@ -12,10 +12,19 @@ if TYPE_CHECKING:
 
     from authoring.models import Interface, NodeGroup
 
+EVERYWHERE = frozenset(("0.0.0.0/0", "::/0"))
+"""Default routes."""
+
 
 def warnings(group: NodeGroup) -> Iterator[str]:
     """Yield what to know of the pod networks of a group, each in a sentence or two."""
     for interface in group.interfaces:
+        if not EVERYWHERE.isdisjoint(interface.pod_routes) and not _has_sbr(interface):
+            yield (
+                f"{interface.name}: pods get the default route of pod_routes besides that of the cluster's own network, and"
+                " the kernel takes the one that was made last. Write narrower routes, or sbr: true in pod_plugins, which"
+                " keeps it to packets from the pod's address there."
+            )
         if interface.pod_ipam != "node":
             yield from (f"{interface.name}: {text}" for text in _warnings(interface))
 
@@ -29,10 +38,16 @@ def _warnings(interface: Interface) -> Iterator[str]:
                 "a pod takes each of pod_ranges for a network of its own, and reaches nothing of the subnet outside it."
                 " Write pod_subnets, unless that is meant."
             )
+    if _has_sbr(interface) and interface.pod_ipam == "static":
+        yield from _no_default_route(interface)
     if interface.pod_ipam == "whereabouts" and isinstance(interface.subnets, ByTags):
         yield (
             "whereabouts hands out its one range in every subnet that has the tags, and a pod's address is of use in one only."
         )
+
+
+def _has_sbr(interface: Interface) -> bool:
+    return interface.pod_plugins is not None and interface.pod_plugins.sbr
 
 
 def _unassigned(interface: Interface) -> str:
@@ -49,6 +64,16 @@ def _unassigned(interface: Interface) -> str:
         f"EC2 delivers nothing to addresses {who} but by a route to the node's ENI in your route tables, and inside the"
         " subnet not even then. Assign each to the ENI of its pod's node, or write pod_pool."
     )
+
+
+def _no_default_route(interface: Interface) -> Iterator[str]:
+    """sbr makes a default route by the gateway of an address, and one from a pod's annotation has none; a default route that the
+    network itself has it moves like any other (containernetworking/plugins, plugins/meta/sbr)."""
+    if EVERYWHERE.isdisjoint(interface.pod_routes):
+        yield (
+            "sbr has no default route for packets from an address that pods bring: what is outside the subnet is sent by"
+            ' the cluster\'s own network. Write pod_routes: ["0.0.0.0/0"] with pod_subnets, unless that is meant.'
+        )
 
 
 def _not_kept(interface: Interface) -> Iterator[str]:

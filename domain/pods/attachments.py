@@ -61,7 +61,10 @@ def configuration(network: Network) -> dict[str, Any]:
         chained.append({"type": "tuning", "sysctl": dict(sorted(network.sysctls.items()))})
     if network.source_routing:
         chained.append({"type": "sbr"})
-    head = {"cniVersion": CNI_VERSION, "name": network.name}
+    head: dict[str, Any] = {"cniVersion": CNI_VERSION, "name": network.name}
+    if network.source_routing:
+        # The network's own plugin would look where its routes were before sbr moved them (CNI specification, disableCheck).
+        head["disableCheck"] = True
     return {**head, "plugins": [plugin, *chained]} if chained else {**head, **plugin}
 
 

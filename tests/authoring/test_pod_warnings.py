@@ -32,6 +32,40 @@ CASES: dict[str, tuple[dict[str, Any], list[str]]] = {
         {"pod_ipam": "static", "pod_ranges": None},
         ["n3: EC2 drops what pods send from addresses that pods bring"],
     ),
+    "source routing without a default route": (
+        {"pod_ipam": "static", "pod_ranges": None, "pod_plugins": {"sbr": True}},
+        [
+            "n3: EC2 drops what pods send from addresses that pods bring",
+            "n3: sbr has no default route for packets from an address that pods bring",
+        ],
+    ),
+    "source routing with one": (
+        {
+            "pod_ipam": "static",
+            "pod_ranges": None,
+            "pod_plugins": {"sbr": True},
+            "pod_routes": ["0.0.0.0/0"],
+        },
+        ["n3: EC2 drops what pods send from addresses that pods bring"],
+    ),
+    "source routing with the router of whereabouts": (
+        {"pod_plugins": {"sbr": True}},
+        [UNASSIGNED],
+    ),
+    "a second default route": (
+        {"pod_routes": ["0.0.0.0/0"]},
+        ["n3: pods get the default route of pod_routes besides that of the cluster", UNASSIGNED],
+    ),
+    "a second default route with a pool": (
+        {
+            "pod_ipam": None,
+            "pod_subnets": None,
+            "ipv4": None,
+            "pod_pool": {"ipv4": 4},
+            "pod_routes": ["0.0.0.0/0"],
+        },
+        ["n3: pods get the default route of pod_routes besides that of the cluster"],
+    ),
     "no check": (
         {"source_dest_check": False},
         ["n3: EC2 delivers nothing to addresses that whereabouts gives but by a route"],

@@ -4,20 +4,26 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from typing import TYPE_CHECKING, Any
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
+from typing import TYPE_CHECKING
 
 import pytest
 import yaml
 
-from domain.node import layout
+import authoring
+from domain.node import cni, layout
 from domain.node.config import Driver, NodeGroup, PodNetwork, WriteCombining
+from domain.node.model import Device
+from domain.node.model import Eni as Interface
+from domain.pods.folder import networks
 from kernellab.guest import Guest
 from kernellab.machine import Machine
 from kernellab.qemu import CommandFailed
 from tests.kernel.node import GROUP, Node, eni, interface
+from tests.kernel.plugins import POD_LINK, Attachment, from_the_node
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator
 
     from kernellab.image import Image
     from kernellab.imds import Eni
@@ -50,7 +56,6 @@ INTERFACES = (
     ),
 )
 PCI_ADDRESSES = {f"net{position}": f"0000:00:{position + 5:02x}.0" for position in range(1, 5)}
-POD_LINK = "net1"
 
 
 def pod_addresses(position: int) -> tuple[str, str]:
@@ -95,58 +100,9 @@ def node(lab: Image) -> Iterator[Node]:
         yield made
 
 
-@dataclasses.dataclass
-class Multus:
-    """What Multus does with a NetworkAttachmentDefinition that has no spec.config, and a pod that asks for it."""
-
-    node: Node
-    network: str
-    pod: str
-
-    def definition(self, runtime_config: Mapping[str, object]) -> dict[str, Any]:
-        """Return the file whose key `name` is the definition's, with what libcni adds to it for its capabilities."""
-        folder = layout.CNI_CONFIGURATION
-        for name in sorted(self.node.guest.run(["ls", folder]).check().stdout.split()):
-            found: dict[str, Any] = json.loads(self.node.guest.read(f"{folder}/{name}") or b"")
-            if found["name"] == self.network:
-                break
-        else:
-            raise LookupError(self.network)
-        capabilities = found.get("capabilities", {})
-        given = {key: value for key, value in runtime_config.items() if capabilities.get(key)}
-        return {**found, **({"runtimeConfig": given} if given else {})}
-
-    def call(
-        self,
-        command: str,
-        *,
-        device: str | None = None,
-        previous: Mapping[str, Any] | None = None,
-        **runtime: object,
-    ) -> dict[str, Any]:
-        """Start the plugin that the file names, and return what it says; fail if it fails.
-
-        Args:
-            command: ADD, CHECK or DEL.
-            device: the PCI address that the device plugin chose for the pod.
-            previous: what ADD said, for CHECK and DEL.
-            runtime: from the pod's annotation, by capability.
-        """
-        configuration = self.definition(runtime)
-        if device is not None:
-            configuration.update(deviceID=device, pciBusID=device)
-        if previous is not None:
-            configuration["prevResult"] = previous
-        environment = {
-            "CNI_COMMAND": command,
-            "CNI_CONTAINERID": f"container-{self.pod}",
-            "CNI_NETNS": f"/var/run/netns/{self.pod}",
-            "CNI_IFNAME": POD_LINK,
-            "CNI_PATH": layout.CNI_PLUGINS,
-        }
-        plugin = f"{layout.CNI_PLUGINS}/{configuration['type']}"
-        said = self.node.guest.run([plugin], stdin=json.dumps(configuration), env=environment)
-        return dict(json.loads(said.check().stdout or "{}"))
+def attachment(node: Node, network: str, pod: str) -> Attachment:
+    """Return a pod's attachment to a network as Multus makes it, by the configuration on the node."""
+    return Attachment(node.guest, pod, from_the_node(node.guest, network))
 
 
 @pytest.fixture
@@ -160,16 +116,16 @@ def pods(node: Node) -> Iterator[tuple[str, str]]:
         node.guest.run(f"ip netns pids {name} | xargs -r kill; ip netns del {name}").check()
 
 
-def join(node: Node, network: str, pods: tuple[str, str], position: int) -> list[Multus]:
+def join(node: Node, network: str, pods: tuple[str, str], position: int) -> list[Attachment]:
     """Attach two pods to an ipvlan network with addresses of its ENI."""
     joined = []
     for pod, address in zip(pods, pod_addresses(position), strict=True):
-        multus = Multus(node, network, pod)
+        attached = attachment(node, network, pod)
         ips = [f"{address}/24"]
-        result = multus.call("ADD", ips=ips)
+        result = attached.add(ips=ips)
         assert [each["address"] for each in result["ips"] if ":" not in each["address"]] == ips
-        multus.call("CHECK", previous=result, ips=ips)
-        joined.append(multus)
+        attached.check(result, ips=ips)
+        joined.append(attached)
     return joined
 
 
@@ -196,28 +152,32 @@ def test_pods_on_an_ipvlan_in_l2_mode_have_the_addresses_that_they_ask_for_and_r
     ping(node, pods[0], "10.0.1.12")
     ping(node, pods[1], "10.0.1.11")
     ping(node, pods[0], "10.0.1.1")
-    for multus in joined:
-        multus.call("DEL")
+    for attached in joined:
+        attached.delete()
     assert [link["ifname"] for link in node.ip("-n", pods[0], "link")] == ["lo"]
 
 
 def test_a_pool_gives_pods_addresses_of_the_eni_in_both_families_until_it_is_dry(
     node: Node, pods: tuple[str, str]
 ) -> None:
-    joined = [Multus(node, "multus-eni-net1", pod) for pod in pods]
-    results = [multus.call("ADD") for multus in joined]
-    given = [tuple(each["address"] for each in result["ips"]) for result in results]
-    assert given == [
-        (f"{ipv4}/24", f"{ipv6}/64") for ipv4, ipv6 in zip(pod_addresses(1), POOL_IPV6, strict=True)
-    ]
-    for address in ("10.0.1.12", POOL_IPV6[1], "192.0.2.9", "2001:db8:ffff::1"):
+    joined = [attachment(node, "multus-eni-net1", pod) for pod in pods]
+    results = [attached.add() for attached in joined]
+    given = [{each["address"] for each in result["ips"]} for result in results]
+    # host-local goes on from the address that it gave last.
+    assert set.union(*given) == {
+        *(f"{ipv4}/24" for ipv4 in pod_addresses(1)),
+        *(f"{ipv6}/64" for ipv6 in POOL_IPV6),
+    }
+    assert [len(each) for each in given] == [2, 2]
+    others = [address.partition("/")[0] for address in given[1]]
+    for address in (*others, "192.0.2.9", "2001:db8:ffff::1"):
         ping(node, pods[0], address)
     assert "net1: 4 of 4 in use" in node.command("status").stdout
 
-    third = Multus(node, "multus-eni-net1", "pod-c")
+    third = attachment(node, "multus-eni-net1", "pod-c")
     node.guest.run("ip netns add pod-c").check()
     with pytest.raises(CommandFailed, match="no IP addresses available in range set"):
-        third.call("ADD")
+        third.add()
     node.guest.run(["systemctl", "start", "multus-node-metrics.service"]).check()
     measured = node.guest.read("/run/multus-node/metrics/multus-node.prom") or b""
     for name in ("multus_node_pod_addresses", "multus_node_pod_addresses_used"):
@@ -230,16 +190,182 @@ def test_a_pool_gives_pods_addresses_of_the_eni_in_both_families_until_it_is_dry
     node.guest.imds.attach(with_pods(1, "10.0.1.40"))
     node.guest.run(["systemctl", "start", "multus-node-addresses.service"]).check()
     await_hotplug_run(node)
-    joined[1].call("DEL", previous=results[1])
-    again = third.call("ADD")
-    assert [each["address"] for each in again["ips"]] == ["10.0.1.40/24", f"{POOL_IPV6[1]}/64"]
-    for multus, result in ((joined[0], results[0]), (third, again)):
-        multus.call("DEL", previous=result)
+    joined[1].delete(results[1])
+    third = attachment(node, "multus-eni-net1", "pod-c")
+    again = third.add()
+    own = {each["address"] for each in again["ips"]}
+    free = {"10.0.1.40/24", *given[1]}
+    assert own <= free
+    assert {":" in each for each in own} == {True, False}
+    for attached, result in ((joined[0], results[0]), (third, again)):
+        attached.delete(result)
     assert "net1: 0 of 5 in use" in node.command("status").stdout
     node.guest.run("ip netns del pod-c").check()
     node.guest.imds.detach(eni(1).mac)
     node.guest.imds.attach(with_pods(1))
     node.command("run").check()
+
+
+NODE_B = Interface(
+    mac="0e:00:00:00:00:0b",
+    eni_id="eni-0000000000000000b",
+    device_index=1,
+    network_card_index=0,
+    subnet_id="subnet-1",
+    security_group_ids=(),
+    ipv4_subnet=IPv4Network("10.0.1.0/24"),
+    ipv4_addresses=tuple(map(IPv4Address, ("10.0.1.20", "10.0.1.21", "10.0.1.22"))),
+    ipv6_subnets=(IPv6Network("2001:db8:1::/64"),),
+    ipv6_addresses=tuple(map(IPv6Address, ("2001:db8:1::18", "2001:db8:1::19"))),
+)
+"""The ENI of another node in the first interface's subnet."""
+NODE_B_POOL = (*NODE_B.ipv4_addresses[1:], *NODE_B.ipv6_addresses)
+
+
+@pytest.fixture
+def node_b(node: Node) -> Iterator[str]:
+    """Give another node: a network namespace whose link lies on the first interface's subnet."""
+    name = "node-b"
+    node.guest.add_peer(name, "subnet-1", NODE_B.mac, [])
+    link = "ip -n node-b link set peer"
+    node.guest.run(f"{link} down && {link} name mul0 mtu 9001 && ip -n {name} link set mul0 up")
+    await_hotplug_run(node)
+    yield name
+    node.guest.run(["ip", "netns", "del", name]).check()
+    node.guest.unplug(f"peer-{name}")
+
+
+def test_pods_of_two_nodes_reach_each_other_and_the_router_sees_addresses_of_their_enis(
+    node: Node, node_b: str, pods: tuple[str, str]
+) -> None:
+    guest = node.guest
+    there = cni.files(NodeGroup(GROUP, "asg", INTERFACES[:1]), [Device("net1", NODE_B, "", None)])
+    of_node_b = json.loads(there[cni.path("net1")])
+    # Both nodes have one file system here.
+    of_node_b["ipam"]["dataDir"] = "/run/node-b"
+    here = attachment(node, "multus-eni-net1", pods[0])
+    other = Attachment(guest, pods[1], of_node_b, node_b)
+    results = [here.add(), other.add()]
+    given = [[each["address"].partition("/")[0] for each in result["ips"]] for result in results]
+    pools = [{*pod_addresses(1), *POOL_IPV6}, set(map(str, NODE_B_POOL))]
+    assert [set(each) <= pool for each, pool in zip(given, pools, strict=True)] == [True, True]
+
+    guest.run("ip -n vpc neigh flush dev peer").check()
+    for pod, peers in zip(pods, reversed(given), strict=True):
+        for address in (*peers, "192.0.2.9", "2001:db8:ffff::1"):
+            ping(node, pod, address)
+    # Whom the router answers: an ENI's address at that ENI, for anything else a VPC drops.
+    seen = {each["dst"]: each.get("lladdr") for each in node.ip("-n", "vpc", "neigh")}
+    assert {dst: mac for dst, mac in seen.items() if not dst.startswith("fe80")} == {
+        **dict.fromkeys(given[0], eni(1).mac),
+        **dict.fromkeys(given[1], NODE_B.mac),
+    }
+    for attached, result in zip((here, other), results, strict=True):
+        attached.delete(result)
+
+
+RENDERED = """
+name: lab
+cluster_name: lab
+node_groups:
+  - name: user-plane
+    instance_types: [m5.4xlarge]
+    create: {subnets: {us-east-1a: subnet-000000aa}, min_size: 0, max_size: 1}
+    interfaces:
+      - name: net1
+        subnets: {us-east-1a: subnet-00000001}
+        security_groups: [sg-00000001]
+        ipv6: {count: 1}
+        pod_ipam: host-local
+        pod_subnets: ["10.0.1.0/24", "2001:db8:1::/64"]
+        pod_ranges: ["10.0.1.64/28", "2001:db8:1::40/124"]
+        pod_routes: ["192.0.2.0/24", "2001:db8:ffff::/48"]
+        node: {pod_network: ipvlan-l2}
+      - name: net2
+        subnets: {us-east-1a: subnet-00000002}
+        security_groups: [sg-00000001]
+        pod_ipam: static
+        pod_subnets: ["10.0.2.0/24"]
+        pod_routes: ["0.0.0.0/0"]
+        pod_plugins:
+          sbr: true
+          sysctls: {net.ipv4.conf.IFNAME.arp_notify: "1"}
+        node: {pod_network: ipvlan-l3}
+      - name: net3
+        subnets: {us-east-1a: subnet-00000003}
+        security_groups: [sg-00000001]
+        pod_ipam: static
+        pod_subnets: ["10.0.3.0/24"]
+        pod_routes: ["0.0.0.0/0"]
+        pod_plugins:
+          sbr: true
+          sysctls: {net.ipv4.conf.IFNAME.arp_notify: "1"}
+        node: {pod_network: host-device, resource: signalling}
+"""
+
+
+def rendered(node: Node, network: str, pod: str) -> Attachment:
+    """Return a pod's attachment to a network as Multus makes it, by the definition's `spec.config`."""
+    (group,) = authoring.resolve_pods(authoring.parse(RENDERED))
+    (definition,) = (
+        each for each in networks([group]).values() if each["metadata"]["name"] == network
+    )
+    return Attachment(node.guest, pod, json.loads(definition["spec"]["config"]))
+
+
+def test_a_rendered_ipvlan_network_with_host_local_gives_addresses_of_its_ranges(
+    node: Node, pods: tuple[str, str]
+) -> None:
+    joined = [rendered(node, "multus-eni-net1", pod) for pod in pods]
+    results = [attached.add() for attached in joined]
+    given = [[each["address"] for each in result["ips"]] for result in results]
+    assert given == [
+        ["10.0.1.64/24", "2001:db8:1::40/64"],
+        ["10.0.1.65/24", "2001:db8:1::41/64"],
+    ]
+    for address in ("10.0.1.65", "2001:db8:1::41", "192.0.2.9", "2001:db8:ffff::1"):
+        ping(node, pods[0], address)
+    for attached, result in zip(joined, results, strict=True):
+        attached.check(result)
+        attached.delete(result)
+
+
+@pytest.mark.parametrize(
+    ("network", "device", "kind"),
+    [("multus-eni-net2", None, "ipvlan"), ("multus-eni-net3", PCI_ADDRESSES["net3"], None)],
+    ids=["ipvlan-l3", "host-device"],
+)
+def test_a_rendered_network_with_plugins_that_follow_has_its_own_table_and_sysctls(
+    node: Node, pods: tuple[str, str], network: str, device: str | None, kind: str | None
+) -> None:
+    pod, position = pods[0], int(network[-1])
+    # The cluster's own network, with the default route that must stay the pod's.
+    node.guest.run(
+        f"ip -n {pod} link add eth0 type dummy && ip -n {pod} address add 100.64.0.2/24 dev eth0 &&"
+        f" ip -n {pod} link set eth0 up && ip -n {pod} route add default via 100.64.0.1"
+    ).check()
+    attached = rendered(node, network, pod)
+    ips = [f"{pod_addresses(position)[0]}/24"]
+    result = attached.add(device=device, ips=ips)
+    assert [each["address"] for each in result["ips"]] == ips
+    (link,) = node.ip("-details", "-n", pod, "address", "show", POD_LINK)
+    own = [each["local"] for each in link["addr_info"] if each["family"] == "inet"]
+    assert own == [pod_addresses(position)[0]]
+    assert ("UP" in link["flags"], link.get("linkinfo", {}).get("info_kind")) == (True, kind)
+    notify = f"ip netns exec {pod} cat /proc/sys/net/ipv4/conf/{POD_LINK}/arp_notify"
+    assert node.guest.run(notify).check().stdout.strip() == "1"
+    (rule,) = (each for each in node.ip("-n", pod, "rule") if each["src"] == own[0])
+    routes = node.ip("-n", pod, "route", "show", "table", rule["table"])
+    assert {each["dst"]: each.get("gateway") for each in routes} == {
+        "default": f"10.0.{position}.1",
+        f"10.0.{position}.0/24": None,
+    }
+    (default,) = (each for each in node.ip("-n", pod, "route") if each["dst"] == "default")
+    assert default["dev"] == "eth0"
+    attached.check(result, device=device, ips=ips)
+    attached.delete(result, device=device)
+    if device is not None:
+        await_hotplug_run(node)
 
 
 def test_pods_on_an_ipvlan_in_l3_mode_reach_each_other_and_what_lies_behind_the_router(
@@ -257,16 +383,16 @@ def test_pods_on_an_ipvlan_in_l3_mode_reach_each_other_and_what_lies_behind_the_
         f" ip -n {pods[0]} route add 192.0.2.0/24 dev {POD_LINK}"
     ).check()
     ping(node, pods[0], "192.0.2.1")
-    for multus in joined:
-        multus.call("DEL")
+    for attached in joined:
+        attached.delete()
 
 
 def test_host_device_gives_a_link_to_a_pod_and_back_and_runs_do_not_mind(
     node: Node, pods: tuple[str, str]
 ) -> None:
     pod = pods[0]
-    multus = Multus(node, "multus-eni-net3", pod)
-    result = multus.call("ADD", device=PCI_ADDRESSES["net3"])
+    attached = attachment(node, "multus-eni-net3", pod)
+    result = attached.add(device=PCI_ADDRESSES["net3"])
     assert [each["mac"] for each in result["interfaces"]] == [eni(3).mac]
     (taken,) = node.ip("-n", pod, "link", "show", POD_LINK)
     assert taken["address"] == eni(3).mac
@@ -280,9 +406,9 @@ def test_host_device_gives_a_link_to_a_pod_and_back_and_runs_do_not_mind(
     assert (meanwhile.returncode, meanwhile.stdout) == (0, "nothing to change\n")
     (held,) = (each for each in node.status()["interfaces"] if each["name"] == "net3")
     assert (held["pci"], held["link"]) == (PCI_ADDRESSES["net3"], "")
-    multus.call("CHECK", device=PCI_ADDRESSES["net3"], previous=result)
+    attached.check(result, device=PCI_ADDRESSES["net3"])
 
-    multus.call("DEL", device=PCI_ADDRESSES["net3"], previous=result)
+    attached.delete(result, device=PCI_ADDRESSES["net3"])
     await_hotplug_run(node)
     (home,) = node.ip("address", "show", "mul2")
     assert (home["address"], home["operstate"], home["mtu"]) == (eni(3).mac, "UP", 9001)
@@ -292,7 +418,7 @@ def test_host_device_gives_a_link_to_a_pod_and_back_and_runs_do_not_mind(
 
 def test_a_link_whose_pod_vanished_without_del_gets_its_name_back(node: Node) -> None:
     node.guest.run("ip netns add vanishing").check()
-    Multus(node, "multus-eni-net3", "vanishing").call("ADD")
+    attachment(node, "multus-eni-net3", "vanishing").add()
     node.guest.run("ip netns del vanishing").check()
     assert node.guest.wait_for(f"ls /sys/bus/pci/devices/{PCI_ADDRESSES['net3']}/net")
     await_hotplug_run(node)
@@ -303,11 +429,11 @@ def test_a_link_whose_pod_vanished_without_del_gets_its_name_back(node: Node) ->
 def test_host_device_hands_out_a_device_of_a_dpdk_driver(node: Node, pods: tuple[str, str]) -> None:
     address = PCI_ADDRESSES["net4"]
     assert node.driver(address) == "vfio-pci"
-    multus = Multus(node, "multus-eni-net4", pods[0])
-    result = multus.call("ADD", device=address)
+    attached = attachment(node, "multus-eni-net4", pods[0])
+    result = attached.add(device=address)
     assert "interfaces" not in result
-    multus.call("CHECK", device=address, previous=result)
-    multus.call("DEL", device=address, previous=result)
+    attached.check(result, device=address)
+    attached.delete(result, device=address)
     assert node.driver(address) == "vfio-pci"
 
 
