@@ -14,6 +14,7 @@ import authoring
 from authoring.instance_types import architecture, known_types
 from authoring.node_checks import is_metal
 from authoring.node_policies import CNI_POLICY, aws_managed
+from authoring.pod_families import IPV4, IPV6, of_eni
 from authoring.pod_warnings import warnings
 from cli.exits import EXIT_BAD_CONFIG
 from cli.loading import load_or_tell
@@ -216,6 +217,11 @@ def _created(
         parts.append(
             f"Every pod on a host network can change network interfaces: the nodes' role has {CNI_POLICY}."
         )
+    if cluster is not None and cluster.is_ipv6:
+        parts.append(
+            "The cluster is an IPv6 one: the nodes' subnets must auto-assign IPv6 addresses, and the VPC CNI needs a role with "
+            f"ec2:AssignIpv6Addresses, which {CNI_POLICY} does not have."
+        )
     if not group.has_ready_hook:
         parts.append(
             "Without ready_hook an instance refresh waits for interfaces alone: what keeps kubelet from starting gets to every node."
@@ -238,16 +244,14 @@ def _room(group: AuthoredGroup) -> Table:
     """Show what is left on card 0, where the VPC CNI attaches its own interfaces."""
     used = 1 + sum(1 for interface in group.interfaces if interface.network_card == 0)
     table = _table(f"Room on the instance types of {group.name}")
-    for heading in (
-        "type",
-        "interfaces on card 0",
-        "used",
-        "left for the VPC CNI",
-        "IPv4 per interface",
-    ):
+    headings = ["type", "interfaces on card 0", "used", "left for the VPC CNI"]
+    families = sorted(frozenset[int]().union(*map(of_eni, group.interfaces)))
+    for heading in (*headings, *(f"IPv{family} per interface" for family in families)):
         table.add_column(heading)
     for name in group.instance_types:
         limits = known_types()[name]
         most = limits.interfaces_by_card[0]
-        table.add_row(name, str(most), str(used), str(most - used), str(limits.ipv4_per_interface))
+        addresses = {IPV4: limits.ipv4_per_interface, IPV6: limits.ipv6_per_interface}
+        row = (most, used, most - used, *(addresses[family] for family in families))
+        table.add_row(name, *map(str, row))
     return table

@@ -469,6 +469,13 @@ TROUBLES: dict[str, tuple[str, Change, Severity, str, str]] = {
         "n3",
         "says `ipv4: none`, and subnet-n3-a has the IPv4 CIDR 10.0.1.0/24",
     ),
+    "an IPv6 address that nobody asked for": (
+        "address-family",
+        lambda s: s.change_subnet("n3-a", has_ipv6=True, gives_ipv6=True),
+        WARNING,
+        "n3",
+        "asks for no IPv6, and subnet-n3-a gives every interface an IPv6 address unasked",
+    ),
     "IPv4 in an IPv6-only subnet": (
         "address-family",
         every(ipv6_only, lambda s: s.change_spec("n3", ipv4=Ipv4Mode.AUTO)),
@@ -1038,6 +1045,14 @@ NO_TROUBLES: dict[str, tuple[str, Change]] = {
         ),
     ),
     "IPv6-only": ("address-family", ipv6_only),
+    "a pool of IPv6 in a subnet that gives such addresses": (
+        "address-family",
+        every(
+            lambda s: s.change_spec("n3", pool_ipv6=4),
+            lambda s: s.change_subnet("n3-a", has_ipv6=True, gives_ipv6=True),
+            lambda s: s.change_subnet("n3-b", has_ipv6=True, gives_ipv6=True),
+        ),
+    ),
     "a pod range in one of the subnets": (
         "pod-range-outside",
         lambda s: s.change_spec("n3", ipv4=Ipv4Mode.FROM_START, pod_ranges=("10.1.1.128/25",)),
