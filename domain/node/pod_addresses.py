@@ -29,13 +29,14 @@ def pool(interface: NodeInterface, eni: Eni) -> tuple[Address, ...]:
     if not interface.has_pod_pool:
         return ()
     host = {address.ip for address in routing.host_addresses(interface, eni)}
-    ipv4 = sorted(eni.ipv4_addresses[1:]) if interface.pool_ipv4 else []
-    ipv6 = sorted(eni.ipv6_addresses) if interface.pool_ipv6 else []
+    ordered: list[Address] = []
+    if interface.pool_ipv4:
+        ordered += sorted(eni.ipv4_addresses[1:])
+    if interface.pool_ipv6:
+        ordered += sorted(eni.ipv6_addresses)
     subnets = _subnets(eni)
     return tuple(
-        each
-        for each in (*ipv4, *ipv6)
-        if each not in host and any(each in subnet for subnet in subnets)
+        each for each in ordered if each not in host and any(each in subnet for subnet in subnets)
     )
 
 
