@@ -18,9 +18,12 @@ from authoring.pod_families import IPV4, IPV6, of_eni
 from authoring.pod_warnings import warnings
 from cli.exits import EXIT_BAD_CONFIG
 from cli.loading import load_or_tell
+from domain import naming
 from domain.config import Ipv4Mode
+from domain.errors import ConfigInvalid
 from domain.node.config import OnFailure, PodNetwork
 from domain.node.huge_pages import GIB_KIB
+from stacks.nodeadm import user_data_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -30,6 +33,7 @@ if TYPE_CHECKING:
     from authoring.created import Cluster, Create
     from authoring.models import NodeGroup as AuthoredGroup
     from domain.config import InterfaceSpec, NodeGroup, SecurityGroupSelector, SubnetSelector
+    from domain.errors import Problem
     from domain.node import config as node_config
 
 
@@ -41,13 +45,28 @@ def validate(
     failed = False
     for path in paths:
         authored = load_or_tell(path)
-        if authored is None:
+        if authored is None or not _fits_ec2(path, authored):
             failed = True
             continue
         for part in described(authored):
             console.print(part)
     if failed:
         raise typer.Exit(EXIT_BAD_CONFIG)
+
+
+def _fits_ec2(path: Path, authored: authoring.Authored) -> bool:
+    """Return whether EC2 takes the created groups' user data, after telling what it does not take."""
+    problems: list[Problem] = []
+    for group in authored.node_groups:
+        if group.create is not None:
+            owner = naming.owner(authored.name)
+            try:
+                user_data_of(owner, authored.cluster_name, authored.cluster, group)
+            except ConfigInvalid as invalid:
+                problems += invalid.problems
+    if problems:
+        typer.echo(authoring.report(path, ConfigInvalid(problems)), err=True)
+    return not problems
 
 
 def described(authored: authoring.Authored) -> Iterator[RenderableType]:

@@ -198,6 +198,25 @@ def test_validate_says_what_nodes_of_an_ipv6_cluster_need() -> None:
         assert (said in " ".join(_validated(path).split())) is expected
 
 
+@pytest.mark.parametrize(("known", "size"), [(True, "of "), (False, "of at least ")])
+def test_validate_refuses_more_user_data_than_ec2_takes(
+    tmp_path: Path, known: bool, size: str
+) -> None:
+    document = yaml.safe_load(CREATED.read_text())
+    [group] = document["node_groups"]
+    group["create"]["kubelet_arguments"] = [f"--a{place}={'x' * 1000}" for place in range(17)]
+    if not known:
+        del document["cluster"]
+    path = tmp_path / "large.yaml"
+    path.write_text(yaml.safe_dump(document))
+    result = CliRunner().invoke(app(), ["validate", str(path), str(MINIMAL)])
+    assert result.exit_code == 2
+    assert f"{path}: 1 problem\n" in result.stderr
+    assert f"node_groups: has user data {size}" in result.stderr
+    assert "more than the 16384 that EC2 takes (got 'user-plane')" in result.stderr
+    assert "MultusEni-minimal" in result.stdout
+
+
 def test_validate_tells_every_problem_of_every_file_and_exits_with_2(bad: Path) -> None:
     result = CliRunner().invoke(app(), ["validate", str(bad), str(MINIMAL), str(bad)])
     assert result.exit_code == 2
