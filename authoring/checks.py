@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from authoring import created_checks, node_checks, pod_checks, wellformed
 from authoring.instance_types import known_types
 from authoring.models import WAYS_TO_NAME
+from authoring.pod_families import of_eni
 from authoring.problems import Fault, Location, path_of
 from authoring.shapes import nearest
 from domain import tags as tag_rules
@@ -189,14 +190,14 @@ def _too_many_tags(
 
 
 def _addresses(interface: WrittenInterface) -> Iterator[Fault]:
-    item = interface.item
-    if item.ipv4 == "none" and item.ipv6 is None and "ipv6" not in interface.unreadable:
-        yield Fault(
-            (*interface.location, "ipv4"),
-            item.ipv4,
-            "leaves the interface without any address",
-            "An IPv6-only interface needs `ipv6:` with a `count:`.",
-        )
+    if of_eni(interface.item) or not interface.unreadable.isdisjoint({"ipv6", "pod_pool"}):
+        return
+    yield Fault(
+        (*interface.location, "ipv4"),
+        interface.item.ipv4,
+        "leaves the interface without any address",
+        "An IPv6-only interface needs `ipv6:` with a `count:`, or a `pod_pool` of IPv6 addresses.",
+    )
 
 
 def _id_lists(interface: WrittenInterface) -> Iterator[Fault]:

@@ -24,12 +24,12 @@ def max_pods(here: Location, node: Node, cluster: Cluster) -> Iterator[Fault]:
         node: what is written there.
         cluster: the cluster that they join.
     """
-    if cluster.is_ipv6 and node.reduce_max_pods:
+    if cluster.is_ipv6 and node.reduce_max_pods and node.max_pods is None:
         yield Fault(
             (*here, "reduce_max_pods"),
             True,
             "takes places for pods away that Multus does not need in an IPv6 cluster",
-            "Write `reduce_max_pods: false`: there the VPC CNI uses the primary interface alone.",
+            "Write `reduce_max_pods: false`, or `max_pods`: there the VPC CNI uses the primary interface alone.",
         )
 
 

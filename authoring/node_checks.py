@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from authoring.instance_types import known_types
 from authoring.node_resolution import link_name
+from authoring.pod_families import IPV6, of_eni
 from authoring.problems import Fault, path_of
 
 if TYPE_CHECKING:
@@ -185,12 +186,12 @@ def _consent(group: WrittenGroup) -> Iterator[Fault]:
 
 def _packet_size(interface: WrittenInterface) -> Iterator[Fault]:
     mtu = interface.node.item.mtu
-    if mtu < LEAST_IPV6_MTU and interface.item.ipv6 is not None:
+    if mtu < LEAST_IPV6_MTU and IPV6 in of_eni(interface.item):
         yield Fault(
             (*interface.node.location, "mtu"),
             mtu,
             f"is less than the {LEAST_IPV6_MTU} that IPv6 needs",
-            f"Write at least {LEAST_IPV6_MTU}, or leave `ipv6` out.",
+            f"Write at least {LEAST_IPV6_MTU}, or leave `ipv6` and `pod_pool.ipv6` out.",
         )
 
 

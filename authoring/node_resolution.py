@@ -91,6 +91,9 @@ def _interface(item: models.Interface, position: int, index: int) -> NodeInterfa
         pool_ipv4=pool.ipv4,
         pool_ipv6=pool.ipv6,
         pod_routes=item.pod_routes,
+        pod_ipam=None if item.pod_ipam == "node" else item.pod_ipam,
+        pod_sysctls=tuple(sorted(item.pod_plugins.sysctls)) if item.pod_plugins else (),
+        pod_source_routing=item.pod_plugins is not None and item.pod_plugins.sbr,
         resource_name=node.resource,
     )
 

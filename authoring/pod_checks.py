@@ -7,6 +7,7 @@ from ipaddress import ip_network
 from itertools import combinations
 from typing import TYPE_CHECKING
 
+from authoring import pod_families
 from authoring.models import ByTags
 from authoring.node_checks import nobody
 from authoring.problems import Fault, path_of
@@ -31,6 +32,7 @@ def faults(file: Written) -> Iterator[Fault]:
         yield from _kept(interface)
         yield from _lists(interface)
         yield from _plugins(interface)
+        yield from pod_families.faults(interface)
     for group in file.groups:
         for interface in group.interfaces:
             if _says(interface, "pod_ipam") and interface.item.pod_ipam != "node":

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from authoring.node_checks import is_metal
 from authoring.node_resolution import link_name
 from authoring.pod_checks import HANDS_OUT
+from authoring.pod_families import of_eni
 from authoring.problems import Fault, Location, path_of, unlocated
 from domain.errors import ConfigInvalid
 from domain.node.config import Driver, PodNetwork
@@ -98,6 +99,7 @@ def _network(item: Interface, position: int, prefix: str) -> Network:
         mode=PodNetwork(node.pod_network),
         namespaces=item.pod_namespaces or ("default",),
         resource=f"{prefix}/{node.resource}" if node.resource else None,
+        address_families=tuple(sorted(of_eni(item))),
         ipam=Ipam(item.pod_ipam),
         has_pool=item.pod_pool is not None,
         ranges=tuple(pod_range(text, item.pod_subnets) for text in item.pod_ranges)

@@ -14,14 +14,18 @@ import authoring
 from authoring.instance_types import architecture, known_types
 from authoring.node_checks import is_metal
 from authoring.node_policies import CNI_POLICY, aws_managed
+from authoring.pod_families import IPV4, IPV6, of_eni
 from authoring.pod_resolution import namesakes
 from authoring.pod_warnings import warnings
 from authoring.problems import path_of
 from cli.exits import EXIT_BAD_CONFIG
 from cli.loading import load_or_tell
+from domain import naming
 from domain.config import Ipv4Mode
+from domain.errors import ConfigInvalid
 from domain.node.config import OnFailure, PodNetwork
 from domain.node.huge_pages import GIB_KIB
+from stacks.nodeadm import user_data_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -31,6 +35,7 @@ if TYPE_CHECKING:
     from authoring.created import Cluster, Create
     from authoring.models import NodeGroup as AuthoredGroup
     from domain.config import InterfaceSpec, NodeGroup, SecurityGroupSelector, SubnetSelector
+    from domain.errors import Problem
     from domain.node import config as node_config
 
 
@@ -42,13 +47,28 @@ def validate(
     failed = False
     for path in paths:
         authored = load_or_tell(path)
-        if authored is None:
+        if authored is None or not _fits_ec2(path, authored):
             failed = True
             continue
         for part in described(authored):
             console.print(part)
     if failed:
         raise typer.Exit(EXIT_BAD_CONFIG)
+
+
+def _fits_ec2(path: Path, authored: authoring.Authored) -> bool:
+    """Return whether EC2 takes the created groups' user data, after telling what it does not take."""
+    problems: list[Problem] = []
+    for group in authored.node_groups:
+        if group.create is not None:
+            owner = naming.owner(authored.name)
+            try:
+                user_data_of(owner, authored.cluster_name, authored.cluster, group)
+            except ConfigInvalid as invalid:
+                problems += invalid.problems
+    if problems:
+        typer.echo(authoring.report(path, ConfigInvalid(problems)), err=True)
+    return not problems
 
 
 def described(authored: authoring.Authored) -> Iterator[RenderableType]:
@@ -223,6 +243,11 @@ def _created(
         parts.append(
             f"Every pod on a host network can change network interfaces: the nodes' role has {CNI_POLICY}."
         )
+    if cluster is not None and cluster.is_ipv6:
+        parts.append(
+            "The cluster is an IPv6 one: the nodes' subnets must auto-assign IPv6 addresses, and the VPC CNI needs a role with "
+            f"ec2:AssignIpv6Addresses, which {CNI_POLICY} does not have."
+        )
     if not group.has_ready_hook:
         parts.append(
             "Without ready_hook an instance refresh waits for interfaces alone: what keeps kubelet from starting gets to every node."
@@ -245,16 +270,14 @@ def _room(group: AuthoredGroup) -> Table:
     """Show what is left on card 0, where the VPC CNI attaches its own interfaces."""
     used = 1 + sum(1 for interface in group.interfaces if interface.network_card == 0)
     table = _table(f"Room on the instance types of {group.name}")
-    for heading in (
-        "type",
-        "interfaces on card 0",
-        "used",
-        "left for the VPC CNI",
-        "IPv4 per interface",
-    ):
+    headings = ["type", "interfaces on card 0", "used", "left for the VPC CNI"]
+    families = sorted(frozenset[int]().union(*map(of_eni, group.interfaces)))
+    for heading in (*headings, *(f"IPv{family} per interface" for family in families)):
         table.add_column(heading)
     for name in group.instance_types:
         limits = known_types()[name]
         most = limits.interfaces_by_card[0]
-        table.add_row(name, str(most), str(used), str(most - used), str(limits.ipv4_per_interface))
+        addresses = {IPV4: limits.ipv4_per_interface, IPV6: limits.ipv6_per_interface}
+        row = (most, used, most - used, *(addresses[family] for family in families))
+        table.add_row(name, *map(str, row))
     return table

@@ -1,4 +1,5 @@
-"""Waits until the node is at work in its cluster, then answers its own launch hook with CONTINUE."""
+"""Waits until the node is at work in its cluster, then answers its own launch hook with CONTINUE; or repeats ABANDON for one that
+is given up before the hook is open."""
 
 from __future__ import annotations
 
@@ -9,11 +10,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 from domain.node import layout
-from domain.node.change import WriteFile
+from domain.node.change import RemoveFile, WriteFile
 from domain.node.errors import HookUnanswered
 from domain.node.joining import Sight, obstacle
+from domain.node.outcome import abandoned
 from domain.node.readiness import HookResult, Reply
-from node_bootstrap import launch_hook, readiness
+from domain.node.status import Run
+from node_bootstrap import launch_hook, lock, readiness, status
 from node_bootstrap.deadline import Deadline
 
 if TYPE_CHECKING:
@@ -37,7 +40,6 @@ BOOT_CLOCK = 7
 ASK_AGAIN_AFTER_S = (10.0, 20.0, 40.0, 80.0, 160.0)
 """A node that leaves the warm pool has its interfaces, and may be at work before Auto Scaling has opened the hook. One in service
 that boots again learns in these five minutes that nothing waits for it."""
-NOT_OPEN = "Auto Scaling: no launch is open"
 
 
 class Metadata(Protocol):
@@ -74,16 +76,23 @@ def answer(
 ) -> None:
     """Answer the group's ready hook for this node as soon as it is at work, or find that nothing has to be said.
 
+    For a node that is given up it says ABANDON some more times, in case Auto Scaling has yet to open the hook. Each time it holds
+    the lock of runs, so that no run lets the node in meanwhile.
+
     A node on its way into the warm pool answers at once, and is stopped. One that is not stopped, because the metadata
     service told an old state at the boot into service, or because the pool's nodes go on running, is let into the cluster as
     soon as it is meant to serve, and then answers as any other.
 
     It can find any of these:
-    1. kubelet may not start: nothing is ready, and the run that lets it start has this started too;
-    2. nothing is answered: it waits. An earlier attempt may have been refused, or killed after Auto Scaling took it;
+    1. kubelet may not start, and nobody is given up: nothing is ready, and the run that lets it start has this started too;
+    2. kubelet may not start, and a run found no launch open to abandon: it asks again. Meanwhile another run may have
+       a. let the node in: it goes on as in 3;
+       b. abandoned it itself, or found another end: there is nothing left to do;
+       and after the last time the node stays as it is, held, until a run begins;
+    3. nothing is answered: it waits. An earlier attempt may have been refused, or killed after Auto Scaling took it;
        then no launch is open any more, which after some more attempts is an answer as well;
-    3. it is answered on the way into the warm pool: it waits for the way into service;
-    4. it is answered: there is nothing left to do.
+    4. it is answered on the way into the warm pool: it waits for the way into service;
+    5. it is answered: there is nothing left to do.
 
     Args:
         group: the node's.
@@ -95,18 +104,21 @@ def answer(
         HookUnanswered: kubelet may not start, the node is not at work in time, or Auto Scaling refuses.
         MetadataError: the metadata service does not say which instance this is.
         ToolFailed: systemd does not start what the warm pool held back.
+        RunUnderWay: a run has held the lock for as long as any run may take.
         OSError: /run is full or read-only.
     """
     if group.ready_hook is None:
         say(f"nodes of {group.name} have no launch hook of their own")
         return
-    if node.files.text(layout.READY) is None:
+    if not _is_gate_open(node.files) and node.files.text(layout.ABANDON_DUE) is None:
         raise HookUnanswered(
             f"the launch hook {group.ready_hook} is not answered",
             value="kubelet may not start",
             remedy="`multus-node status` says why; the run that lets it start has the hook answered.",
         )
     launch = _Launch(group, *_identity(node.metadata), node, say)
+    if not _is_gate_open(node.files) and not launch.abandon_unless_let_in():
+        return
     if launch_hook.answered(group, launch.instance_id, node.files) is None:
         launch.answer_when_at_work(timeout_s)
     elif not launch.was_warming():
@@ -139,7 +151,7 @@ class _Launch:
             )
             if reply is Reply.TAKEN or pause_s is None:
                 break
-            self._remember(waits_for=NOT_OPEN)
+            self._remember(waits_for=launch_hook.NOT_OPEN)
             self.node.pause(pause_s)
         self._remember(HookResult.CONTINUE, warming=sight.is_warming)
         self.say(
@@ -147,6 +159,53 @@ class _Launch:
             if reply is Reply.TAKEN
             else "no launch is open any more"
         )
+
+    def abandon_unless_let_in(self) -> bool:
+        """Say ABANDON until a launch is open, some times; return whether a run has let the node in instead."""
+        for pause_s in ASK_AGAIN_AFTER_S:
+            self._pause_unless_let_in(pause_s)
+            with lock.held(self.node.files, Run.HOTPLUG):
+                if self._is_let_in() or not self._is_given_up() or self._is_abandoned():
+                    return self._is_let_in()
+        with lock.held(self.node.files, Run.HOTPLUG):
+            if self._is_given_up() and not self._is_let_in():
+                self.say("no launch is open any more")
+                for path in (layout.ABANDON_DUE, layout.HOOK):
+                    self.node.files.carry_out(RemoveFile(path))
+        return self._is_let_in()
+
+    def _pause_unless_let_in(self, pause_s: float) -> None:
+        left_s = pause_s
+        while left_s > 0 and not self._is_let_in():
+            self.node.pause(min(POOL_PAUSE_S, left_s))
+            left_s -= POOL_PAUSE_S
+
+    def _is_let_in(self) -> bool:
+        return _is_gate_open(self.node.files)
+
+    def _is_given_up(self) -> bool:
+        return self.node.files.text(layout.ABANDON_DUE) is not None
+
+    def _is_abandoned(self) -> bool:
+        """Say ABANDON once more; return whether it was taken, and then have the status say so."""
+        files = self.node.files
+        reply = launch_hook.answer(
+            self.group,
+            self.instance_id,
+            self.region,
+            HookResult.ABANDON,
+            files=files,
+            programs=self.node.programs,
+        )
+        if reply is not Reply.TAKEN:
+            self._remember(waits_for=launch_hook.NOT_OPEN)
+            return False
+        files.carry_out(RemoveFile(layout.ABANDON_DUE))
+        known = status.read(files).status
+        if known is not None:
+            status.write(abandoned(known), files)
+        self.say(f"answered the launch hook {self.group.ready_hook} with ABANDON")
+        return True
 
     def was_warming(self) -> bool:
         """Return whether the last answer was that of a node on its way into the warm pool."""
@@ -187,6 +246,10 @@ class _Launch:
             str(self.group.ready_hook), self.instance_id, result, waits_for, warming=warming
         )
         launch_hook.remember(told, self.node.files)
+
+
+def _is_gate_open(files: Files) -> bool:
+    return files.text(layout.READY) is not None
 
 
 def _identity(metadata: Metadata) -> tuple[str, str]:

@@ -21,6 +21,9 @@ ATTEMPTS = 8
 """By AWS CLI v2 itself: its standard mode waits at random up to 1, 2, 4 … 20 s after a throttled or lost call, which makes
 75 s at most (AWS CLI User Guide, "Retries")."""
 
+NOT_OPEN = "Auto Scaling: no launch is open"
+"""What an answer waits for that is to be repeated."""
+
 _NO_ACTIVE_ACTION = "No active Lifecycle Action found"
 """The message of the ValidationError when nothing waits for an answer."""
 

@@ -10,6 +10,7 @@ from domain.node.change import RemoveFile, WriteFile
 from domain.node.errors import HookUnanswered, LaunchAbandoned, NodeError, ToolFailed
 from domain.node.readiness import HookResult, Reply, Situation, consequence, outcome
 from node_bootstrap import launch_hook
+from node_bootstrap.launch_hook import NOT_OPEN, Record
 
 if TYPE_CHECKING:
     from domain.node.config import NodeGroup
@@ -68,7 +69,8 @@ def conclude(
 
     The gate comes first: it is on this machine and certain. CONTINUE is for a service of its own to say, once kubelet is at
     work, which waits for this run; where an installation failed before that service was there, nobody waits, and a node that
-    may join all the same says it at once, as ABANDON is said, in a call that may take a minute. A mark goes before the gate
+    may join all the same says it at once, as ABANDON is said, in a call that may take a minute. Where no launch is open that
+    service repeats ABANDON, as Auto Scaling may have yet to open it. A mark goes before the gate
     until what the gate held back, and that service, were told to start: a run that was killed in between, or that systemd
     refused, leaves an open gate with the mark, and the next run starts it.
 
@@ -87,37 +89,33 @@ def conclude(
     gate_open = files.text(layout.READY) is not None
     before = launch_hook.answered(group, instance.instance_id if instance else None, files)
     decided = consequence(group, Situation(succeeded, gate_open, before))
-    started: tuple[str, ...] = ()
-    error: NodeError | None = None
     if decided.open_gate:
         if not awaited:
             files.carry_out(WriteFile(layout.NOT_STARTED, ""))
         files.carry_out(WriteFile(layout.READY, f"{decided.reason}\n"))
-    waits = decided.answer is HookResult.CONTINUE and _unit(files, ANSWER_SERVICE) is not None
+    has_service = _unit(files, ANSWER_SERVICE) is not None
+    waits = decided.answer is HookResult.CONTINUE and has_service
     if waits:
         files.carry_out(WriteFile(layout.ANSWER_DUE, ""))
-    try:
-        if starts:
-            started = start_held_back(files, programs)
-    except ToolFailed as failed:
-        error = failed
+    started, error = _start(files, programs, starts=starts)
     reply: Reply | None = None
     if decided.answer is not None and not waits and instance is not None:
-        try:
-            reply = launch_hook.answer(
-                group,
-                instance.instance_id,
-                instance.region,
-                decided.answer,
-                files=files,
-                programs=programs,
-            )
-        except HookUnanswered as unanswered:
-            reply, error = Reply.LOST, error or unanswered
+        reply, unanswered = _answer(group, instance, decided.answer, files, programs)
+        error = error or unanswered
+    asks_again = has_service and _is_due_again(decided.answer, reply)
+    if asks_again and instance is not None:
+        waiting = Record(str(group.ready_hook), instance.instance_id, waits_for=NOT_OPEN)
+        launch_hook.remember(waiting, files)
+        files.carry_out(WriteFile(layout.ABANDON_DUE, ""))
+        files.carry_out(WriteFile(layout.ANSWER_DUE, ""))
+        more, failed = _start(files, programs, starts=starts)
+        started, error = (*started, *more), error or failed
+    else:
+        _forget_abandoning(files)
     abandoned = before is HookResult.ABANDON or (
         decided.answer is HookResult.ABANDON and reply is Reply.TAKEN
     )
-    reason = outcome(group, decided, reply)
+    reason = outcome(group, decided, reply, asks_again=asks_again)
     if succeeded and abandoned:
         error = LaunchAbandoned(
             "kubelet does not start although all is well now",
@@ -133,6 +131,45 @@ def conclude(
         abandoned=abandoned,
         error=error,
     )
+
+
+def _start(
+    files: Files, programs: Programs, *, starts: bool
+) -> tuple[tuple[str, ...], NodeError | None]:
+    try:
+        return (start_held_back(files, programs) if starts else ()), None
+    except ToolFailed as failed:
+        return (), failed
+
+
+def _answer(
+    group: NodeGroup,
+    instance: Instance,
+    result: HookResult,
+    files: Files,
+    programs: Programs,
+) -> tuple[Reply, NodeError | None]:
+    try:
+        reply = launch_hook.answer(
+            group, instance.instance_id, instance.region, result, files=files, programs=programs
+        )
+    except HookUnanswered as unanswered:
+        return Reply.LOST, unanswered
+    return reply, None
+
+
+def _is_due_again(result: HookResult | None, reply: Reply | None) -> bool:
+    return result is HookResult.ABANDON and reply is Reply.NO_LAUNCH
+
+
+def _forget_abandoning(files: Files) -> None:
+    """Take away that ABANDON is due, and that an answer waits for a launch to open."""
+    if files.text(layout.ABANDON_DUE) is None:
+        return
+    known = launch_hook.record(files)
+    if known is not None and known.waits_for == NOT_OPEN and known.result is None:
+        files.carry_out(RemoveFile(layout.HOOK))
+    files.carry_out(RemoveFile(layout.ABANDON_DUE))
 
 
 def start_held_back(files: Files, programs: Programs, *others: str) -> tuple[str, ...]:

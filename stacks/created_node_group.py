@@ -27,7 +27,6 @@ from authoring.created import ROOT_DEVICE
 from authoring.instance_types import architecture, image_parameter
 from authoring.node_policies import NODE_POLICIES
 from domain import naming, tags
-from domain.errors import ConfigInvalid, Problem
 from stacks import nodeadm
 from stacks.lifecycle_hooks import hooks_of
 from stacks.node_security_group import node_security_group
@@ -82,7 +81,7 @@ class CreatedNodeGroup(Construct):
         self._create, self._group, self._owner = group.create, group, owner
         self._cluster_name, self._cluster = cluster_name, cluster
         self._name = naming.created_group(owner, group.name)
-        text = self._user_data()
+        text = nodeadm.user_data_of(owner, cluster_name, cluster, group)
         self._tags = {
             **common_tags,
             **self._create.tags,
@@ -111,22 +110,6 @@ class CreatedNodeGroup(Construct):
         self._warm_pool()
         CfnOutput(self, "AutoScalingGroup", value=self.auto_scaling_group.ref)
         CfnOutput(self, "NodeRole", value=self.role.role_arn)
-
-    def _user_data(self) -> str:
-        config = nodeadm.node_config(self._cluster_name, self._cluster, self._create)
-        text = nodeadm.multipart(self._owner, self._group.name, config=config, create=self._create)
-        if len(text) > nodeadm.MAX_BYTES:
-            raise ConfigInvalid(
-                [
-                    Problem(
-                        path="node_groups",
-                        value=self._group.name,
-                        message=f"has user data of {len(text)} bytes, more than the {nodeadm.MAX_BYTES} that EC2 takes",
-                        remedy="Write fewer labels, taints or kubelet arguments.",
-                    )
-                ]
-            )
-        return text
 
     def _published_policy(self) -> str:
         return CfnParameter(

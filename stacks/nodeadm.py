@@ -6,15 +6,20 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from authoring.created import Cluster
 from authoring.created_shapes import canonical
+from domain.errors import ConfigInvalid, Problem
 from stacks import user_data
 from stacks.user_data import Part
 
 if TYPE_CHECKING:
-    from authoring.created import Cluster, Create
+    from authoring.created import Create
+    from authoring.models import NodeGroup
 
 MAX_BYTES = 16_384
 """EC2 takes no more user data, before it is encoded (EC2 User Guide, instance user data)."""
+NOT_KNOWN_YET = Cluster.model_construct(endpoint="", certificate_authority="", service_cidr="")
+"""Of a cluster that is looked up, what is as short as can be."""
 
 WARM_POOL_DROP_IN = "/etc/systemd/system/nodeadm-run.service.d/20-warm-pool.conf"
 NOT_IN_WARM_POOL = (
@@ -25,6 +30,36 @@ NOT_IN_WARM_POOL = (
 """Whether the instance is on its way into service and not into the warm pool (Auto Scaling User Guide, "Retrieve the target
 lifecycle state through instance metadata"). As an ExecCondition its exit status 1 skips the unit, which is no failure
 (systemd.service, 243 and later; a $ is written twice there). The boot that leads into service starts it."""
+
+
+def user_data_of(owner: str, cluster_name: str, cluster: Cluster | None, group: NodeGroup) -> str:
+    """Return the user data of a created group.
+
+    Args:
+        owner: the stack's name.
+        cluster_name: the cluster that the nodes join.
+        cluster: what they must know of it; None while that has not been looked up, which leaves it shorter than it will be.
+        group: what is written of the node group; its `create` is set.
+
+    Raises:
+        ConfigInvalid: it is larger than EC2 takes.
+    """
+    assert group.create is not None  # noqa: S101 - nobody else has any
+    config = node_config(cluster_name, cluster or NOT_KNOWN_YET, group.create)
+    text = multipart(owner, group.name, config=config, create=group.create)
+    if len(text) > MAX_BYTES:
+        so_far = " at least" if cluster is None else ""
+        raise ConfigInvalid(
+            [
+                Problem(
+                    path="node_groups",
+                    value=group.name,
+                    message=f"has user data of{so_far} {len(text)} bytes, more than the {MAX_BYTES} that EC2 takes",
+                    remedy="Write fewer labels, taints or kubelet arguments.",
+                )
+            ]
+        )
+    return text
 
 
 def node_config(cluster_name: str, cluster: Cluster, create: Create) -> str:

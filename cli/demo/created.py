@@ -59,13 +59,14 @@ def publish_image(account: Account, group: Mapping[str, Any], image: str) -> Non
     account.public_parameters.publish(name, image, REGION)
 
 
-def make_cluster(account: Account, name: str, subnets: Sequence[str]) -> None:
-    """Make the cluster that the nodes join."""
+def make_cluster(account: Account, name: str, subnets: Sequence[str], *, ipv6: bool) -> None:
+    """Make the cluster that the nodes join, of the IP family that the configuration's has."""
     account.client("eks").create_cluster(
         name=name,
         version=KUBERNETES,
         roleArn=f"arn:aws:iam::{ACCOUNT_ID}:role/cluster",
         resourcesVpcConfig={"subnetIds": list(subnets)},
+        kubernetesNetworkConfig={"ipFamily": "ipv6" if ipv6 else "ipv4"},
         # Without it a cluster that is made over the API has no access entries (EKS API reference, CreateAccessConfigRequest).
         accessConfig={"authenticationMode": "API_AND_CONFIG_MAP"},
     )

@@ -44,6 +44,8 @@ class _Wanted:
     tags: Mapping[str, str] = field(default_factory=dict)
     ipv4: bool = False
     ipv6: bool = False
+    gives_ipv6: bool = False
+    """Whether an interface gets an IPv6 address unasked."""
 
 
 class Zones:
@@ -87,7 +89,25 @@ class Zones:
 class Network:
     """Makes each subnet and security group of a configuration once."""
 
-    def __init__(self, ec2: Any, zones: Zones, groups: Sequence[Mapping[str, Any]]) -> None:  # noqa: ANN401 - a boto3 client of the embedded account
+    def __init__(
+        self,
+        ec2: Any,  # noqa: ANN401 - a boto3 client of the embedded account
+        zones: Zones,
+        groups: Sequence[Mapping[str, Any]],
+        *,
+        ipv6_nodes: bool = False,
+    ) -> None:
+        """Look through what a configuration wants, and make the VPC.
+
+        Args:
+            ec2: the client.
+            zones: of the subnets and the groups.
+            groups: the node groups of the configuration.
+            ipv6_nodes: whether the nodes' own subnets give IPv6 addresses, as those of an IPv6 cluster do.
+
+        Raises:
+            TooManySubnets: it names more than one VPC takes.
+        """
         self._ec2 = ec2
         self._zones = zones
         self._wanted: dict[Key, _Wanted] = {}
@@ -95,7 +115,8 @@ class Network:
             for spec in group["interfaces"]:
                 self._want(spec, zones.of_group(place))
             for zone in zones.of_group(place):
-                self._wanted.setdefault((NODES, zone), _Wanted(zone, ipv4=True))
+                own = _Wanted(zone, ipv4=True, ipv6=ipv6_nodes, gives_ipv6=ipv6_nodes)
+                self._wanted.setdefault((NODES, zone), own)
         if len(self._wanted) > MAX_SUBNETS:
             raise TooManySubnets(
                 f"the configuration names {len(self._wanted)} subnets, those of the nodes included, and the demo's one "
@@ -157,7 +178,7 @@ class Network:
         for key, zone in self._zones.subnets_of(spec, launching):
             wanted = self._wanted.setdefault(key, _Wanted(zone, tags))
             wanted.ipv4 |= spec.get("ipv4") != "none"
-            wanted.ipv6 |= bool(spec.get("ipv6"))
+            wanted.ipv6 |= ipv6_addresses(spec) > 0
 
     def _ipv4_blocks(self) -> Iterator[ipaddress.IPv4Network]:
         for cidr in CIDRS:
@@ -184,6 +205,10 @@ class Network:
             made = self._ec2.create_subnet(VpcId=self._vpc_id, **asked)
             self._ids[key] = made["Subnet"]["SubnetId"]
             self._tag(self._ids[key], wanted.tags)
+            if wanted.gives_ipv6:
+                self._ec2.modify_subnet_attribute(
+                    SubnetId=self._ids[key], AssignIpv6AddressOnCreation={"Value": True}
+                )
         return self._ids[key]
 
     def _range(self, key: Key, old: str) -> str:
@@ -214,6 +239,12 @@ class Network:
         if tags:
             pairs = [{"Key": key, "Value": value} for key, value in tags.items()]
             self._ec2.create_tags(Resources=[resource_id], Tags=pairs)
+
+
+def ipv6_addresses(spec: Mapping[str, Any]) -> int:
+    """Return how many IPv6 addresses an interface asks for, those for pods included."""
+    own, pool = spec.get("ipv6") or {}, spec.get("pod_pool") or {}
+    return int(own.get("count", 0)) + int(pool.get("ipv6", 0))
 
 
 def _leave_pods_out(spec: Spec) -> None:

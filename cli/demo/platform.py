@@ -11,7 +11,7 @@ import yaml
 from authoring.instance_types import known_types
 from authoring.models import WAYS_TO_NAME
 from cli.demo import created
-from cli.demo.networks import OF_THE_CLUSTER, Network, Zones
+from cli.demo.networks import OF_THE_CLUSTER, Network, Zones, ipv6_addresses
 from domain import naming
 
 if TYPE_CHECKING:
@@ -27,8 +27,11 @@ LARGEST_TYPE = "m5.24xlarge"
 """Takes 15 network interfaces on one card: the primary one and MAX_INTERFACES."""
 MAX_INTERFACES = 14
 
-OF_PODS = (*OF_THE_CLUSTER, "pod_pool", "pod_ranges", "pod_routes")
-"""What an interface without a pod network cannot have."""
+_ONE_INTERFACES_OWN = (
+    *("device_index", "network_card", "ipv4", "ipv6", "node"),
+    *("pod_pool", "pod_ranges", "pod_routes", *OF_THE_CLUSTER),
+)
+"""What more interfaces like one do not have of it: its place, its addresses, and its pods' network."""
 
 
 @dataclass
@@ -63,13 +66,11 @@ def with_interfaces(document: dict[str, Any], count: int) -> list[str]:
     enlarged = []
     for group in document["node_groups"]:
         wanted = group["interfaces"][:count]
-        # In an IPv6-only subnet there is no other interface than one without IPv4.
-        addresses = () if wanted[-1].get("ipv4") == "none" else ("ipv4", "ipv6")
-        pattern = {
-            key: value
-            for key, value in wanted[-1].items()
-            if key not in ("device_index", "network_card", *addresses, *OF_PODS, "node")
-        }
+        last = wanted[-1]
+        pattern = {key: value for key, value in last.items() if key not in _ONE_INTERFACES_OWN}
+        if last.get("ipv4") == "none":
+            # In an IPv6-only subnet there is no other interface than one without IPv4.
+            pattern |= {"ipv4": "none", "ipv6": last.get("ipv6", {"count": 1})}
         wanted += [
             {**pattern, "name": f"extra{number}"} for number in range(1, count - len(wanted) + 1)
         ]
@@ -135,7 +136,9 @@ def build(account: Account, document: dict[str, Any]) -> Platform:
     # What an alias of YAML stands for is one object, to be rewritten once for each place where it stands.
     groups = document["node_groups"] = _unshared(document["node_groups"])
     zones = Zones(groups)
-    network = Network(account.client("ec2"), zones, groups)
+    # What nodes must know of the cluster is looked up when the stacks are synthesized.
+    ipv6_cluster = ":" in document.pop("cluster", {}).get("service_cidr", "")
+    network = Network(account.client("ec2"), zones, groups, ipv6_nodes=ipv6_cluster)
     moved = {}
     for place, group in enumerate(groups):
         for spec in group["interfaces"]:
@@ -151,9 +154,9 @@ def build(account: Account, document: dict[str, Any]) -> Platform:
             template = f"{document['name']}-{place}"
             _make_group(account, network, template, group, zones.of_group(place))
     if any("create" in group for group in groups):
-        # What nodes must know of it is looked up when the stacks are synthesized.
-        document.pop("cluster", None)
-        created.make_cluster(account, document["cluster_name"], network.subnets_of_nodes)
+        created.make_cluster(
+            account, document["cluster_name"], network.subnets_of_nodes, ipv6=ipv6_cluster
+        )
     return Platform(
         document,
         groups=tuple(_name_of(document["name"], group) for group in groups),
@@ -206,13 +209,16 @@ def _type_of(group: Mapping[str, Any]) -> str:
     if named:
         return str(named[0])
     wanted = Counter(spec.get("network_card", 0) for spec in group["interfaces"])
-    ipv6 = max((spec.get("ipv6") or {}).get("count", 0) for spec in group["interfaces"])
+    ipv4 = 1 + max((spec.get("pod_pool") or {}).get("ipv4", 0) for spec in group["interfaces"])
+    ipv6 = max(ipv6_addresses(spec) for spec in group["interfaces"])
     types = known_types()
     return next(
         (
             name
             for name in (USUAL_TYPE, *types)
-            if types[name].have_room(wanted) and ipv6 <= types[name].ipv6_per_interface
+            if types[name].have_room(wanted)
+            and ipv4 <= types[name].ipv4_per_interface
+            and ipv6 <= types[name].ipv6_per_interface
         ),
         USUAL_TYPE,
     )

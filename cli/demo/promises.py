@@ -177,11 +177,12 @@ def _has_its_security_groups(spec: InterfaceSpec, eni: EniView) -> bool:
 
 
 def _has_its_address(spec: InterfaceSpec, eni: EniView) -> bool:
-    """Return whether it has one IPv4 address, outside the ranges kept for pods; none on an IPv6-only interface."""
-    present = [item["PrivateIpAddress"] for item in eni.raw.get("PrivateIpAddresses", [])]
+    """Return whether it has one primary IPv4 address, outside the ranges kept for pods; no address on an IPv6-only interface."""
+    present = eni.raw.get("PrivateIpAddresses", [])
     if spec.ipv4 is Ipv4Mode.NONE:
         return not present
+    primary = [item["PrivateIpAddress"] for item in present if item.get("Primary", True)]
     pods = [ipaddress.IPv4Network(text) for text in spec.pod_ranges]
-    return len(present) == 1 and not any(
-        ipaddress.IPv4Address(address) in network for address in present for network in pods
+    return len(primary) == 1 and not any(
+        ipaddress.IPv4Address(address) in network for address in primary for network in pods
     )

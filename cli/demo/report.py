@@ -44,7 +44,7 @@ def enis_by_node(nodes: Sequence[NodeView], enis: Sequence[EniView]) -> Group:
     return Group(*parts)
 
 
-_COLUMNS = {"interface": 15, "ENI, subnet": 24, "addresses": 22, "what matters": 15}
+_COLUMNS = {"interface": 15, "ENI, subnet": 24, "addresses": 23, "what matters": 14}
 """Column widths in which names, ids and most addresses stay whole; with the gaps they fill a terminal of 80."""
 
 

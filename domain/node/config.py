@@ -96,6 +96,13 @@ class NodeInterface:
     """IPv6 addresses besides `ipv6_count` that it hands out."""
     pod_routes: tuple[str, ...] = ()
     """Destinations, in CIDR notation, that pods reach by this network through the VPC's router."""
+    pod_ipam: str | None = None
+    """The IPAM plugin of the network's NetworkAttachmentDefinition, which then has the whole configuration; None where pods
+    use the node's own file."""
+    pod_sysctls: tuple[str, ...] = ()
+    """Sysctls that the definition sets in pods, IFNAME standing for the pod's link."""
+    pod_source_routing: bool = False
+    """Whether the definition has a table of its own for the network's routes in pods."""
     resource_name: str | None = None
     """The SR-IOV device plugin's pool, without its prefix; None keeps it out of every pool."""
 
@@ -245,6 +252,7 @@ def _interface(raw: Mapping[str, Any]) -> NodeInterface:
         write_combining=WriteCombining,
         pod_network=PodNetwork,
         pod_routes=tuple,
+        pod_sysctls=tuple,
     )
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from domain.node.readiness import REPLACED
 from domain.node.status import Run, State, Status, failure
 
 if TYPE_CHECKING:
@@ -54,6 +55,11 @@ def consequence(ending: Ending, reason: str) -> str:
     if ending.left_out:
         return "kubelet may start: the node group says continue"
     return reason
+
+
+def abandoned(status: Status) -> Status:
+    """Return what a held node's status becomes when Auto Scaling takes ABANDON after all."""
+    return replace(status, state=State.ABANDONED, consequence=f"kubelet does not start, {REPLACED}")
 
 
 def left_as(ending: Ending) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from enum import Enum
 from typing import TYPE_CHECKING
 
+from domain.node import layout
 from domain.node.config import PodNetwork
 from domain.node.errors import PluginMissing, PluginTooOld
 
@@ -22,6 +23,11 @@ _DPDK_DEVICES: Version = (0, 9, 1)
 _DPDK_ADDRESSES: Version = (1, 1, 0)
 _STATIC_IPS: Version = (0, 8, 3)
 _RANGE_SETS: Version = (0, 7, 0)
+_SYSCTLS_OF_LINKS: Version = (1, 1, 0)
+_ANY: Version = (0, 0, 0)
+_IFNAME = "IFNAME"
+_BRINGER: Mapping[str, str] = {"whereabouts": "whereabouts' own DaemonSet"}
+"""Who brings a plugin that aws-node does not: whereabouts is not one of containernetworking's."""
 
 _VERSION_LINE = re.compile(r"CNI \S+ plugin v?(\d+)\.(\d+)\.(\d+)")
 _PROTOCOLS_LINE = re.compile(r"CNI protocol versions supported:(.*)")
@@ -79,7 +85,8 @@ def needs(group: NodeGroup) -> tuple[Need, ...]:
 
     Versions: containernetworking/plugins' release notes; host-device names a device by PCI address reliably from 0.8.6,
     accepts a device of a DPDK driver from 0.9.1 and runs IPAM for one from 1.1.0; `static` takes runtimeConfig.ips from
-    0.8.3, and host-local several ranges in a set from 0.7.0.
+    0.8.3, and host-local several ranges in a set from 0.7.0. `tuning` knows IFNAME since pull request 669, of November 2021,
+    which 1.1.0 was the next release after.
     """
     found: dict[Need, list[str]] = {}
     for interface in group.interfaces:
@@ -90,19 +97,33 @@ def needs(group: NodeGroup) -> tuple[Need, ...]:
 
 
 def _needs(interface: NodeInterface) -> Iterator[Need]:
-    pool = interface.has_pod_pool
-    if pool and interface.pod_network is not PodNetwork.NONE:
-        yield Need("host-local", _RANGE_SETS, "to hand out a pool of scattered addresses")
+    if interface.pod_network is PodNetwork.NONE:
+        return
     if interface.pod_network is PodNetwork.HOST_DEVICE:
         yield Need("host-device", _PCI_BUS_ID, "to find a device by pciBusID")
         if interface.driver.is_dpdk:
             yield Need("host-device", _DPDK_DEVICES, "for a device of a DPDK driver")
             purpose = "for IPAM on a device of a DPDK driver"
             yield Need("host-device", _DPDK_ADDRESSES, purpose, vital=False)
-    elif interface.pod_network is not PodNetwork.NONE:
-        yield Need("ipvlan", (0, 0, 0), "for pods' links")
-        if not pool:
-            yield Need("static", _STATIC_IPS, "to take a pod's addresses from its annotation")
+    else:
+        yield Need("ipvlan", _ANY, "for pods' links")
+    if interface.pod_ipam is not None:
+        yield from _of_definition(interface, interface.pod_ipam)
+    elif interface.has_pod_pool:
+        yield Need("host-local", _RANGE_SETS, "to hand out a pool of scattered addresses")
+    elif interface.pod_network is not PodNetwork.HOST_DEVICE:
+        yield Need("static", _STATIC_IPS, "to take a pod's addresses from its annotation")
+
+
+def _of_definition(interface: NodeInterface, ipam: str) -> Iterator[Need]:
+    """Yield what the NetworkAttachmentDefinition names besides the network's own plugin, as `multus-eni render` writes it."""
+    least = {"static": _STATIC_IPS, "host-local": _RANGE_SETS}.get(ipam, _ANY)
+    yield Need(ipam, least, "for pods' addresses, as their definition says")
+    if interface.pod_sysctls:
+        of_links = any(_IFNAME in name for name in interface.pod_sysctls)
+        yield Need("tuning", _SYSCTLS_OF_LINKS if of_links else _ANY, "for pods' sysctls")
+    if interface.pod_source_routing:
+        yield Need("sbr", _ANY, "for pods' source routing")
 
 
 def version(said: str) -> Version | None:
@@ -153,18 +174,19 @@ def _checked(
 
 
 def _absent(name: str, most: Need, wanted: list[Need], *, required: bool) -> Checked:
-    least = "" if most.least == (0, 0, 0) else f" {_dotted(most.least)} or newer"
+    least = "" if most.least == _ANY else f" {_dotted(most.least)} or newer"
+    bringer = _BRINGER.get(name, "aws-node")
     if required:
         raise PluginMissing(
             f"the CNI plugin {name}{least} is needed {most.purpose} and not installed",
             value=name,
-            remedy="Put it into the AMI, or let aws-node bring it: require_plugins: false.",
+            remedy=f"Put it into the AMI, or let {bringer} bring it: require_plugins: false.",
             interfaces=tuple(sorted({each for need in wanted for each in need.interfaces})),
         )
     return Checked(
         name,
         Verdict.DEFERRED,
-        f"the CNI plugin {name}{least} is not there yet: aws-node brings it, and it is looked at then",
+        f"the CNI plugin {name}{least} is not there yet: {bringer} brings it, and it is looked at then",
     )
 
 
@@ -173,8 +195,11 @@ def _unnamed(name: str, most: Need, said: str) -> Checked:
     supported = _PROTOCOLS_LINE.search(said)
     protocols = [] if supported is None else re.findall(r"[\d.]+", supported[1])
     bounds = [_PROTOCOL_CAME_WITH[known] for known in protocols if known in _PROTOCOL_CAME_WITH]
-    if bounds and max(bounds) >= most.least:
+    if protocols and most.least <= max(bounds, default=_ANY):
         return Checked(name, Verdict.FINE, "")
+    if most.least == _ANY:
+        told = f"{layout.CNI_PLUGINS}/{name} does not answer as a CNI plugin does, which is needed {most.purpose}"
+        return Checked(name, Verdict.UNKNOWN, told)
     return Checked(
         name,
         Verdict.UNKNOWN,

@@ -23,16 +23,20 @@ def pool(interface: NodeInterface, eni: Eni) -> tuple[Address, ...]:
     """Return the addresses for pods, IPv4 first: all but the primary IPv4 one and those that the host itself has.
 
     EC2 accepts packets from each of them, as they are the ENI's own. None where the configuration asks for no pool: then
-    further addresses are somebody else's to give out.
+    further addresses are somebody else's to give out. One whose subnet the metadata service has not told yet is left out:
+    host-local needs both.
     """
     if not interface.has_pod_pool:
         return ()
     host = {address.ip for address in routing.host_addresses(interface, eni)}
-    ipv4 = sorted(eni.ipv4_addresses[1:]) if interface.pool_ipv4 else []
-    ipv6 = sorted(eni.ipv6_addresses) if interface.pool_ipv6 else []
-    return (
-        *(each for each in ipv4 if each not in host),
-        *(each for each in ipv6 if each not in host),
+    ordered: list[Address] = []
+    if interface.pool_ipv4:
+        ordered += sorted(eni.ipv4_addresses[1:])
+    if interface.pool_ipv6:
+        ordered += sorted(eni.ipv6_addresses)
+    subnets = _subnets(eni)
+    return tuple(
+        each for each in ordered if each not in host and any(each in subnet for subnet in subnets)
     )
 
 
@@ -44,8 +48,7 @@ def ipam(interface: NodeInterface, eni: Eni) -> dict[str, Any] | None:
     notes in a file per address below `dataDir`; on /run that ends with the boot, as the pods do.
     """
     addresses = pool(interface, eni)
-    subnets: list[Network] = [eni.ipv4_subnet] if eni.ipv4_subnet else []
-    subnets += eni.ipv6_subnets
+    subnets = _subnets(eni)
     sets = [
         [
             {**_range(run), "subnet": str(subnet), "gateway": str(router(subnet))}
@@ -102,6 +105,10 @@ def shortages(interfaces: Iterable[NodeInterface], devices: Iterable[Device]) ->
                     f"{interface.name} has {count} of {promised} IPv{version} addresses for pods: "
                     "nodes launched from now on have them all, this one keeps what its ENI has"
                 )
+
+
+def _subnets(eni: Eni) -> tuple[Network, ...]:
+    return (*((eni.ipv4_subnet,) if eni.ipv4_subnet else ()), *eni.ipv6_subnets)
 
 
 def _runs(addresses: Sequence[Address]) -> Iterator[tuple[Address, Address]]:

@@ -82,18 +82,26 @@ def is_answer(result: HookResult, reply: Reply) -> bool:
     return reply is Reply.TAKEN or (reply is Reply.NO_LAUNCH and result is HookResult.CONTINUE)
 
 
-def outcome(group: NodeGroup, decided: Consequence, reply: Reply | None) -> str:
+REPLACED = "and the node is replaced"
+
+
+def outcome(
+    group: NodeGroup, decided: Consequence, reply: Reply | None, *, asks_again: bool = False
+) -> str:
     """Return what the run's end has come to, for a person, without a full stop.
 
     Args:
         group: of the node.
         decided: what was to be done.
         reply: to the answer that was decided; None when none was, or none could be given.
+        asks_again: whether ABANDON is repeated, in case the launch has yet to be opened.
     """
     if decided.answer is not HookResult.ABANDON:
         return decided.reason
     if reply is Reply.TAKEN:
-        return f"{decided.reason}, and the node is replaced"
+        return f"{decided.reason}, {REPLACED}"
+    if reply is Reply.NO_LAUNCH and asks_again:
+        return f"{decided.reason}; no launch is open, so nobody replaces the node: it is held, and asks again for some minutes"
     if reply is Reply.NO_LAUNCH:
         return (
             f"{decided.reason}; no launch is open any more, so nobody replaces the node: it is held"

@@ -45,6 +45,8 @@ class Network:
     namespaces: tuple[str, ...]
     resource: str | None = None
     """The extended resource by which the device plugin chooses the device, with its prefix."""
+    address_families: tuple[int, ...] = (4,)
+    """Of which the ENI has addresses: 4, 6 or both."""
     ipam: Ipam = Ipam.NODE
     has_pool: bool = False
     """Whether the node has addresses to hand out."""

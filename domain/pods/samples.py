@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
     from domain.pods.model import Network, PodGroup, Taint
 
-ADDRESS = "192.0.2.10/24"
-"""Of a range for documentation (RFC 5737): nobody's."""
+ADDRESSES = {4: "192.0.2.10/24", 6: "2001:db8::10/64"}
+"""By family, of ranges for documentation (RFC 5737, RFC 3849): nobody's."""
 IMAGE = "public.ecr.aws/amazonlinux/amazonlinux:2023"
 
 _NO_IOMMU = (
@@ -38,7 +38,7 @@ _NO_RESOURCE = (
     + "the interface has no `resource` in the configuration. With one, less will do."
 )
 _NO_PAGES = "The group has no `huge_pages` in the configuration: DPDK wants some, or --no-huge."
-_BRING = f"{ADDRESS} stands for an address of the ENI of the pod's node: EC2 delivers no others."
+_BRING = "{} stands for an address of the ENI of the pod's node: EC2 delivers no others."
 _BARE = "The link comes into the pod without an address, as nobody gives it one: NET_ADMIN is for the pod to set the ENI's."
 
 
@@ -93,8 +93,9 @@ def _asked(network: Network, needs: _Needs) -> str:
     """Return what Multus reads of a pod: the network's name, and with it addresses where the pod brings its own."""
     from_node = network.ipam is Ipam.NODE and network.mode is not PodNetwork.HOST_DEVICE
     if network.ipam is Ipam.STATIC or (from_node and not network.has_pool):
-        needs.notes.append(_BRING)
-        return json.dumps([{"name": network.name, "ips": [ADDRESS]}])
+        ips = [ADDRESSES[family] for family in network.address_families]
+        needs.notes += [_BRING.format(each) for each in ips]
+        return json.dumps([{"name": network.name, "ips": ips}])
     return network.name
 
 

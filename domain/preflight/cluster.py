@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from domain.config import Ipv4Mode
 from domain.preflight.findings import Rule, error, warning
 from domain.preflight.observed import shown
-from domain.preflight.room import PREFIX_DELEGATION
+from domain.preflight.room import CUSTOM_NETWORKING, POD_ENI, PREFIX_DELEGATION
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,6 +21,10 @@ HEEDS_NO_MANAGE = (1, 6, 0)
 """amazon-vpc-cni-k8s, pull request 726 (November 2019); v1.6.0 was the next release."""
 PREFIXES = (1, 9, 0)
 """EKS User Guide, "Assign more IP addresses to Amazon EKS nodes with prefixes"."""
+IPV6 = (1, 10, 1)
+"""EKS API reference, KubernetesNetworkConfigRequest, ipFamily."""
+POD_ENI_IN_IPV6 = (1, 16, 0)
+"""EKS User Guide, "Assign security groups to individual Pods", considerations."""
 IPV4_ON_IPV6_NODES = (1, 20, 5)
 """amazon-vpc-cni-k8s, #3489."""
 COUNTS_UNMANAGED = (1, 23, 0)
@@ -99,7 +103,8 @@ def cni_is_new_enough(whole: Whole) -> Iterator[Trouble]:
                 f"{_text(cni.version)} does not start on a node of an IPv4 cluster with an IPv6-only interface ({name})",
                 upgrade.format(_text(IPV6_ONLY_ON_IPV4_NODES)),
             )
-    if cni.version < IPV4_ON_IPV6_NODES and whole.pods_have_ipv6():
+    has_ipv4 = any(spec.ipv4 is not Ipv4Mode.NONE for spec in specs)
+    if cni.version < IPV4_ON_IPV6_NODES and whole.pods_have_ipv6() and has_ipv4:
         yield error(
             SUBJECT,
             f"{_text(cni.version)} does not start on a node of an IPv6 cluster with an interface that has IPv4",
@@ -146,6 +151,41 @@ def prefixes_are_supported(whole: Whole) -> Iterator[Trouble]:
         )
 
 
+def cni_serves_ipv6(whole: Whole) -> Iterator[Trouble]:
+    """In an IPv6 cluster the VPC CNI gives pods addresses of a /80 prefix of the primary interface, and in no other way: without
+    prefix delegation, or with custom networking, ipamd does not start (amazon-vpc-cni-k8s, README, ENABLE_IPv6, and
+    pkg/ipamd/ipamd.go, isConfigValid). EKS has its add-on so by itself, so what tells is what is written against it."""
+    if not whole.cluster.ipv6:
+        return
+    cni = whole.vpc_cni
+    if cni.version < IPV6:
+        yield error(
+            SUBJECT,
+            f"{_text(cni.version)} does not know IPv6, and the cluster is an IPv6 one",
+            f"Update the add-on to {_text(IPV4_ON_IPV6_NODES)} or newer.",
+        )
+    for switch in ("ENABLE_IPv6", PREFIX_DELEGATION):
+        if cni.is_off(switch):
+            yield error(
+                SUBJECT,
+                f"has {switch} off, without which it does not start in an IPv6 cluster",
+                f"Leave {switch} out of the add-on's configuration values.",
+            )
+    for switch in ("ENABLE_IPv4", CUSTOM_NETWORKING):
+        if cni.is_on(switch):
+            yield error(
+                SUBJECT,
+                f"has {switch} on, with which it does not start in an IPv6 cluster",
+                f"Take {switch} out of the add-on's configuration values.",
+            )
+    if cni.is_on(POD_ENI) and cni.version < POD_ENI_IN_IPV6:
+        yield error(
+            SUBJECT,
+            f"{_text(cni.version)} knows no {POD_ENI} in an IPv6 cluster, and it is on",
+            f"Update the add-on to {_text(IPV4_ON_IPV6_NODES)} or newer.",
+        )
+
+
 def nodes_are_in_the_clusters_vpc(group: Group) -> Iterator[Trouble]:
     """Nodes reach the control plane through its VPC (EKS User Guide, "VPC and subnet considerations": nodes in the same
     VPC as the cluster's subnets)."""
@@ -177,6 +217,7 @@ RULES: tuple[Rule[Whole], ...] = (
     Rule(
         "cni-prefixes", "prefix delegation is off, or the version knows it", prefixes_are_supported
     ),
+    Rule("cni-ip-family", "the VPC CNI serves an IPv6 cluster, or it is none", cni_serves_ipv6),
 )
 GROUP_RULES: tuple[Rule[Group], ...] = (
     Rule("cluster-vpc", "the nodes are in the cluster's VPC", nodes_are_in_the_clusters_vpc),

@@ -213,25 +213,32 @@ def nodes_may_join(group: Group) -> Iterator[Trouble]:
 
 def cni_has_a_role(group: Group) -> Iterator[Trouble]:
     """Without a role of its own the VPC CNI acts with the node's (EKS User Guide, "Configure Amazon VPC CNI plugin to use
-    IRSA"), which in a created group has no right to network interfaces: ipamd does not start, and no node becomes Ready."""
-    cni = shown(group.account.vpc_cni)
-    if group.create.cni_policy:
+    IRSA"), which in a created group has no right to network interfaces: ipamd does not start, and no node becomes Ready.
+    AmazonEKS_CNI_Policy has what it takes in an IPv4 cluster; ec2:AssignIpv6Addresses is in no policy of AWS's (the same page,
+    "Create IAM policy for clusters that use the IPv6 family")."""
+    cni, ipv6 = shown(group.account.vpc_cni), group.whole.pods_have_ipv6()
+    if group.create.cni_policy and not ipv6:
         return
+    lacks = (
+        "nothing that is known to have ec2:AssignIpv6Addresses (AmazonEKS_CNI_Policy has not)"
+        if ipv6
+        else "no AmazonEKS_CNI_Policy"
+    )
     if cni is None:
         yield warning(
             SUBJECT,
-            "is no EKS add-on, so it cannot be told whether it has a role of its own, and the role of these nodes has no "
-            "AmazonEKS_CNI_Policy",
+            "is no EKS add-on, so it cannot be told whether it has a role of its own, and the role of these nodes has "
+            f"{lacks}",
             "See whether its service account has a role: kubectl describe serviceaccount aws-node -n kube-system, and `aws eks "
             "list-pod-identity-associations`.",
         )
     elif not cni.has_role:
         yield warning(
             SUBJECT,
-            "shows no role of its own, and the role of these nodes has no AmazonEKS_CNI_Policy: without either no node "
-            "becomes Ready",
+            f"shows no role of its own, and the role of these nodes has {lacks}: without either no node becomes Ready",
             "Make sure that its service account has one, which cannot be seen where the add-on was not given it: EKS User "
-            'Guide, "Configure Amazon VPC CNI plugin to use IRSA".',
+            'Guide, "Configure Amazon VPC CNI plugin to use IRSA"'
+            + (", with a policy for the IPv6 family." if ipv6 else "."),
         )
 
 

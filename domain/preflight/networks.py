@@ -165,7 +165,8 @@ def subnets_are_multus_own(group: Group) -> Iterator[Trouble]:
 
 def address_families_agree(group: Group) -> Iterator[Trouble]:
     """IPv6 addresses need a subnet with an IPv6 CIDR; EC2 gives every interface in a subnet with an IPv4 CIDR an IPv4
-    address, and none in an IPv6-only one (EC2 API reference, CreateNetworkInterface; Amazon VPC User Guide, "Subnets")."""
+        address, and none in an IPv6-only one (EC2 API reference, CreateNetworkInterface; Amazon VPC User Guide, "Subnets"). A subnet may
+    give every interface an IPv6 address (Subnet, AssignIpv6AddressOnCreation)."""
     for subnet, specs in group.multus_subnets():
         for spec in specs:
             yield from _families(spec, subnet)
@@ -177,6 +178,13 @@ def _families(spec: InterfaceSpec, subnet: Subnet) -> Iterator[Trouble]:
             spec.name,
             f"asks for IPv6, and {subnet.subnet_id} has no IPv6 CIDR",
             "Give the subnet an IPv6 CIDR, or leave out `ipv6` and `pod_pool.ipv6`.",
+        )
+    if not spec.ipv6_addresses and subnet.gives_ipv6:
+        yield warning(
+            spec.name,
+            f"asks for no IPv6, and {subnet.subnet_id} gives every interface an IPv6 address unasked",
+            "Write `ipv6: {count: 1}`, or turn auto-assignment off: aws ec2 modify-subnet-attribute --subnet-id "
+            f"{subnet.subnet_id} --no-assign-ipv6-address-on-creation.",
         )
     if spec.ipv4 is Ipv4Mode.NONE and subnet.ipv4_cidr is not None:
         yield error(

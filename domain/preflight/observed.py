@@ -182,6 +182,10 @@ class VpcCni:
         """Return whether one of its switches, off by default, is on."""
         return self.env.get(name, "").lower() == "true"
 
+    def is_off(self, name: str) -> bool:
+        """Return whether somebody has written that one of its switches is off."""
+        return self.env.get(name, "").lower() == "false"
+
 
 @dataclass(frozen=True)
 class EventRule:

@@ -161,6 +161,12 @@ def hardware_fits(group: Group) -> Iterator[Trouble]:
                 "has no ENA" + (f", which DPDK on {', '.join(dpdk)} needs" if dpdk else ""),
                 "Launch types with ENA; every Nitro one has it.",
             )
+        elif not each.nitro and group.whole.pods_have_ipv6():
+            yield error(
+                each.name,
+                "is no Nitro instance, and in an IPv6 cluster the VPC CNI starts on no other",
+                "Launch Nitro types.",
+            )
         elif not each.nitro:
             yield warning(
                 each.name,
@@ -173,11 +179,10 @@ def hardware_fits(group: Group) -> Iterator[Trouble]:
 def cni_has_room(group: Group) -> Iterator[Trouble]:
     """The VPC CNI attaches its own interfaces to card 0. With custom networking no pod is on the primary one, so it needs
     another (EKS User Guide, "Custom networking"); security groups for pods need a trunk interface (EKS User Guide,
-    "Security groups for Pods"). In an IPv6 cluster the primary interface does for all pods."""
-    if group.whole.pods_have_ipv6():
-        return
+    "Security groups for Pods"). In an IPv6 cluster the primary interface does for all other pods."""
+    ipv6 = group.whole.pods_have_ipv6()
     needs = {
-        "custom networking": group.whole.switch_is_on(CUSTOM_NETWORKING),
+        "custom networking": group.whole.switch_is_on(CUSTOM_NETWORKING) and not ipv6,
         "security groups for pods": group.whole.switch_is_on(POD_ENI),
     }
     reasons = [reason for reason, needed in needs.items() if needed]
@@ -191,7 +196,7 @@ def cni_has_room(group: Group) -> Iterator[Trouble]:
                 f"leaves the VPC CNI {room} interfaces on card 0, and {' and '.join(reasons)} need {len(reasons)}",
                 "Launch larger types, write fewer interfaces, or put some on another network card.",
             )
-        elif not room:
+        elif not room and not ipv6:
             yield warning(
                 each.name,
                 f"leaves the VPC CNI nothing but the primary interface: {_pods(group, each)} pods per node",
@@ -221,6 +226,20 @@ def max_pods_fit(group: Group) -> Iterator[Trouble]:
                 f"has addresses for {pods} pods beside the Multus interfaces, and nodeadm reckons without those",
                 "Leave `reduce_max_pods` on, or write `max_pods`.",
             )
+
+
+def max_pods_are_not_wasted(group: Group) -> Iterator[Trouble]:
+    """In an IPv6 cluster a prefix of the primary interface has addresses for all pods (EKS Best Practices Guide, "Running IPv6 EKS
+    Clusters"), so the ENIs of Multus take nothing away from them."""
+    node = group.node
+    reduces = node.reduce_max_pods and node.max_pods is None
+    multus = any(spec.network_card_index == 0 for spec in group.config.interfaces)
+    if group.whole.cluster.ipv6 and reduces and multus:
+        yield warning(
+            group.in_account.name,
+            "has nodes that leave places for pods unused: `reduce_max_pods` is on, and the cluster is an IPv6 one",
+            "Write `reduce_max_pods: false`, or `max_pods`.",
+        )
 
 
 def prefixes_suit(group: Group) -> Iterator[Trouble]:
@@ -304,5 +323,10 @@ RULES: tuple[Rule[Group], ...] = (
     Rule("hardware-unsuitable", "every instance type is Nitro and has ENA", hardware_fits),
     Rule("cni-without-room", "the VPC CNI has room for interfaces of its own", cni_has_room),
     Rule("max-pods-too-high", "kubelet's max-pods fits", max_pods_fit),
+    Rule(
+        "max-pods-too-low",
+        "no place for pods is taken away in an IPv6 cluster",
+        max_pods_are_not_wasted,
+    ),
     Rule("prefix-delegation", "prefix delegation is off, or nothing is in its way", prefixes_suit),
 )

@@ -17,6 +17,7 @@ from localaws.rules import Rule
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from moto.ec2.models.subnets import Subnet
     from moto.eks.models import Cluster
 
     from localaws.account import Account
@@ -41,11 +42,26 @@ ADDON_EXISTS = Rule(
     "botocore model eks 2017-11-01, CreateAddon; wording assumed",
     status=409,
 )
+SUBNETS_WITHOUT_IPV6 = Rule(
+    "InvalidParameterException",
+    "Subnets must have both IPv4 and IPv6 CIDR blocks for the IP family ipv6: {subnets}",
+    "EKS API reference, KubernetesNetworkConfigRequest, ipFamily; code and wording assumed",
+    status=400,
+)
+IPV4_SERVICES_OF_IPV6 = Rule(
+    "InvalidParameterException",
+    "serviceIpv4Cidr cannot be specified for the IP family ipv6",
+    "EKS API reference, KubernetesNetworkConfigRequest, serviceIpv4Cidr; code and wording assumed",
+    status=400,
+)
 NOT_MODELLED = Rule(
     "LocalAws.NotModelled",
     "{what} is not modelled",
     "localaws.clusters: AWS never answers this; the embedded account refuses what it would do wrong",
 )
+IPV4_SERVICES, IPV6_SERVICES = "10.100.0.0/16", "fd3c:9a51:7b20::/108"
+"""EKS chooses them: of two IPv4 ranges one, and a part of fc00::/7 that nobody can name (EKS API reference,
+KubernetesNetworkConfigRequest and KubernetesNetworkConfigResponse). This one is the account's own."""
 DEFAULT_MODE = "CONFIG_MAP"
 """The authentication mode of a cluster that is made over the API and asks for none (EKS API reference, CreateAccessConfigRequest)."""
 
@@ -72,7 +88,7 @@ class Clusters:
         yield Patch(EKSResponse, "describe_addon", partial(self._action, self._describe), adds=True)
 
     def _creating(self, original: Callable[..., Cluster]) -> Callable[..., Cluster]:
-        """Let a cluster know the VPC of its subnets, and give it its security group.
+        """Let a cluster know the VPC of its subnets and its IP family, and give it its security group.
 
         Source: EKS API reference, VpcConfigResponse: vpcId, and clusterSecurityGroupId, which EKS creates with the cluster.
         """
@@ -80,11 +96,14 @@ class Clusters:
         def create(backend: EKSBackend, **parameters: Any) -> Cluster:  # noqa: ANN401 - moto's parameters
             ec2: Any = ec2_backends[backend.account_id][backend.region_name]
             network = parameters["resources_vpc_config"]
-            vpcs = {subnet.vpc_id for subnet in ec2.describe_subnets(network["subnetIds"])}
+            subnets = ec2.describe_subnets(network["subnetIds"])
+            vpcs = {subnet.vpc_id for subnet in subnets}
             if len(vpcs) != 1:
                 raise NOT_MODELLED.refusal(what="a cluster whose subnets are not in one VPC")
             vpc = vpcs.pop()
-            cluster = original(backend, **{**parameters, "resources_vpc_config": network})
+            services = _services(parameters.get("kubernetes_network_config") or {}, subnets)
+            written = {"resources_vpc_config": network, "kubernetes_network_config": services}
+            cluster = original(backend, **{**parameters, **written})
             group = ec2.create_security_group(
                 f"eks-cluster-sg-{cluster.name}", "EKS created security group", vpc_id=vpc
             )
@@ -135,6 +154,30 @@ class Clusters:
         if cluster is None:
             raise CLUSTER_NOT_FOUND.refusal(cluster=name)
         return cluster
+
+
+def _services(asked: dict[str, Any], subnets: Iterable[Subnet]) -> dict[str, str]:
+    """Return the addresses of a cluster's services, as DescribeCluster shows them.
+
+    Raises:
+        Refusal: an IPv6 cluster cannot be had as it is asked for.
+    """
+    family = asked.get("ipFamily", "ipv4")
+    if family != "ipv6":
+        return {"ipFamily": family, "serviceIpv4Cidr": asked.get("serviceIpv4Cidr", IPV4_SERVICES)}
+    if "serviceIpv4Cidr" in asked:
+        raise IPV4_SERVICES_OF_IPV6.refusal()
+    short = [each.id for each in subnets if each.ipv6_native or not _has_ipv6(each)]
+    if short:
+        raise SUBNETS_WITHOUT_IPV6.refusal(subnets=", ".join(sorted(short)))
+    return {"ipFamily": family, "serviceIpv6Cidr": IPV6_SERVICES}
+
+
+def _has_ipv6(subnet: Subnet) -> bool:
+    return any(
+        each["ipv6CidrBlockState"]["State"] == "associated"
+        for each in subnet.ipv6_cidr_block_associations.values()
+    )
 
 
 def _associations(cluster: Cluster, asked: list[dict[str, str]]) -> list[str]:

@@ -155,7 +155,7 @@ REFUSED: dict[str, tuple[dict[Location, Any], list[str]]] = {
         {(*FIRST, "ipv4"): "none"},
         [
             f"{N3}.ipv4: leaves the interface without any address (got 'none'). "
-            "An IPv6-only interface needs `ipv6:` with a `count:`."
+            "An IPv6-only interface needs `ipv6:` with a `count:`, or a `pod_pool` of IPv6 addresses."
         ],
     ),
     "too many tags for all": (

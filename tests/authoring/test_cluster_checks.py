@@ -21,7 +21,7 @@ REFUSED: dict[str, tuple[dict[Location, Any], list[str]]] = {
         CREATED,
         [
             "node_groups[0].node.reduce_max_pods: takes places for pods away that Multus does not need in an IPv6 cluster "
-            "(got True). Write `reduce_max_pods: false`: there the VPC CNI uses the primary interface alone."
+            "(got True). Write `reduce_max_pods: false`, or `max_pods`: there the VPC CNI uses the primary interface alone."
         ],
     ),
     "a kubelet newer than the API server": (
@@ -110,6 +110,11 @@ def test_a_fault_is_refused_where_the_cluster_is_looked_up(
             {**CREATED, (*GROUP, "node"): {"reduce_max_pods": False}},
             CLUSTER["service_cidr"],
             id="an IPv6 cluster",
+        ),
+        pytest.param(
+            {**CREATED, (*GROUP, "node"): {"max_pods": 110}},
+            CLUSTER["service_cidr"],
+            id="max-pods of its own in an IPv6 cluster",
         ),
         pytest.param(
             create(security_groups=FIFTEEN), "10.100.0.0/16", id="fifteen besides the cluster's"

@@ -72,6 +72,10 @@ REFUSED: dict[str, tuple[dict[Location, Any], list[tuple[str, str]]]] = {
         {(*GROUP, "interfaces", 0, "ipv6"): {"count": 1}, FIRST: {"mtu": 1279}},
         [("node_groups[0].interfaces[0].node.mtu", "is less than the 1280")],
     ),
+    "packets too small for a pool of IPv6": (
+        {POOL: {"ipv6": 4}, FIRST: IPVLAN | {"mtu": 1279}},
+        [("node_groups[0].interfaces[0].node.mtu", "is less than the 1280")],
+    ),
     "ipvlan without a link": (
         {NODE: CONSENT, FIRST: VFIO | {"pod_network": "ipvlan-l2"}},
         [("node_groups[0].interfaces[0].node.pod_network", "needs a link as its master")],

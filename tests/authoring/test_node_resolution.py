@@ -93,6 +93,23 @@ def test_everything_that_is_said_arrives(resolved: Callable[..., NodeConfig]) ->
     assert from_json(to_json(config)) == config
 
 
+def test_a_node_learns_what_the_definitions_of_its_pods_networks_name(
+    resolved: Callable[..., NodeConfig],
+) -> None:
+    sysctls = {"net.ipv6.conf.IFNAME.accept_ra": "0", "net.ipv4.conf.IFNAME.arp_notify": "1"}
+    edits = {
+        (*FIRST, "node"): {"pod_network": "ipvlan-l2"},
+        (*FIRST, "pod_ipam"): "static",
+        (*FIRST, "pod_plugins"): {"sbr": True, "sysctls": sysctls},
+    }
+    config = resolved(edits)
+    first, second = config.node_groups[0].interfaces
+    assert (first.pod_ipam, first.pod_source_routing) == ("static", True)
+    assert first.pod_sysctls == tuple(sorted(sysctls))
+    assert (second.pod_ipam, second.pod_sysctls, second.pod_source_routing) == (None, (), False)
+    assert from_json(to_json(config)) == config
+
+
 @pytest.mark.parametrize(
     ("node", "expected"),
     [

@@ -53,6 +53,35 @@ REFUSED: dict[str, tuple[dict[Location, Any], list[tuple[str, str]]]] = {
         interface(ipv4="from_start", pod_ranges=["10.0.49.0/24", "fd00::/120"]),
         [(f"{N3}.pod_ranges[1]", "is an IPv6 range, and from_start chooses IPv4 addresses")],
     ),
+    "an IPv4 range in an IPv6-only subnet": (
+        interface(
+            ipv4="none",
+            ipv6={"count": 1},
+            pod_ipam="whereabouts",
+            pod_subnets=["10.0.48.0/22", "2001:db8:48::/64"],
+            pod_ranges=["10.0.49.0/24", "2001:db8:48::1:0/112"],
+        ),
+        [
+            (f"{N3}.pod_ranges[0]", "is an IPv4 range, and the interface says `ipv4: none`"),
+            (f"{N3}.pod_subnets[0]", "is an IPv4 range, and the interface says `ipv4: none`"),
+        ],
+    ),
+    "an IPv4 destination of pods without IPv4": (
+        interface(ipv4="none", ipv6={"count": 4}, pod_routes=["10.20.0.0/16", "2001:db8::/48"]),
+        [(f"{N3}.pod_routes[0]", "is an IPv4 destination, and the network's pods have no IPv4")],
+    ),
+    "an IPv4 destination of a pool of IPv6": (
+        interface(ipv6={"count": 1}, pod_pool={"ipv6": 4}, pod_routes=["10.20.0.0/16"]),
+        [(f"{N3}.pod_routes[0]", "is an IPv4 destination, and the network's pods have no IPv4")],
+    ),
+    "an IPv6 destination of a pool of IPv4": (
+        interface(ipv6={"count": 1}, pod_pool={"ipv4": 4}, pod_routes=["2001:db8::/48"]),
+        [(f"{N3}.pod_routes[0]", "is an IPv6 destination, and the network's pods have no IPv6")],
+    ),
+    "an IPv6 destination of pods that whereabouts gives IPv4": (
+        whereabouts(pod_routes=["2001:db8::/48"]),
+        [(f"{N3}.pod_routes[0]", "is an IPv6 destination, and the network's pods have no IPv6")],
+    ),
     "one range within another": (
         interface(ipv4="from_start", pod_ranges=["10.0.49.0/24", "10.0.49.128/25"]),
         [(f"{N3}.pod_ranges[1]", f"overlaps {N3}.pod_ranges[0]")],

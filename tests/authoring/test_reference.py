@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 DOCS = Path(__file__).parents[2] / "docs"
 REFERENCE = (DOCS / "configuration.md").read_text(encoding="utf-8")
-PODS = (DOCS / "pod-networks.md").read_text(encoding="utf-8")
+PODS = "".join((DOCS / name).read_text(encoding="utf-8") for name in ("pod-networks.md", "ipv6.md"))
 
 
 def _blocks(mark: str) -> list[str]:

@@ -16,7 +16,7 @@ from domain.node import config as node_config
 
 CONFIG = Path(__file__).parents[2] / "config"
 EXAMPLE, MINIMAL = CONFIG / "example.yaml", CONFIG / "minimal.yaml"
-CREATED = CONFIG / "created.yaml"
+CREATED, IPV6 = CONFIG / "created.yaml", CONFIG / "ipv6.yaml"
 
 
 @pytest.fixture
@@ -187,6 +187,34 @@ def test_validate_shows_the_room_left_for_the_vpc_cni() -> None:
     lines = CliRunner().invoke(app(), ["validate", str(EXAMPLE)]).stdout.splitlines()
     [row] = [line.split() for line in lines if line.startswith("c6in.8xlarge")]
     assert row == ["c6in.8xlarge", "8", "4", "4", "30"]
+    lines = CliRunner().invoke(app(), ["validate", str(IPV6)]).stdout.splitlines()
+    [row] = [line.split() for line in lines if line.startswith("c6in.8xlarge")]
+    assert row == ["c6in.8xlarge", "8", "3", "5", "30", "30"]
+
+
+def test_validate_says_what_nodes_of_an_ipv6_cluster_need() -> None:
+    said = "The cluster is an IPv6 one: the nodes' subnets must auto-assign IPv6 addresses"
+    for path, expected in ((IPV6, True), (CREATED, False)):
+        assert (said in " ".join(_validated(path).split())) is expected
+
+
+@pytest.mark.parametrize(("known", "size"), [(True, "of "), (False, "of at least ")])
+def test_validate_refuses_more_user_data_than_ec2_takes(
+    tmp_path: Path, known: bool, size: str
+) -> None:
+    document = yaml.safe_load(CREATED.read_text())
+    [group] = document["node_groups"]
+    group["create"]["kubelet_arguments"] = [f"--a{place}={'x' * 1000}" for place in range(17)]
+    if not known:
+        del document["cluster"]
+    path = tmp_path / "large.yaml"
+    path.write_text(yaml.safe_dump(document))
+    result = CliRunner().invoke(app(), ["validate", str(path), str(MINIMAL)])
+    assert result.exit_code == 2
+    assert f"{path}: 1 problem\n" in result.stderr
+    assert f"node_groups: has user data {size}" in result.stderr
+    assert "more than the 16384 that EC2 takes (got 'user-plane')" in result.stderr
+    assert "MultusEni-minimal" in result.stdout
 
 
 def test_validate_tells_every_problem_of_every_file_and_exits_with_2(bad: Path) -> None:

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 HERE = Path(__file__).parent
 REPOSITORY = HERE.parents[1]
-MINIMAL = REPOSITORY / "config" / "minimal.yaml"
+MINIMAL, IPV6 = REPOSITORY / "config" / "minimal.yaml", REPOSITORY / "config" / "ipv6.yaml"
 SHARED_SESSION = DefaultConfig(core={"reset_boto3_session": False})
 
 
@@ -141,6 +141,39 @@ def test_a_group_that_the_stacks_will_create_is_judged_as_it_will_be(place: Plac
     result = place.run()
     assert result.exit_code == 1
     assert re.search(r"^error +subnet-too-small ", result.stdout, re.MULTILINE)
+
+
+@pytest.mark.parametrize(
+    ("role", "env", "expected"),
+    [
+        (True, "", []),
+        (False, "", [("warning", "cni-without-role")]),
+        (True, "env: {ENABLE_PREFIX_DELEGATION: 'false'}", [("error", "cni-ip-family")]),
+    ],
+    ids=["all well", "no role", "no prefixes"],
+)
+def test_a_group_of_an_ipv6_cluster_is_held_against_what_such_nodes_need(
+    tmp_path: Path, role: bool, env: str, expected: list[tuple[str, str]]
+) -> None:
+    account = Account(VirtualClock(), Settings())
+    document: dict[str, Any] = yaml.safe_load(IPV6.read_text(encoding="utf-8"))
+    cni_policy = "arn:aws:iam::aws:policy/AmazonEKS_CNI_Policy"
+    with account.active(), mock_aws(config=SHARED_SESSION):
+        made = platform.build(account, document).document
+        made["node_groups"][0]["create"]["policies"] = [cni_policy]
+        account.client("eks").create_addon(
+            clusterName="telco-ipv6",
+            addonName="vpc-cni",
+            addonVersion="v1.23.1-eksbuild.1",
+            configurationValues=env,
+            **({"serviceAccountRoleArn": f"arn:aws:iam::{ACCOUNT_ID}:role/cni"} if role else {}),
+        )
+        path = tmp_path / "ipv6.yaml"
+        path.write_text(yaml.safe_dump(made, sort_keys=False), encoding="utf-8")
+        result = CliRunner().invoke(app(), ["preflight", str(path)], env={"COLUMNS": "100"})
+    assert result.stderr == ""
+    told = re.findall(r"^(error|warning) +([a-z-]+) ", result.stdout, re.MULTILINE)
+    assert told == expected
 
 
 def test_what_is_written_of_the_cluster_is_held_against_it(place: Place) -> None:

@@ -118,6 +118,34 @@ CASES: dict[str, dict[str, Any]] = {
         pod_routes=["10.20.0.0/16"],
         pod_plugins={"sysctls": SYSCTLS},
     ),
+    "node-ipvlan-l2-ipv6-only": one("ipvlan-l2", ipv4="none", ipv6={"count": 4}),
+    "node-ipvlan-l2-ipv6-only-pool": one(
+        "ipvlan-l2", ipv4="none", pod_pool={"ipv6": 8}, pod_routes=["2001:db8:20::/48"]
+    ),
+    "whereabouts-ipvlan-l2-ipv6-only-chained": one(
+        "ipvlan-l2",
+        ipv4="none",
+        ipv6={"count": 1},
+        pod_ipam="whereabouts",
+        pod_subnets=["2001:db8:48::/64"],
+        pod_ranges=["2001:db8:48::1:0/112"],
+        pod_plugins={"sbr": True, "sysctls": {"net.ipv6.conf.IFNAME.accept_ra": "0"}},
+    ),
+    "host-local-host-device-ipv6-only": created(
+        one(
+            "host-device",
+            {"resource": "n3"},
+            subnets={"us-east-1a": "subnet-0000000a"},
+            ipv4="none",
+            ipv6={"count": 1},
+            pod_ipam="host-local",
+            pod_subnets=["2001:db8:48::/64"],
+            pod_ranges=["2001:db8:48::1:0/112"],
+            pod_routes=["2001:db8:20::/48"],
+        ),
+        1,
+    ),
+    "static-ipvlan-l3-dual-stack": one("ipvlan-l3", ipv6={"count": 2}, pod_ipam="static"),
     "static-vfio": in_group(
         one("host-device", DPDK, pod_ipam="static"), node={"allow_unsafe_noiommu": True}
     ),

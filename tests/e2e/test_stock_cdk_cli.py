@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import queue
 import subprocess
 import sys
 from dataclasses import dataclass
+from email import message_from_string
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -220,6 +222,56 @@ def test_a_created_group_is_hooked_from_its_first_node_on_upgraded_and_goes_with
     assert client("ec2").describe_launch_templates()["LaunchTemplates"] == []
     assert client("lambda").list_functions()["Functions"] == []
     assert client("sqs").list_queues().get("QueueUrls", []) == []
+
+
+def test_nodes_of_an_ipv6_cluster_get_dual_stack_and_ipv6_only_interfaces(
+    cli: Cli, account: Account, tmp_path: Path
+) -> None:
+    document = yaml.safe_load((ROOT / "config" / "ipv6.yaml").read_text())
+    (group,) = document["node_groups"]
+    group["create"] |= {"min_size": 1, "max_size": 1}
+    platform.without_ready_hooks(document)
+    platform.build(account, document).write(tmp_path / "config.yaml")
+    config = authoring.resolve(authoring.load(tmp_path / "config.yaml"))
+    app = f"{sys.executable} {ROOT / 'app.py'}"
+    context = ("--app", app, "--context", f"config={tmp_path}/config.yaml")
+    assembly = str(tmp_path / "cdk.out")
+
+    deploy = ("deploy", "--all", "--require-approval", "never", "--output", assembly)
+    deployed = cli.run(*deploy, *context)
+    assert deployed.returncode == 0, deployed.stdout
+    observer = Observer(account, config)
+    assert Watch(account, observer, config, Console(quiet=True)).until(_all_serve, SERVED_WITHIN_S)
+    (node,), enis = observer.nodes(), observer.enis()
+    assert broken_promises(config, [node], enis) + left_behind([node], enis) == []
+    ec2 = account.client("ec2")
+    (reservation,) = ec2.describe_instances(InstanceIds=[node.instance_id])["Reservations"]
+    (instance,) = reservation["Instances"]
+    assert instance["Ipv6Address"]
+    assert _told_service_cidr(account, node.group) == "fd3c:9a51:7b20::/108"
+
+    destroyed = cli.run("destroy", "--all", "--force", "--app", assembly)
+    assert destroyed.returncode == 0, destroyed.stdout
+    assert observer.enis_in([eni.raw["SubnetId"] for eni in enis]) == []
+
+
+def _told_service_cidr(account: Account, name: str) -> str:
+    """Return the services' range that the NodeConfig in a group's user data has."""
+    ec2, autoscaling = account.client("ec2"), account.client("autoscaling")
+    (group,) = autoscaling.describe_auto_scaling_groups(AutoScalingGroupNames=[name])[
+        "AutoScalingGroups"
+    ]
+    template = group["MixedInstancesPolicy"]["LaunchTemplate"]["LaunchTemplateSpecification"]
+    (version,) = ec2.describe_launch_template_versions(
+        LaunchTemplateId=template["LaunchTemplateId"], Versions=["$Latest"]
+    )["LaunchTemplateVersions"]
+    text = base64.b64decode(version["LaunchTemplateData"]["UserData"]).decode()
+    (part,) = [
+        each.get_payload()
+        for each in message_from_string(text).walk()
+        if each.get_content_type() == "application/node.eks.aws"
+    ]
+    return str(yaml.safe_load(str(part))["spec"]["cluster"]["cidr"])
 
 
 def _images(account: Account, nodes: Sequence[NodeView]) -> list[str]:

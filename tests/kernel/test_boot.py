@@ -333,7 +333,8 @@ def test_a_node_whose_launch_is_over_is_held_and_let_in_when_it_is_mended(
     held_guest.wait_booted()
     held = node.status()
     assert held["state"] == "held"
-    assert "no launch is open any more" in held["consequence"]
+    assert "no launch is open, so nobody replaces the node" in held["consequence"]
+    assert held_guest.wait_for("systemctl is-active multus-node-answer")
     assert held_guest.read("/run/lab/kubelet") is None
     node.attach(eni(1))
     assert held_guest.wait_for(_READY), node.status()

@@ -9,14 +9,22 @@ from typing import TYPE_CHECKING
 import pytest
 
 from domain.node import layout
-from domain.node.change import WriteFile
+from domain.node.change import RemoveFile, WriteFile
 from domain.node.config import NodeGroup
-from domain.node.errors import HookUnanswered, MetadataIncomplete, MetadataUnreachable
+from domain.node.errors import (
+    HookUnanswered,
+    MetadataIncomplete,
+    MetadataUnreachable,
+    RunUnderWay,
+)
 from domain.node.readiness import HookResult
+from domain.node.status import Run, State, Status
 from kernellab import imds as lab
-from node_bootstrap import joining, launch_hook
+from node_bootstrap import joining, launch_hook, lock
+from node_bootstrap import status as status_file
 from node_bootstrap.files import Files
 from node_bootstrap.imds import MetadataService
+from node_bootstrap.joining import ASK_AGAIN_AFTER_S
 from node_bootstrap.launch_hook import Record
 from tests.fakes.programs import ToldPrograms
 
@@ -28,6 +36,14 @@ GROUP = NodeGroup("workers", "workers-asg", (), ready_hook="fleet-ready")
 INSTANCE = "i-0123456789abcdef0"
 TARGET = "meta-data/autoscaling/target-lifecycle-state"
 AWS_CNI = f"{layout.CNI_OF_RUNTIME}/10-aws.conflist"
+HELD = Status(
+    state=State.HELD,
+    step="discover",
+    run=Run.BOOT,
+    since="2026-11-29T08:00:00Z",
+    ended_at="2026-11-29T08:05:00Z",
+    consequence="kubelet does not start; no launch is open, so nobody replaces the node",
+)
 NONE_ACTIVE = "An error occurred (ValidationError): No active Lifecycle Action found"
 
 
@@ -257,7 +273,7 @@ def test_a_launch_that_is_not_open_yet_is_asked_for_again(scene: Scene) -> None:
 
     def opens() -> None:
         known = launch_hook.record(scene.files)
-        assert (known and known.waits_for, known and known.result) == (joining.NOT_OPEN, None)
+        assert (known and known.waits_for, known and known.result) == (launch_hook.NOT_OPEN, None)
         scene.programs.failures.clear()
 
     scene.then = [lambda: None, opens]
@@ -276,6 +292,128 @@ def test_a_launch_that_is_over_needs_no_answer(scene: Scene) -> None:
     assert scene.said == ["no launch is open any more"]
     assert scene.pauses == list(joining.ASK_AGAIN_AFTER_S)
     assert launch_hook.answered(GROUP, INSTANCE, scene.files) is HookResult.CONTINUE
+
+
+class GivenUp:
+    """A node that a run has found no launch to abandon for."""
+
+    def __init__(self, scene: Scene) -> None:
+        self.scene = scene
+        scene.files.at(layout.READY).unlink()
+        for path in (layout.ABANDON_DUE, layout.HOOK):
+            scene.files.carry_out(WriteFile(path, ""))
+        status_file.write(HELD, scene.files)
+        scene.programs.failures["aws"] = NONE_ACTIVE
+
+    def let_in(self) -> None:
+        """Be mended by a run: it opens the gate, takes back what is due, and has the hook answered."""
+        files = self.scene.files
+        files.carry_out(WriteFile(layout.READY, "ready\n"))
+        files.carry_out(RemoveFile(layout.ABANDON_DUE))
+        self.scene.programs.failures.clear()
+
+    def after(self, seconds: float, happening: Callable[[], object]) -> None:
+        """Let something happen after so many seconds of pauses, and let all pauses be."""
+        count = sum(map(len, SLICES))
+        self.scene.then = [lambda: None] * count
+        self.scene.then[int(seconds / joining.POOL_PAUSE_S) - 1] = happening
+
+    @property
+    def state(self) -> State:
+        shown = status_file.read(self.scene.files).status
+        assert shown is not None
+        return shown.state
+
+
+SLICES = [[joining.POOL_PAUSE_S] * int(each / joining.POOL_PAUSE_S) for each in ASK_AGAIN_AFTER_S]
+"""The pauses before each attempt: short ones, so that a node that is let in meanwhile is not left waiting."""
+
+
+@pytest.fixture
+def given_up(scene: Scene) -> GivenUp:
+    """Return a node that is given up."""
+    return GivenUp(scene)
+
+
+def test_a_launch_that_opens_late_is_abandoned(given_up: GivenUp) -> None:
+    scene = given_up.scene
+
+    def opens() -> None:
+        known = launch_hook.record(scene.files)
+        assert (known and known.waits_for, known and known.result) == (launch_hook.NOT_OPEN, None)
+        scene.programs.failures.clear()
+
+    given_up.after(20.0, opens)
+    scene.answer()
+    assert scene.said == ["answered the launch hook fleet-ready with ABANDON"]
+    assert scene.answers == ["ABANDON"] * 2
+    assert scene.pauses == [*SLICES[0], *SLICES[1]]
+    assert launch_hook.answered(GROUP, INSTANCE, scene.files) is HookResult.ABANDON
+    assert given_up.state is State.ABANDONED
+    assert scene.files.text(layout.ABANDON_DUE) is None
+    with pytest.raises(HookUnanswered):
+        scene.answer()
+    assert len(scene.answers) == 2, "what is answered is not answered again"
+
+
+def test_a_launch_that_never_opens_is_asked_for_in_vain_and_the_node_stays_held(
+    given_up: GivenUp,
+) -> None:
+    scene = given_up.scene
+    given_up.after(joining.POOL_PAUSE_S, lambda: None)
+    scene.answer()
+    assert scene.said == ["no launch is open any more"]
+    assert scene.answers == ["ABANDON"] * len(ASK_AGAIN_AFTER_S)
+    assert sum(scene.pauses) == sum(ASK_AGAIN_AFTER_S)
+    assert given_up.state is State.HELD
+    assert launch_hook.record(scene.files) is None
+    assert scene.files.text(layout.ABANDON_DUE) is None
+
+
+@pytest.mark.parametrize(("after_s", "abandons"), [(5.0, 0), (25.0, 1), (310.0, 4)])
+def test_a_node_that_a_run_lets_in_meanwhile_is_not_abandoned_and_answers_as_any_other(
+    given_up: GivenUp, after_s: float, abandons: int
+) -> None:
+    scene = given_up.scene
+    scene.start_kubelet()
+    scene.write_cni()
+    given_up.after(after_s, given_up.let_in)
+    scene.answer()
+    assert scene.answers == [*["ABANDON"] * abandons, "CONTINUE"]
+    assert launch_hook.answered(GROUP, INSTANCE, scene.files) is HookResult.CONTINUE
+
+
+def test_a_node_that_another_run_has_another_end_for_is_left_to_that(given_up: GivenUp) -> None:
+    scene = given_up.scene
+    given_up.after(5.0, lambda: scene.files.carry_out(RemoveFile(layout.ABANDON_DUE)))
+    scene.answer()
+    assert (scene.said, scene.answers) == ([], [])
+    assert given_up.state is State.HELD
+
+
+def test_a_run_that_is_under_way_is_waited_for_before_a_node_is_abandoned(
+    given_up: GivenUp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scene = given_up.scene
+    scene.programs.failures.clear()
+    monkeypatch.setitem(lock.WAIT_S, Run.HOTPLUG, 0.0)
+    given_up.after(5.0, lambda: None)
+    with lock.held(scene.files, Run.MANUAL), pytest.raises(RunUnderWay):
+        scene.answer()
+    assert scene.answers == []
+    assert scene.files.text(layout.ABANDON_DUE) is not None, "the unit starts it again"
+
+
+def test_a_refusal_to_abandon_is_told_and_left_to_be_tried_again(given_up: GivenUp) -> None:
+    scene = given_up.scene
+    scene.programs.failures["aws"] = "AccessDenied"
+    given_up.after(5.0, lambda: None)
+    with pytest.raises(HookUnanswered, match="was not answered with ABANDON"):
+        scene.answer()
+    known = launch_hook.record(scene.files)
+    assert known is not None
+    assert known.failed
+    assert scene.files.text(layout.ABANDON_DUE) is not None
 
 
 def test_nothing_is_said_for_a_node_that_is_not_ready(scene: Scene) -> None:

@@ -208,14 +208,64 @@ def test_where_no_launch_is_open_nobody_replaces_the_node_and_a_later_run_lets_i
     node.programs.failures["aws"] = NONE_ACTIVE
     held = node.conclude(group, succeeded=False, awaited=True)
     assert held.reason == (
-        "kubelet does not start; no launch is open any more, so nobody replaces the node: it is held"
+        "kubelet does not start; no launch is open, so nobody replaces the node: it is held, and asks again for some minutes"
     )
     assert (held.answered, held.abandoned, held.error) == (None, False, None)
     assert held.kubelet_may_start is False
     mended = node.conclude(group)
     assert node.gate_open
     assert (mended.kubelet_may_start, mended.error) == (True, None)
-    assert node.commands[1] == f"{START} {ANSWER_SERVICE}"
+    assert node.files.text(layout.ABANDON_DUE) is None
+    assert node.commands[2] == f"{START} {ANSWER_SERVICE}"
+
+
+def test_who_repeats_abandon_is_started_and_until_then_the_marks_stay(node: Node) -> None:
+    group = dataclasses.replace(GROUP, on_failure=OnFailure.ABANDON)
+    node.programs.failures["aws"] = NONE_ACTIVE
+    held = node.conclude(group, succeeded=False, awaited=True)
+    assert node.commands == [ABANDON, ANSWER]
+    assert held.started == (ANSWER_SERVICE,)
+    assert launch_hook.record(node.files) == Record(
+        "fleet-ready", "i-1", waits_for=launch_hook.NOT_OPEN
+    )
+    node.conclude(group, succeeded=False, awaited=True, starts=False)
+    assert start_held_back(node.files, node.programs) == (ANSWER_SERVICE,)
+    node.programs.failures["systemctl"] = "no bus"
+    refused = node.conclude(group, succeeded=False)
+    assert type(refused.error) is ToolFailed
+    for mark in (layout.ABANDON_DUE, layout.ANSWER_DUE):
+        assert node.files.text(mark) is not None
+
+
+@pytest.mark.parametrize(
+    ("on_failure", "result"),
+    [(OnFailure.ABANDON, HookResult.ABANDON), (OnFailure.HOLD, None)],
+    ids=["taken from another run", "not wanted any more"],
+)
+def test_an_abandon_that_is_taken_or_of_no_use_any_more_is_not_due(
+    node: Node, on_failure: OnFailure, result: HookResult | None
+) -> None:
+    node.programs.failures["aws"] = NONE_ACTIVE
+    node.conclude(dataclasses.replace(GROUP, on_failure=OnFailure.ABANDON), succeeded=False)
+    assert node.files.text(layout.ABANDON_DUE) is not None
+    node.programs.failures.clear()
+    node.conclude(dataclasses.replace(GROUP, on_failure=on_failure), succeeded=False)
+    assert node.files.text(layout.ABANDON_DUE) is None
+    known = launch_hook.record(node.files)
+    assert (known and known.result) == result
+
+
+def test_where_nobody_is_there_yet_who_could_repeat_it_abandon_is_said_once(node: Node) -> None:
+    node.files.at(f"/etc/systemd/system/{ANSWER_SERVICE}").unlink()
+    node.programs.failures["aws"] = NONE_ACTIVE
+    held = node.conclude(
+        dataclasses.replace(GROUP, on_failure=OnFailure.ABANDON), succeeded=False, awaited=True
+    )
+    assert held.reason.endswith(
+        "no launch is open any more, so nobody replaces the node: it is held"
+    )
+    assert node.commands == [ABANDON]
+    assert node.files.text(layout.ABANDON_DUE) is None
 
 
 def test_systemd_that_refuses_to_start_who_answers_is_an_error_and_is_told_again(

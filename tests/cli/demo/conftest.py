@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,7 @@ from localaws.account import Account, Settings
 from localaws.clock import VirtualClock
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 CONFIG = Path(__file__).parents[3] / "config"
 
@@ -28,16 +29,29 @@ def document() -> dict[str, Any]:
 
 
 @pytest.fixture
-def rehearsal(document: dict[str, Any]) -> Iterator[Rehearsal]:
+def served() -> Iterator[Callable[[dict[str, Any]], Rehearsal]]:
+    """Return what makes a rehearsal of a configuration with one served node in each group."""
+    with ExitStack() as stack:
+
+        def serve(document: dict[str, Any]) -> Rehearsal:
+            made = stack.enter_context(
+                rehearse(document, VirtualClock(), Settings(), SerialWorkers())
+            )
+            for group in made.platform.groups:
+                made.desire(group, 1)
+            made.account.clock.wait(5)
+            events = made.opened(made.runtime.environment.launch_hook)
+            made.deliver(Function.LAUNCH, [json.dumps(event) for event in events])
+            made.account.clock.wait(5)
+            return made
+
+        yield serve
+
+
+@pytest.fixture
+def rehearsal(document: dict[str, Any], served: Callable[[dict[str, Any]], Rehearsal]) -> Rehearsal:
     """Return a rehearsal of the example with one served node in each group."""
-    with rehearse(document, VirtualClock(), Settings(), SerialWorkers()) as made:
-        for group in made.platform.groups:
-            made.desire(group, 1)
-        made.account.clock.wait(5)
-        events = made.opened(made.runtime.environment.launch_hook)
-        made.deliver(Function.LAUNCH, [json.dumps(event) for event in events])
-        made.account.clock.wait(5)
-        yield made
+    return served(document)
 
 
 @pytest.fixture

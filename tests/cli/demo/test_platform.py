@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 import authoring
-from authoring.instance_types import image_parameter
+from authoring.instance_types import image_parameter, known_types
 from cli.demo import created, networks, platform
 from localaws.identity import REGION
 from tests.cli.demo.conftest import CONFIG
@@ -153,6 +153,20 @@ def test_the_subnet_of_an_interface_without_ipv4_has_ipv6_only(empty_account: Ac
     assert subnet["Ipv6CidrBlockAssociationSet"]
 
 
+def test_addresses_for_pods_alone_make_a_subnet_an_ipv6_one_too(empty_account: Account) -> None:
+    pods = {"pod_pool": {"ipv6": 4}, "node": {"pod_network": "ipvlan-l2"}}
+    made = _built(
+        empty_account,
+        _document(
+            {"subnets": ["subnet-0000000a"], "ipv4": "none", **pods},
+            {"subnets": ["subnet-0000000b"], **pods},
+        ),
+    )
+    native, dual = (_subnet(empty_account, each) for each in made.subnets)
+    assert (native["Ipv6Native"], dual["Ipv6Native"]) == (True, False)
+    assert all(each["Ipv6CidrBlockAssociationSet"] for each in (native, dual))
+
+
 @pytest.mark.parametrize("dual_first", [True, False])
 def test_a_subnet_serves_every_interface_that_is_in_it(
     empty_account: Account, dual_first: bool
@@ -289,6 +303,28 @@ def test_more_interfaces_in_a_subnet_with_ipv6_only_have_no_ipv4_either(
     assert {spec["ipv4"] for spec in _specs(made)} == {"none"}
 
 
+@pytest.mark.parametrize(
+    "last",
+    [
+        {"pod_pool": {"ipv4": 4}, "pod_routes": ["10.20.0.0/16"]},
+        {"ipv4": "none", "pod_pool": {"ipv6": 4}},
+        {
+            "pod_ipam": "whereabouts",
+            "pod_ranges": ["10.0.49.0/24"],
+            "pod_namespaces": ["core"],
+            "source_dest_check": False,
+        },
+    ],
+    ids=["pool", "pool in an IPv6-only subnet", "whereabouts"],
+)
+def test_more_interfaces_like_one_of_pods_are_not_the_pods(
+    empty_account: Account, last: dict[str, Any]
+) -> None:
+    document = _document({"subnets": BOTH, "node": {"pod_network": "ipvlan-l2"}, **last})
+    platform.with_interfaces(document, 3)
+    _built(empty_account, document)
+
+
 def test_as_many_subnets_as_a_vpc_takes_are_made_and_more_are_refused_in_words(
     empty_account: Account,
 ) -> None:
@@ -330,6 +366,31 @@ def test_a_group_that_is_created_finds_its_network_image_and_cluster(
     assert ec2.describe_images(ImageIds=[published])["Images"]
     told = empty_account.client("eks").describe_cluster(name="telco")["cluster"]
     assert sorted(told["resourcesVpcConfig"]["subnetIds"]) == sorted(create["subnets"].values())
+
+
+def test_a_group_of_an_ipv6_cluster_finds_a_cluster_and_subnets_of_its_family(
+    empty_account: Account,
+) -> None:
+    document = yaml.safe_load((CONFIG / "ipv6.yaml").read_text())
+    made = _built(empty_account, document)
+    for subnet_id in made.document["node_groups"][0]["create"]["subnets"].values():
+        subnet = _subnet(empty_account, subnet_id)
+        assert subnet["CidrBlock"]
+        assert subnet["Ipv6CidrBlockAssociationSet"]
+        assert subnet["AssignIpv6AddressOnCreation"]
+    told = empty_account.client("eks").describe_cluster(name="telco-ipv6")["cluster"]
+    assert told["kubernetesNetworkConfig"]["ipFamily"] == "ipv6"
+
+
+def test_a_type_that_takes_the_addresses_is_launched(empty_account: Account) -> None:
+    pods = {"pod_pool": {"ipv4": 40}, "node": {"pod_network": "ipvlan-l2"}}
+    _built(empty_account, _document({"subnets": BOTH, **pods}))
+    ec2 = empty_account.client("ec2")
+    [version] = ec2.describe_launch_template_versions(
+        LaunchTemplateName="lab-0", Versions=["$Latest"]
+    )["LaunchTemplateVersions"]
+    launched = version["LaunchTemplateData"]["InstanceType"]
+    assert known_types()[launched].ipv4_per_interface > 40
 
 
 def test_the_demo_has_one_group_of_the_example_created_and_adopts_the_other(

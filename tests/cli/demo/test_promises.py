@@ -8,9 +8,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import yaml
 
 from cli.demo.promises import EniView, Observer, broken_promises, left_behind
 from domain import tags
+from tests.cli.demo.conftest import CONFIG
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -53,6 +55,27 @@ def test_a_served_node_breaks_no_promise(rehearsal: Rehearsal) -> None:
     assert [node.state for node in nodes] == ["InService"] * 2
     assert broken_promises(rehearsal.config, nodes, enis) == []
     assert left_behind(nodes, enis) == []
+
+
+def test_nodes_get_pools_of_both_families_and_of_ipv6_alone(
+    served: Callable[[dict[str, Any]], Rehearsal],
+) -> None:
+    document = yaml.safe_load((CONFIG / "ipv6.yaml").read_text(encoding="utf-8"))
+    rehearsal = served(document)
+    observer = Observer(rehearsal.account, rehearsal.config)
+    nodes, enis = observer.nodes(), observer.enis()
+    assert [node.state for node in nodes] == ["InService"]
+    assert broken_promises(rehearsal.config, nodes, enis) == []
+    counts = {
+        eni.tags[tags.INTERFACE]: (
+            len(eni.raw.get("PrivateIpAddresses", [])),
+            len(eni.raw["Ipv6Addresses"]),
+        )
+        for eni in enis
+    }
+    assert counts == {"n3": (9, 8), "n9": (0, 8)}
+    rehearsal.reconcile()
+    assert observer.enis() == enis
 
 
 @pytest.mark.parametrize(("interface", "spoil", "promise"), SPOILT.values(), ids=SPOILT)

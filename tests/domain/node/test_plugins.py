@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from domain.node import plugins
-from domain.node.config import Driver, PodNetwork
+from domain.node.config import Driver, NodeGroup, PodNetwork
 from domain.node.errors import PluginMissing, PluginTooOld
 from domain.node.plugins import Need, Observed, Verdict
 from tests.fakes import nodes
@@ -15,6 +17,11 @@ DPDK = nodes.group(
     nodes.interface("n3", pod_network=PodNetwork.HOST_DEVICE, driver=Driver.VFIO_PCI)
 )
 IPVLAN = nodes.group(nodes.interface("n3", pod_network=PodNetwork.IPVLAN_L2))
+
+
+def defined(**fields: Any) -> NodeGroup:  # noqa: ANN401 - the fields of NodeInterface
+    """Return a group with a network whose NetworkAttachmentDefinition has the whole configuration."""
+    return nodes.group(nodes.interface("n3", **{"pod_network": PodNetwork.IPVLAN_L2, **fields}))
 
 
 def named(version: str, plugin: str = "host-device", protocols: str = "0.4.0, 1.0.0") -> str:
@@ -62,6 +69,26 @@ def test_nobody_needs_a_plugin_for_interfaces_that_pods_do_not_use() -> None:
             id="dpdk",
         ),
         pytest.param(IPVLAN, [("ipvlan", (0, 0, 0)), ("static", (0, 8, 3))], id="ipvlan"),
+        pytest.param(
+            defined(pod_ipam="static", pod_source_routing=True),
+            [("ipvlan", (0, 0, 0)), ("sbr", (0, 0, 0)), ("static", (0, 8, 3))],
+            id="static-with-source-routing",
+        ),
+        pytest.param(
+            defined(pod_ipam="host-local", pod_sysctls=("net.ipv4.conf.IFNAME.arp_notify",)),
+            [("host-local", (0, 7, 0)), ("ipvlan", (0, 0, 0)), ("tuning", (1, 1, 0))],
+            id="host-local-with-a-sysctl-of-the-link",
+        ),
+        pytest.param(
+            defined(pod_ipam="whereabouts", pod_sysctls=("net.core.somaxconn",)),
+            [("ipvlan", (0, 0, 0)), ("tuning", (0, 0, 0)), ("whereabouts", (0, 0, 0))],
+            id="whereabouts-with-a-sysctl-of-the-pod",
+        ),
+        pytest.param(
+            defined(pod_ipam="static", pod_network=PodNetwork.HOST_DEVICE),
+            [("host-device", (0, 8, 6)), ("static", (0, 8, 3))],
+            id="host-device-with-static",
+        ),
     ],
 )
 def test_each_pod_network_needs_its_plugins(
@@ -159,6 +186,41 @@ def test_a_failure_names_the_interfaces_whose_pods_need_the_plugin() -> None:
 def test_any_version_of_ipvlan_will_do() -> None:
     assert verdict(IPVLAN, named("v0.7.0", "ipvlan"), "ipvlan").verdict is Verdict.FINE
     assert "ipvlan is not there yet" in verdict(IPVLAN, None, "ipvlan").message
+
+
+def test_who_brings_a_plugin_that_is_not_there_is_told() -> None:
+    whereabouts = defined(pod_ipam="whereabouts", pod_source_routing=True)
+    message = "whereabouts is not there yet: whereabouts' own DaemonSet brings it"
+    assert message in verdict(whereabouts, None, "whereabouts").message
+    assert "sbr is not there yet: aws-node brings it" in verdict(whereabouts, None, "sbr").message
+    with pytest.raises(PluginMissing) as absent:
+        plugins.check(
+            [need for need in plugins.needs(whereabouts) if need.plugin == "whereabouts"],
+            {},
+            required=True,
+        )
+    assert "let whereabouts' own DaemonSet bring it" in absent.value.line()
+
+
+def test_tuning_that_does_not_know_the_pods_link_is_too_old() -> None:
+    group = defined(pod_ipam="static", pod_sysctls=("net.ipv6.conf.IFNAME.accept_ra",))
+    with pytest.raises(PluginTooOld, match=r"tuning must be 1\.1\.0 or newer for pods' sysctls"):
+        verdict(group, named("v1.0.1", "tuning"), "tuning")
+    assert verdict(group, named("v1.1.0", "tuning"), "tuning").verdict is Verdict.FINE
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        (named("version unknown", "sbr", "0.3.1"), Verdict.FINE),
+        ("Segmentation fault", Verdict.UNKNOWN),
+    ],
+    ids=["a build without a version", "no plugin"],
+)
+def test_a_plugin_of_which_any_version_will_do_has_to_be_one(said: str, expected: Verdict) -> None:
+    checked = verdict(defined(pod_ipam="static", pod_source_routing=True), said, "sbr")
+    assert checked.verdict is expected
+    assert "0.0.0" not in checked.message
 
 
 def test_each_plugin_is_judged_once() -> None:

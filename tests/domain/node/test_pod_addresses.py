@@ -54,6 +54,12 @@ def texts(interface: dict[str, Any], of: Eni) -> list[str]:
             id="every IPv6 address where the host has none",
         ),
         pytest.param(
+            {"pool_ipv6": 2, "host_address": False},
+            dataclasses.replace(eni((), (9, 8)), ipv6_subnets=()),
+            [],
+            id="none of a subnet that is not told yet",
+        ),
+        pytest.param(
             {"pool_ipv6": 2}, eni((10,), (9, 8)), ["2001:db8:3::8"], id="not the host's first"
         ),
     ],

@@ -97,6 +97,13 @@ def test_only_who_was_heard_says_that_the_node_is_replaced(reply: Reply | None, 
     assert outcome(abandoning, decided, reply).endswith(said)
 
 
+def test_a_node_that_asks_again_whether_a_launch_is_open_says_so() -> None:
+    abandoning = group(OnFailure.ABANDON)
+    decided = consequence(abandoning, Situation(False, False, None))
+    said = outcome(abandoning, decided, Reply.NO_LAUNCH, asks_again=True)
+    assert said.endswith("so nobody replaces the node: it is held, and asks again for some minutes")
+
+
 @pytest.mark.parametrize("reply", [*Reply, None])
 def test_a_node_that_is_let_in_is_so_whatever_is_said_to_its_answer(reply: Reply | None) -> None:
     decided = consequence(group(OnFailure.HOLD), Situation(True, False, None))

@@ -234,6 +234,20 @@ TROUBLES: dict[str, tuple[str, Change, Severity, str, str]] = {
         "vpc-cni",
         "shows no role of its own, and the role of these nodes has no AmazonEKS_CNI_Policy",
     ),
+    "a VPC CNI of an IPv6 cluster without a role": (
+        "cni-without-role",
+        every(ipv6, create(cni_policy=True), cni(has_role=False)),
+        WARNING,
+        "vpc-cni",
+        "nothing that is known to have ec2:AssignIpv6Addresses (AmazonEKS_CNI_Policy has not): without either",
+    ),
+    "a VPC CNI of an IPv6 cluster that is no add-on": (
+        "cni-without-role",
+        every(ipv6, create(cni_policy=True), no_addon),
+        WARNING,
+        "vpc-cni",
+        "nothing that is known to have ec2:AssignIpv6Addresses",
+    ),
     "a VPC CNI that is no add-on": (
         "cni-without-role",
         no_addon,
@@ -300,6 +314,7 @@ NO_TROUBLES: dict[str, tuple[str, Change]] = {
     ),
     "aws-auth where there are entries too": ("access-entry", create(access_entry=False)),
     "a VPC CNI with a role": ("cni-without-role", create()),
+    "a VPC CNI of an IPv6 cluster with a role": ("cni-without-role", every(ipv6, create())),
     "a VPC CNI with the nodes' rights": (
         "cni-without-role",
         every(create(cni_policy=True), cni(has_role=False)),

@@ -63,6 +63,8 @@ SILENT = {
         "cluster-missing",
         "cluster-differs",
         "cluster-vpc",
+        "cni-ip-family",
+        "max-pods-too-low",
         "node-address-family",
         "node-security-groups",
         "access-entry",

@@ -89,6 +89,12 @@ def cni(*version: int) -> Change:
     return lambda scene: setattr(scene, "cni", VpcCni(version))
 
 
+def turn_off(*switches: str) -> Change:
+    return lambda scene: setattr(
+        scene, "cni", dataclasses.replace(scene.cni, env=dict.fromkeys(switches, "false"))
+    )
+
+
 def ipv6_cluster(scene: Scene) -> None:
     scene.cluster = dataclasses.replace(scene.cluster, ipv6=True)
 
@@ -232,6 +238,73 @@ TROUBLES: dict[str, tuple[str, Change, Severity, str, str]] = {
         WARNING,
         "vpc-cni",
         "1.8.0 does not know ENABLE_PREFIX_DELEGATION",
+    ),
+    "a CNI that does not know IPv6": (
+        "cni-ip-family",
+        every(ipv6_cluster, cni(1, 10, 0)),
+        ERROR,
+        "vpc-cni",
+        "1.10.0 does not know IPv6",
+    ),
+    "a CNI without IPv6 in an IPv6 cluster": (
+        "cni-ip-family",
+        every(ipv6_cluster, turn_off("ENABLE_IPv6")),
+        ERROR,
+        "vpc-cni",
+        "has ENABLE_IPv6 off",
+    ),
+    "a CNI without prefixes in an IPv6 cluster": (
+        "cni-ip-family",
+        every(ipv6_cluster, turn_off("ENABLE_PREFIX_DELEGATION")),
+        ERROR,
+        "vpc-cni",
+        "has ENABLE_PREFIX_DELEGATION off",
+    ),
+    "a CNI with IPv4 in an IPv6 cluster": (
+        "cni-ip-family",
+        every(ipv6_cluster, lambda s: s.turn_on("ENABLE_IPv4")),
+        ERROR,
+        "vpc-cni",
+        "has ENABLE_IPv4 on",
+    ),
+    "custom networking in an IPv6 cluster": (
+        "cni-ip-family",
+        every(ipv6_cluster, lambda s: s.turn_on("AWS_VPC_K8S_CNI_CUSTOM_NETWORK_CFG")),
+        ERROR,
+        "vpc-cni",
+        "has AWS_VPC_K8S_CNI_CUSTOM_NETWORK_CFG on",
+    ),
+    "security groups for pods in an IPv6 cluster before 1.16.0": (
+        "cni-ip-family",
+        every(ipv6_cluster, cni(1, 15, 5), lambda s: s.turn_on("ENABLE_POD_ENI")),
+        ERROR,
+        "vpc-cni",
+        "1.15.5 knows no ENABLE_POD_ENI in an IPv6 cluster",
+    ),
+    "no place for a trunk interface in an IPv6 cluster": (
+        "cni-without-room",
+        every(
+            ipv6_cluster,
+            lambda s: s.change_type(cards=(3,), interfaces=3),
+            lambda s: s.turn_on("ENABLE_POD_ENI"),
+        ),
+        ERROR,
+        "m5.xlarge",
+        "leaves the VPC CNI 0 interfaces on card 0, and security groups for pods need 1",
+    ),
+    "an old instance type in an IPv6 cluster": (
+        "hardware-unsuitable",
+        every(ipv6_cluster, lambda s: s.change_type(nitro=False)),
+        ERROR,
+        "m5.xlarge",
+        "in an IPv6 cluster the VPC CNI starts on no other",
+    ),
+    "places for pods taken away in an IPv6 cluster": (
+        "max-pods-too-low",
+        ipv6_cluster,
+        WARNING,
+        "telco-workers",
+        "leave places for pods unused",
     ),
     "a group that is not there": (
         "group-missing",
@@ -395,6 +468,13 @@ TROUBLES: dict[str, tuple[str, Change, Severity, str, str]] = {
         ERROR,
         "n3",
         "says `ipv4: none`, and subnet-n3-a has the IPv4 CIDR 10.0.1.0/24",
+    ),
+    "an IPv6 address that nobody asked for": (
+        "address-family",
+        lambda s: s.change_subnet("n3-a", has_ipv6=True, gives_ipv6=True),
+        WARNING,
+        "n3",
+        "asks for no IPv6, and subnet-n3-a gives every interface an IPv6 address unasked",
     ),
     "IPv4 in an IPv6-only subnet": (
         "address-family",
@@ -965,6 +1045,14 @@ NO_TROUBLES: dict[str, tuple[str, Change]] = {
         ),
     ),
     "IPv6-only": ("address-family", ipv6_only),
+    "a pool of IPv6 in a subnet that gives such addresses": (
+        "address-family",
+        every(
+            lambda s: s.change_spec("n3", pool_ipv6=4),
+            lambda s: s.change_subnet("n3-a", has_ipv6=True, gives_ipv6=True),
+            lambda s: s.change_subnet("n3-b", has_ipv6=True, gives_ipv6=True),
+        ),
+    ),
     "a pod range in one of the subnets": (
         "pod-range-outside",
         lambda s: s.change_spec("n3", ipv4=Ipv4Mode.FROM_START, pod_ranges=("10.1.1.128/25",)),
@@ -1030,6 +1118,31 @@ NO_TROUBLES: dict[str, tuple[str, Change]] = {
         "cni-without-room",
         every(ipv6_cluster, lambda s: s.change_type(cards=(3,), interfaces=3)),
     ),
+    "a CNI of an IPv6 cluster": (
+        "cni-ip-family",
+        every(ipv6_cluster, cni(1, 10, 1), lambda s: s.turn_on("ENABLE_PREFIX_DELEGATION")),
+    ),
+    "prefixes off in an IPv4 cluster": ("cni-ip-family", turn_off("ENABLE_PREFIX_DELEGATION")),
+    "security groups for pods in an IPv6 cluster": (
+        "cni-ip-family",
+        every(ipv6_cluster, cni(1, 16, 0), lambda s: s.turn_on("ENABLE_POD_ENI")),
+    ),
+    "places for pods kept in an IPv6 cluster": (
+        "max-pods-too-low",
+        every(ipv6_cluster, lambda s: s.change_node(reduce_max_pods=False)),
+    ),
+    "max-pods of one's own in an IPv6 cluster": (
+        "max-pods-too-low",
+        every(ipv6_cluster, lambda s: s.change_node(max_pods=110)),
+    ),
+    "interfaces on other cards in an IPv6 cluster": (
+        "max-pods-too-low",
+        every(
+            ipv6_cluster,
+            lambda s: s.change_spec("n3", network_card_index=1),
+            lambda s: s.change_spec("n6", network_card_index=1),
+        ),
+    ),
     "as many pods as addresses": ("max-pods-too-high", lambda s: s.change_node(max_pods=30)),
     "more pods with prefixes": (
         "max-pods-too-high",
@@ -1084,6 +1197,16 @@ NO_TROUBLES: dict[str, tuple[str, Change]] = {
 
 JUST: dict[str, tuple[str, Change, list[Severity]]] = {
     "the first CNI that knows no_manage": ("cni-too-old", cni(1, 6, 0), [WARNING]),
+    "IPv6-only interfaces alone on IPv6 nodes": (
+        "cni-too-old",
+        every(
+            ipv6_cluster,
+            ipv6_only,
+            lambda s: s.change_spec("n6", ipv4=Ipv4Mode.NONE, ipv6_count=1),
+            cni(1, 20, 4),
+        ),
+        [WARNING],
+    ),
     "the first CNI for IPv4 on IPv6 nodes": (
         "cni-too-old",
         every(ipv6_cluster, cni(1, 20, 5)),

@@ -38,10 +38,22 @@ def make_subnets(account: Account, *cidrs: str) -> list[str]:
     return made
 
 
-def make_cluster(eks: Any, subnets: list[str]) -> Any:  # noqa: ANN401 - a client of EKS and its answer
+def make_cluster(eks: Any, subnets: list[str], **keys: object) -> Any:  # noqa: ANN401 - a client of EKS and its answer
     return eks.create_cluster(
-        name="telco", roleArn=ROLE, resourcesVpcConfig={"subnetIds": subnets}
+        name="telco", roleArn=ROLE, resourcesVpcConfig={"subnetIds": subnets}, **keys
     )["cluster"]
+
+
+def make_dual_stack_subnet(account: Account, **keys: object) -> str:
+    """Make a subnet with an IPv6 CIDR block, in a VPC of its own."""
+    ec2 = account.client("ec2")
+    vpc_id = ec2.create_vpc(CidrBlock="10.9.0.0/16", AmazonProvidedIpv6CidrBlock=True)["Vpc"][
+        "VpcId"
+    ]
+    [vpc] = ec2.describe_vpcs(VpcIds=[vpc_id])["Vpcs"]
+    block = vpc["Ipv6CidrBlockAssociationSet"][0]["Ipv6CidrBlock"].replace("/56", "/64")
+    made = ec2.create_subnet(VpcId=vpc_id, Ipv6CidrBlock=block, **keys)
+    return str(made["Subnet"]["SubnetId"])
 
 
 @pytest.fixture
@@ -85,6 +97,55 @@ def test_a_cluster_in_two_vpcs_is_refused(account: Account) -> None:
     subnets = make_subnets(account, "10.0.0.0/24", "10.1.0.0/24")
     with pytest.raises(ClientError, match="not in one VPC"):
         make_cluster(boto3.client("eks", region_name="us-east-1"), subnets)
+
+
+def test_a_cluster_tells_the_range_of_its_services(account: Account) -> None:
+    eks = account.client("eks")
+    made = make_cluster(
+        eks,
+        [make_dual_stack_subnet(account, CidrBlock="10.9.0.0/24")],
+        kubernetesNetworkConfig={"ipFamily": "ipv6"},
+    )
+    assert made["kubernetesNetworkConfig"] == {
+        "ipFamily": "ipv6",
+        "serviceIpv6Cidr": "fd3c:9a51:7b20::/108",
+    }
+    assert (
+        eks.describe_cluster(name="telco")["cluster"]["kubernetesNetworkConfig"]
+        == (made["kubernetesNetworkConfig"])
+    )
+
+
+@pytest.mark.parametrize(
+    ("asked", "services"),
+    [({}, "10.100.0.0/16"), ({"serviceIpv4Cidr": "172.30.0.0/16"}, "172.30.0.0/16")],
+    ids=["chosen by EKS", "asked for"],
+)
+def test_a_cluster_is_of_ipv4_unless_asked_for(
+    account: Account, asked: dict[str, str], services: str
+) -> None:
+    subnets = make_subnets(account, "10.0.0.0/24")
+    made = make_cluster(account.client("eks"), subnets, kubernetesNetworkConfig=asked)
+    assert made["kubernetesNetworkConfig"] == {"ipFamily": "ipv4", "serviceIpv4Cidr": services}
+
+
+def test_an_ipv6_cluster_takes_subnets_of_both_families_alone(account: Account) -> None:
+    for subnets in (
+        make_subnets(account, "10.0.0.0/24"),
+        [make_dual_stack_subnet(account, Ipv6Native=True)],
+    ):
+        with pytest.raises(ClientError, match="both IPv4 and IPv6 CIDR blocks") as refused:
+            make_cluster(
+                account.client("eks"), subnets, kubernetesNetworkConfig={"ipFamily": "ipv6"}
+            )
+        assert _refused(refused) == ("InvalidParameterException", 400)
+
+
+def test_the_ipv4_range_of_an_ipv6_clusters_services_is_refused(account: Account) -> None:
+    subnets = [make_dual_stack_subnet(account, CidrBlock="10.9.0.0/24")]
+    asked = {"ipFamily": "ipv6", "serviceIpv4Cidr": "172.30.0.0/16"}
+    with pytest.raises(ClientError, match="serviceIpv4Cidr cannot be specified"):
+        make_cluster(account.client("eks"), subnets, kubernetesNetworkConfig=asked)
 
 
 def test_an_addon_is_described_as_it_was_made(eks: Any) -> None:  # noqa: ANN401 - a client of EKS
