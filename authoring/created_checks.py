@@ -107,6 +107,13 @@ def _instance_types(group: WrittenGroup) -> Iterator[Fault]:
                 "Keep one of them: Auto Scaling takes no type twice.",
             )
         seen.setdefault(text.value, text.location)
+        if text.value.startswith("mac"):
+            yield Fault(
+                text.location,
+                text.value,
+                "runs macOS alone",
+                "Name types that run Amazon Linux (EC2 User Guide, Amazon EC2 Mac instances).",
+            )
         if architecture(text.value) != architecture(first):
             yield Fault(
                 text.location,

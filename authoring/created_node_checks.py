@@ -209,8 +209,16 @@ def _arguments(create: Map[Create]) -> Iterator[Fault]:
     if not create.says("kubelet_arguments"):
         return
     first: dict[str, Location] = {}
+    has_reserved = create.says("reserved_cpus") and create.item.reserved_cpus is not None
     for position, text in enumerate(create.item.kubelet_arguments):
         here, name = (*create.location, "kubelet_arguments", position), text.partition("=")[0]
+        if has_reserved and _names_a_cgroup(text):
+            yield Fault(
+                here,
+                text,
+                f"names a control group, and with reserved_cpus ({create.item.reserved_cpus}) kubelet ends at once",
+                "Leave one of the two out.",
+            )
         if name in first:
             yield Fault(
                 here,
@@ -219,3 +227,15 @@ def _arguments(create: Map[Create]) -> Iterator[Fault]:
                 "Write it once: an argument that takes several values, like --feature-gates, takes them with commas.",
             )
         first.setdefault(name, here)
+
+
+def _names_a_cgroup(argument: str) -> bool:
+    """Return whether kubelet would have to keep the system's or its own programs in a control group, which it does not together
+    with reserved CPUs (Kubernetes, "Reserve Compute Resources for System Daemons", Explicitly Reserved CPU List)."""
+    name, _, value = argument.partition("=")
+    if name in ("--system-reserved-cgroup", "--kube-reserved-cgroup"):
+        return value != ""
+    return name == "--enforce-node-allocatable" and not {
+        "system-reserved",
+        "kube-reserved",
+    }.isdisjoint(value.split(","))

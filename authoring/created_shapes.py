@@ -193,6 +193,7 @@ _NODEADMS = {
     "--container-runtime-endpoint": "the image has containerd, and nodeadm sees to it.",
     "--healthz-port": _READY,
     "--healthz-bind-address": _READY,
+    "--register-node": "a node that does not register is none of the cluster's.",
 }
 """What nodeadm and kubelet itself decide, and why it has to stay so (awslabs/amazon-eks-ami, nodeadm/internal/kubelet). It puts our
 arguments behind its own, and kubelet takes the last."""

@@ -25,6 +25,10 @@ class Limits:
     """0: the type has no IPv6."""
     cpus: int
     """vCPUs, unless a launch asks for fewer."""
+    nitro: bool = True
+    """Whether it is of the Nitro System, or bare metal."""
+    ena: bool = True
+    """Whether it has the ENA, which DPDK's driver is for."""
 
     def on_card(self, card: int) -> int:
         """Return how many network interfaces a card takes; a card that the type does not have takes none."""
@@ -57,6 +61,8 @@ def known_types() -> Mapping[str, Limits]:
     """Return the limits of every instance type known; `tools/instance_types.py` writes the file behind it."""
     text = Path(__file__).with_name("instance_types.json").read_text(encoding="utf-8")
     return {
-        name: Limits(tuple(raw["cards"]), raw["ipv4"], raw["ipv6"], raw["cpus"])
+        name: Limits(
+            tuple(raw["cards"]), raw["ipv4"], raw["ipv6"], raw["cpus"], raw["nitro"], raw["ena"]
+        )
         for name, raw in json.loads(text).items()
     }

@@ -11,7 +11,7 @@ from authoring.pod_families import IPV6, of_eni
 from authoring.problems import Fault, path_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from authoring.models import Hook, HugePages
     from authoring.problems import Location
@@ -142,7 +142,7 @@ def _drivers_on_types(group: WrittenGroup) -> Iterator[Fault]:
 
 
 def _driver_on_types(
-    interface: WrittenInterface, types: Iterable[Text], group: WrittenGroup
+    interface: WrittenInterface, types: Sequence[Text], group: WrittenGroup
 ) -> Iterator[Fault]:
     driver, here = interface.node.item.driver, (*interface.node.location, "driver")
     metal = [text.value for text in types if is_metal(text.value)]
@@ -155,6 +155,14 @@ def _driver_on_types(
             f"needs an IOMMU, and {virtual[0]} has none",
             "Add `allow_unsafe_noiommu: true` to `node:` of the node group if you consent that the DPDK application "
             "can write to all of the node's memory, or write igb_uio, or name .metal types only.",
+        )
+    without = [text.value for text in types if not known_types()[text.value].ena]
+    if driver != "kernel" and without:
+        yield Fault(
+            here,
+            driver,
+            f"is for the ENA, and {without[0]} has none",
+            "Name types with ENA; every Nitro one has it.",
         )
     if driver == "uio_pci_generic" and metal:
         yield Fault(

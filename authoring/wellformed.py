@@ -137,11 +137,12 @@ def _group(here: Location, raw: Mapping[object, object]) -> WrittenGroup:
     return WrittenGroup(
         location=here,
         name=_text(here, raw, "name"),
-        named_by=tuple(key for key in WAYS_TO_NAME if key in raw),
+        # A key whose lines are all commented out is null, which says as little as none.
+        named_by=tuple(key for key in WAYS_TO_NAME if raw.get(key) is not None),
         auto_scaling_group=_text(here, raw, "auto_scaling_group"),
         managed_node_group=_text(here, raw, "managed_node_group"),
         create=_key_by_key(Create, (*here, "create"), _map(raw["create"]), _CREATE_STAND_INS)
-        if "create" in raw
+        if raw.get("create") is not None
         else None,
         instance_types=tuple(
             Text((*here, "instance_types", position), name)

@@ -85,7 +85,10 @@ def described(authored: authoring.Authored) -> Iterator[RenderableType]:
         yield _interfaces(group)
         yield _links(node)
         yield _promise(node)
-        yield from (f"Note on {text}" for text in [*warnings(written), *_slow_boots(written)])
+        yield from (
+            f"Note on {text}"
+            for text in [*warnings(written), *_slow_boots(written), *_older_hardware(written)]
+        )
         if written.create is not None:
             yield _created(written, written.create, group.auto_scaling_group, authored.cluster)
         if written.instance_types:
@@ -222,6 +225,16 @@ def _slow_boots(group: AuthoredGroup) -> Iterator[str]:
             f"{metal[0]}: a boot of bare metal can take {METAL_BOOT_S // 60} minutes{boots}. Write ready_timeout_s: {least_s} (it is "
             f"{group.node.ready_timeout_s}), or Auto Scaling may replace nodes that are still booting."
         )
+
+
+def _older_hardware(group: AuthoredGroup) -> Iterator[str]:
+    """Yield the types that are no Nitro instances, as the preflight does with what the account's EC2 says of them."""
+    for name in group.instance_types:
+        if not known_types()[name].nitro:
+            yield (
+                f"{name}: is no Nitro instance: interfaces attached while it runs are less tried there, and prefixes are not "
+                "supported. Launch Nitro types."
+            )
 
 
 def _created(

@@ -43,6 +43,9 @@ def _limits(facts: Mapping[str, Any]) -> dict[str, Any]:
         "ipv4": network["Ipv4AddressesPerInterface"],
         "ipv6": network["Ipv6AddressesPerInterface"],
         "cpus": facts["VCpuInfo"]["DefaultVCpus"],
+        # As the VPC CNI tells it (amazon-vpc-cni-k8s, pkg/vpc): the hypervisor is nitro, or there is none.
+        "nitro": facts.get("Hypervisor") == "nitro" or bool(facts.get("BareMetal")),
+        "ena": network["EnaSupport"] != "unsupported",
     }
 
 

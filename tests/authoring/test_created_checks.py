@@ -45,6 +45,13 @@ REFUSED: dict[str, tuple[dict[Location, Any], list[str]]] = {
             "Write at least one type; the first is preferred."
         ],
     ),
+    "a type that runs macOS": (
+        {**CREATED, (*GROUP, "instance_types"): ["mac1.metal"]},
+        [
+            "node_groups[0].instance_types[0]: runs macOS alone (got 'mac1.metal'). Name types that run Amazon Linux (EC2 User "
+            "Guide, Amazon EC2 Mac instances)."
+        ],
+    ),
     "two architectures": (
         {**CREATED, (*GROUP, "instance_types"): ["m5.2xlarge", "m6g.2xlarge"]},
         [
@@ -327,6 +334,7 @@ def test_a_malformed_key_hides_no_fault_of_another(said: Callable[..., list[str]
                 "--healthz-port=0",
                 "--healthz-bind-address=0.0.0.0",
                 "--container-runtime-endpoint=unix:///run/crio.sock",
+                "--register-node=false",
             )
         ),
     ],

@@ -162,6 +162,25 @@ REFUSED: dict[str, tuple[dict[Location, Any], list[str]]] = {
             "policies: IAM attaches 10 to a role unless Service Quotas raised it, to at most 25, and 3 are there already."
         ],
     ),
+    "control groups beside reserved CPUs": (
+        create(
+            reserved_cpus="0",
+            kubelet_arguments=[
+                "--system-reserved-cgroup=/system.slice",
+                "--enforce-node-allocatable=pods,kube-reserved",
+            ],
+        ),
+        [
+            f"{HERE}.kubelet_arguments[{position}]: names a control group, and with reserved_cpus (0) kubelet ends at once "
+            f"(got '{argument}'). Leave one of the two out."
+            for position, argument in enumerate(
+                [
+                    "--system-reserved-cgroup=/system.slice",
+                    "--enforce-node-allocatable=pods,kube-reserved",
+                ]
+            )
+        ],
+    ),
     "an argument twice": (
         create(kubelet_arguments=["--feature-gates=A=true", "--v=4", "--feature-gates=B=true"]),
         [
@@ -213,6 +232,17 @@ def test_a_fault_of_what_nodes_are_given_is_refused_with_path_value_and_remedy(
             id="a policy of the account by the name of EKS's",
         ),
         pytest.param(create(kubelet_arguments=["--v=4", "--vmodule=a=1"]), id="two arguments"),
+        pytest.param(
+            create(
+                reserved_cpus="0",
+                kubelet_arguments=["--enforce-node-allocatable=pods", "--kube-reserved-cgroup="],
+            ),
+            id="reserved CPUs without control groups",
+        ),
+        pytest.param(
+            create(kubelet_arguments=["--system-reserved-cgroup=/system.slice"]),
+            id="a control group without reserved CPUs",
+        ),
     ],
 )
 def test_what_nodes_can_be_given_is_taken(

@@ -26,11 +26,23 @@ def test_a_card_without_ordinary_interfaces_takes_none() -> None:
         "NetworkCards": [card, {"NetworkCardIndex": 0, "MaximumNetworkInterfaces": 4}],
         "Ipv4AddressesPerInterface": 10,
         "Ipv6AddressesPerInterface": 0,
+        "EnaSupport": "required",
     }
-    facts = {"NetworkInfo": network, "VCpuInfo": {"DefaultVCpus": 8}}
+    facts = {"NetworkInfo": network, "VCpuInfo": {"DefaultVCpus": 8}, "Hypervisor": "xen"}
     assert instance_types.rendered({"x.large": facts}) == (
-        '{\n"x.large": {"cards": [4, 0], "ipv4": 10, "ipv6": 0, "cpus": 8}\n}\n'
+        '{\n"x.large": {"cards": [4, 0], "ipv4": 10, "ipv6": 0, "cpus": 8, "nitro": false, "ena": true}\n}\n'
     )
+
+
+def test_hardware_is_told() -> None:
+    known = known_types()
+    assert [
+        (known[name].nitro, known[name].ena) for name in ("m5.large", "m4.large", "c5.metal")
+    ] == [
+        (True, True),
+        (False, False),
+        (True, True),
+    ]
 
 
 def test_the_architecture_is_what_ec2_says_of_every_type() -> None:

@@ -68,6 +68,10 @@ REFUSED: dict[str, tuple[dict[Location, Any], list[tuple[str, str]]]] = {
         {TYPES: ["m5.metal"], FIRST: {"driver": "uio_pci_generic"}},
         [("node_groups[0].interfaces[0].node.driver", "does not work for the ENA of m5.metal")],
     ),
+    "DPDK on a type without ENA": (
+        {TYPES: ["m4.4xlarge"], NODE: CONSENT, FIRST: VFIO},
+        [("node_groups[0].interfaces[0].node.driver", "is for the ENA, and m4.4xlarge has none")],
+    ),
     "packets too small for IPv6": (
         {(*GROUP, "interfaces", 0, "ipv6"): {"count": 1}, FIRST: {"mtu": 1279}},
         [("node_groups[0].interfaces[0].node.mtu", "is less than the 1280")],

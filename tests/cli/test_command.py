@@ -248,6 +248,28 @@ def test_what_to_know_of_pod_networks_is_shown(tmp_path: Path) -> None:
     assert "Note on net1: EC2 drops what pods send" in shown
 
 
+@pytest.mark.parametrize("way", ["auto_scaling_group", "managed_node_group", "create"])
+def test_a_key_with_nothing_behind_it_names_no_group(tmp_path: Path, way: str) -> None:
+    path = tmp_path / "null.yaml"
+    document = yaml.safe_load(MINIMAL.read_text(encoding="utf-8"))
+    del document["node_groups"][0]["auto_scaling_group"]
+    document["node_groups"][0] |= {way: None, "instance_types": ["m5.large"]}
+    path.write_text(yaml.safe_dump(document, sort_keys=False), encoding="utf-8")
+    result = CliRunner().invoke(app(), ["validate", str(path)])
+    assert "node_groups[0]: does not say which Auto Scaling group it is." in result.stderr
+    assert result.exit_code == 2
+
+
+def test_types_that_are_no_nitro_instances_are_told(tmp_path: Path) -> None:
+    path = tmp_path / "xen.yaml"
+    document = yaml.safe_load(MINIMAL.read_text(encoding="utf-8"))
+    document["node_groups"][0]["instance_types"] = ["m5.large", "m4.2xlarge"]
+    path.write_text(yaml.safe_dump(document, sort_keys=False), encoding="utf-8")
+    told = " ".join(CliRunner().invoke(app(), ["validate", str(path)]).stdout.split())
+    assert "Note on m4.2xlarge: is no Nitro instance" in told
+    assert "Note on m5.large" not in told
+
+
 def test_networks_of_one_name_that_cannot_be_one_for_pods_are_told(tmp_path: Path) -> None:
     path = tmp_path / "namesakes.yaml"
     document = yaml.safe_load(EXAMPLE.read_text(encoding="utf-8"))
