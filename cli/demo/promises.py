@@ -181,7 +181,7 @@ def _has_its_address(spec: InterfaceSpec, eni: EniView) -> bool:
     present = [item["PrivateIpAddress"] for item in eni.raw.get("PrivateIpAddresses", [])]
     if spec.ipv4 is Ipv4Mode.NONE:
         return not present
-    pods = [ipaddress.IPv4Network(text) for text in spec.pod_ranges]
+    pods = [ipaddress.IPv4Network(text) for text in spec.pod_ranges if ":" not in text]
     return len(present) == 1 and not any(
         ipaddress.IPv4Address(address) in network for address in present for network in pods
     )

@@ -149,7 +149,7 @@ def _kept(group: Group, subnet: Subnet, cidr: IPv4Network) -> int:
     )
     for other in group.whole.config.node_groups:
         for spec in other.interfaces:
-            ranges += [IPv4Network(text) for text in spec.pod_ranges]
+            ranges += [IPv4Network(text) for text in spec.pod_ranges if ":" not in text]
     inside = [cidr if cidr.subnet_of(each) else each for each in ranges if each.overlaps(cidr)]
     return sum(each.num_addresses for each in collapse_addresses(inside))
 
