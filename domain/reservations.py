@@ -122,16 +122,16 @@ def subnet_of(wanted: PodRange, subnets: Sequence[SubnetCidrs]) -> SubnetId:
         return having[0].subnet_id
     if having:
         raise SpecRejected(
-            f"{wanted.cidr} is in several subnets ({_listed(each.subnet_id for each in having)}), of several VPCs: write ranges "
-            "that differ, or reserve it yourself"
+            f"{wanted.cidr} is in several subnets ({_listed(each.subnet_id for each in having)}), of several VPCs",
+            remedy="Write ranges that differ, or reserve it yourself.",
         )
     there = {each.subnet_id for each in subnets}
     missing = [each for each in wanted.subnet_ids if each not in there]
     raise SpecRejected(
-        f"{wanted.cidr} is in none of the subnets "
-        + _listed(f"{each.subnet_id} ({_listed(map(str, each.cidrs))})" for each in subnets)
-        + (f"; {_listed(missing)} do not exist in this account and Region" if missing else "")
-        + ": correct pod_ranges or subnets"
+        f"{wanted.cidr} is in none of its subnets: "
+        + (_listed(f"{each.subnet_id} ({_listed(map(str, each.cidrs))})" for each in subnets))
+        + (f"; not there: {_listed(missing)}" if missing else ""),
+        remedy="Correct pod_ranges or subnets.",
     )
 
 
@@ -161,12 +161,12 @@ def present(
         )
         if each.is_of(owner):
             raise RangeTaken(
-                f"{what} by this stack itself, which makes a new reservation before it deletes the old one: deploy once without "
-                "the range, then with the new one"
+                f"{what} by this stack itself, which makes a new reservation before it deletes the old one",
+                remedy="Deploy once without the range, then with the new one.",
             )
         raise RangeTaken(
-            f"{what} (type {each.kind}) by somebody else: delete that reservation, write another range, or leave "
-            "reserve_pod_ranges out"
+            f"{what} (type {each.kind}) by somebody else",
+            remedy="Delete that reservation, write another range, or leave reserve_pod_ranges out.",
         )
     return ours
 
@@ -209,7 +209,8 @@ def releasable(
     raise RangeInUse(
         f"{cidr} of {ours.subnet_id} has addresses in use, by {shown}"
         + (f" and {more} more network interfaces" if more > 0 else "")
-        + f"; {ours.reservation_id} is kept. Take the addresses away, then delete it"
+        + f"; {ours.reservation_id} is kept",
+        remedy="Take the addresses away, then delete it: by deleting the stack again, or yourself after an update.",
     )
 
 

@@ -79,7 +79,10 @@ class StackAnswer:
     @property
     def reason(self) -> str:
         """The same for a person: it becomes the reason in the stack's events."""
-        return f"{self.error.code}: {self.error}" if self.error else "done"
+        if self.error is None:
+            return "done"
+        remedy = self.error.details.get("remedy")
+        return f"{self.error.code}: {self.error}" + (f". {remedy}" if remedy else "")
 
     def to_json(self, request: StackRequest) -> str:
         """Return the body to put to the request's URL, the reason cut where the whole would be too long."""

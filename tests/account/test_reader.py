@@ -204,7 +204,8 @@ def test_it_sees_reservations_in_the_nodes_own_subnets(place: Place) -> None:
     ec2 = place.account.client("ec2")
     cidr = first_half(ec2, subnet_id)
     ec2.create_subnet_cidr_reservation(SubnetId=subnet_id, Cidr=cidr, ReservationType="prefix")
-    assert shown(place.read().reservations)[subnet_id] == (IPv4Network(cidr),)
+    [reserved] = shown(place.read().reservations)[subnet_id]
+    assert (reserved.network, reserved.kind) == (IPv4Network(cidr), "prefix")
 
 
 @pytest.mark.parametrize(
@@ -250,7 +251,7 @@ def test_it_sees_subnets_with_what_is_free_in_them(place: Place) -> None:
     assert subnet.ipv4_cidr.num_addresses == 1024
     assert subnet.has_ipv6 is False
     [reserved] = shown(account.reservations)[subnet_id]
-    assert reserved == next(subnet.ipv4_cidr.subnets())
+    assert reserved.network == next(subnet.ipv4_cidr.subnets())
 
 
 class ReservationsInTwoPages:
@@ -291,7 +292,8 @@ def test_it_sees_reservations_on_later_pages_too(
         return ReservationsInTwoPages(made) if service == "ec2" else made
 
     monkeypatch.setattr(Session, "client", client)
-    assert sorted(shown(place.read().reservations)[subnet_id]) == quarters
+    reserved = shown(place.read().reservations)[subnet_id]
+    assert sorted(str(each.network) for each in reserved) == [str(each) for each in quarters]
 
 
 def first_half(ec2: Any, subnet_id: str) -> str:  # noqa: ANN401 - a client of EC2
