@@ -77,6 +77,9 @@ NO_ECHO = Rule(
 DEFAULT_TIMEOUT_S = 3600
 MAX_ANSWER_BYTES = 4096
 MAX_ID_BYTES = 1024
+USUAL_S = 30
+"""An answer that is not there by then is looked for every LATE_POLL_S."""
+LATE_POLL_S = 10
 BUCKET = "cloudformation-custom-resource-response"
 """Before the Region; AWS's own buckets are called so."""
 UNTYPED = ("", "binary/octet-stream")
@@ -156,9 +159,10 @@ def _ask(request: Request, kind: str, **more: Json) -> Mapping[str, Json]:
 
 def _answer_in(request: Request, mailbox: _Mailbox) -> bytes | None:
     clock, client = request.account.clock, request.client("s3")
-    end_s = clock.now() + request.properties.get("ServiceTimeout", DEFAULT_TIMEOUT_S)
+    begin_s = clock.now()
+    end_s = begin_s + request.properties.get("ServiceTimeout", DEFAULT_TIMEOUT_S)
     while (body := _body(client, mailbox)) is None and clock.now() < end_s:
-        clock.wait(POLL_S)
+        clock.wait(POLL_S if clock.now() - begin_s < USUAL_S else LATE_POLL_S)
     return body
 
 
@@ -210,7 +214,7 @@ def _mailbox(request: Request, request_id: str) -> _Mailbox:
 
 @functools.cache
 def _signer(region: str, endpoint_url: str) -> Client:
-    config = Config(s3={"addressing_style": "path"})
+    config = Config(signature_version="s3v4", s3={"addressing_style": "path"})
     return boto3.session.Session("cloudformation", "cloudformation").client(
         "s3", region_name=region, endpoint_url=endpoint_url or None, config=config
     )
