@@ -27,6 +27,9 @@ LARGEST_TYPE = "m5.24xlarge"
 """Takes 15 network interfaces on one card: the primary one and MAX_INTERFACES."""
 MAX_INTERFACES = 14
 
+PODS = ("pod_ranges", "reserve_pod_ranges")
+"""Keys that are not for a second interface: of one range pods get addresses on one network."""
+
 
 @dataclass
 class Platform:
@@ -65,7 +68,7 @@ def with_interfaces(document: dict[str, Any], count: int) -> list[str]:
         pattern = {
             key: value
             for key, value in wanted[-1].items()
-            if key not in ("device_index", "network_card", *addresses, "pod_ranges", "node")
+            if key not in ("device_index", "network_card", *addresses, *PODS, "node")
         }
         wanted += [
             {**pattern, "name": f"extra{number}"} for number in range(1, count - len(wanted) + 1)
