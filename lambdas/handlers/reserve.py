@@ -25,6 +25,7 @@ def handle(event: Mapping[str, Any], context: LambdaContext, runtime: Runtime) -
     request = parse_request(event)
     deadline = runtime.deadline(context)
     answer = answer_of(request, lambda: runtime.reservations.work(request, deadline))
+    runtime.reporter.worked(request, answer, runtime.clients.meter.count().since(before))
+    # Last of all: a run that fails after its answer would be repeated when the stack has gone on.
     runtime.stack_answers.send(request, answer)
-    runtime.reporter.answered(request, answer, runtime.clients.meter.count().since(before))
     return {"physical_id": answer.physical_id, "reason": answer.reason}

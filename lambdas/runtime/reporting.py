@@ -88,13 +88,13 @@ class Reporter:
         self._add("RepairsFailed", MetricUnit.Count, _failed_for_good(report.outcomes))
         self.outcomes(report.outcomes, calls)
 
-    def answered(self, request: StackRequest, answer: StackAnswer, calls: CallCount) -> None:
-        """Report how a request of CloudFormation's was answered. Its URL is left out: whoever has it can answer."""
+    def worked(self, request: StackRequest, answer: StackAnswer, calls: CallCount) -> None:
+        """Report what became of a request of CloudFormation's. Its URL is left out: whoever has it can answer."""
         error = answer.error
         defect = isinstance(error, InvariantBroken)
         write = self._logger.error if error else self._logger.info
         write(
-            f"{request.kind.value} answered",
+            f"{request.kind.value} {'refused' if error else 'done'}",
             extra={
                 "stack_id": request.stack_id,
                 "request_id": request.request_id,

@@ -14,6 +14,7 @@ import pytest
 from account import reader
 from account.reader import ACTIONS
 from account.session import AccountUnreachable, Session
+from domain import naming, tags
 from domain.model import GroupName, SecurityGroupId, SubnetId
 from domain.preflight import observed
 from domain.preflight.observed import AutoScalingGroup, Launches, Unseen, shown
@@ -294,6 +295,27 @@ def test_it_sees_reservations_on_later_pages_too(
     monkeypatch.setattr(Session, "client", client)
     reserved = shown(place.read().reservations)[subnet_id]
     assert sorted(str(each.network) for each in reserved) == [str(each) for each in quarters]
+
+
+def test_it_sees_who_has_addresses_of_ranges_to_reserve(place: Place) -> None:
+    spec = interface(place)
+    subnet_id = SubnetId(spec["subnets"]["us-east-1a"])
+    ec2 = place.account.client("ec2")
+    strangers = ec2.create_network_interface(SubnetId=subnet_id, SecondaryPrivateIpAddressCount=1)
+    owner = {"Key": tags.OWNER, "Value": naming.owner(place.document["name"])}
+    ours = ec2.create_network_interface(
+        SubnetId=subnet_id,
+        SecondaryPrivateIpAddressCount=1,
+        TagSpecifications=[{"ResourceType": "network-interface", "Tags": [owner]}],
+    )
+    place.account.clock.wait(1)
+    assert shown(place.read().takers) == {}
+    spec |= {"pod_ranges": [first_half(ec2, subnet_id)], "reserve_pod_ranges": True}
+    takers = {each.eni_id: each for each in shown(place.read().takers)[subnet_id]}
+    for made, addresses in ((strangers, 2), (ours, 1)):
+        taker = takers[made["NetworkInterface"]["NetworkInterfaceId"]]
+        assert len(taker.addresses) == addresses
+        assert taker.addresses[0] == made["NetworkInterface"]["PrivateIpAddress"]
 
 
 def first_half(ec2: Any, subnet_id: str) -> str:  # noqa: ANN401 - a client of EC2

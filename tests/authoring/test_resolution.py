@@ -101,3 +101,7 @@ def test_handlers_read_the_pods_ranges_of_both_families(edited: Callable[..., st
     (spec,) = _interfaces(edited({("node_groups", 0, "interfaces"): [keys]}))
     assert spec.pod_ranges == ("10.0.49.0/24", "fd00::1:0/112")
     assert not spec.reserve_pod_ranges
+    (spec,) = _interfaces(
+        edited({("node_groups", 0, "interfaces"): [{**keys, "reserve_pod_ranges": True}]})
+    )
+    assert spec.reserve_pod_ranges
