@@ -21,6 +21,7 @@ from domain import naming
 from domain.config import from_json
 from domain.environment import from_environ
 from domain.errors import EnvironmentInvalid
+from domain.reservations import pod_ranges
 from lambdas.aws.autoscaling import AutoScaling
 from lambdas.aws.ec2 import Ec2
 from lambdas.aws.events import EventBus
@@ -96,7 +97,7 @@ class Runtime:
     @cached_property
     def catalog(self) -> Catalog:
         """Return what settles the configuration's selectors."""
-        return Catalog(self.ec2, self.clock)
+        return Catalog(self.ec2, self.clock, pod_ranges(self.config))
 
     @cached_property
     def executor(self) -> Executor:
