@@ -93,6 +93,15 @@ def _reserved(interface: WrittenInterface) -> Iterator[Fault]:
             "needs subnets that stay the same, and these are chosen by tags at each launch",
             "Write the subnets' ids under `subnets`; or leave it out, and make the reservations yourself.",
         )
+    if item.pod_subnets and _says(interface, "pod_subnets") and not _hands_out(interface):
+        for position, text in enumerate(item.pod_ranges):
+            if ranges.subnet_of(text, item.pod_subnets) is None:
+                yield Fault(
+                    _at(interface, "pod_ranges", position),
+                    text,
+                    f"is in none of pod_subnets ({', '.join(item.pod_subnets)}), so in no subnet that can keep it",
+                    "Correct one of the two.",
+                )
 
 
 def _reserved_twice(one: WrittenInterface, other: WrittenInterface) -> Iterator[Fault]:

@@ -64,6 +64,15 @@ REFUSED: dict[str, tuple[dict[Location, Any], list[tuple[str, str]]]] = {
         },
         [(f"{N3}.reserve_pod_ranges", "needs subnets that stay the same")],
     ),
+    "a range to reserve outside the subnets": (
+        interface(
+            pod_ipam="static",
+            pod_subnets=SUBNETS,
+            pod_ranges=["10.0.49.0/24", "10.0.60.0/24"],
+            reserve_pod_ranges=True,
+        ),
+        [(f"{N3}.pod_ranges[1]", "is in none of pod_subnets (10.0.48.0/22), so in no subnet")],
+    ),
     "ranges of one subnet to reserve that overlap": (
         {
             **interface(pod_ranges=RANGE, reserve_pod_ranges=True),
