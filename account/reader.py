@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from ipaddress import IPv4Network
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +16,7 @@ from account.created import Named
 from account.session import AccountUnreachable
 from authoring.cluster import facts
 from domain import tags
-from domain.model import GroupName, InstanceId, SecurityGroupId, SubnetId, VpcId
+from domain.model import EniId, GroupName, InstanceId, SecurityGroupId, SubnetId, VpcId
 from domain.preflight.hooks import takes_a_hook_of
 from domain.preflight.looks import Whole
 from domain.preflight.observed import (
@@ -33,6 +33,7 @@ from domain.preflight.observed import (
     VpcCni,
     largest,
 )
+from domain.reservations import AddressHolder, CidrReservation, ReservationId, pod_ranges
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -128,6 +129,7 @@ class _Reader:
             groups=groups,
             subnets=subnets,
             reservations={},
+            takers={},
             security_groups=self._security_groups(),
             instance_types={},
             offerings={},
@@ -143,7 +145,8 @@ class _Reader:
         types = _type_names(whole)
         return replace(
             account,
-            reservations=self._reservations(_subnets_with_ipv4(whole)),
+            reservations=self._reservations(_subnets_of(whole)),
+            takers=self._takers(config),
             instance_types=self._instance_types(types),
             offerings=self._offerings(types),
         )
@@ -264,23 +267,42 @@ class _Reader:
 
     def _reservations(
         self, subnet_ids: Iterable[SubnetId]
-    ) -> Shown[Mapping[SubnetId, tuple[IPv4Network, ...]]]:
+    ) -> Shown[Mapping[SubnetId, tuple[CidrReservation, ...]]]:
         """Return the reservations of these subnets; EC2 tells them for one subnet at a time."""
         return seen(
             "ec2:GetSubnetCidrReservations",
             lambda: {each: tuple(self._reservations_of(each)) for each in subnet_ids},
         )
 
-    def _reservations_of(self, subnet_id: SubnetId) -> Iterator[IPv4Network]:
+    def _reservations_of(self, subnet_id: SubnetId) -> Iterator[CidrReservation]:
         token = ""
         while True:
             more = {"NextToken": token} if token else {}
             page = self._ec2.get_subnet_cidr_reservations(SubnetId=subnet_id, **more)
-            for raw in page.get("SubnetIpv4CidrReservations", []):
-                yield IPv4Network(raw["Cidr"])
+            for family in ("SubnetIpv4CidrReservations", "SubnetIpv6CidrReservations"):
+                yield from map(_reservation, page.get(family, []))
             token = page.get("NextToken", "")
             if not token:
                 return
+
+    def _takers(self, config: Config) -> Shown[Mapping[SubnetId, tuple[AddressHolder, ...]]]:
+        subnet_ids = sorted({i for each in pod_ranges(config) for i in each.subnet_ids})
+
+        def ask() -> Mapping[SubnetId, tuple[AddressHolder, ...]]:
+            found: dict[SubnetId, list[AddressHolder]] = {}
+            for chunk in chunks(subnet_ids, FILTER_VALUES):
+                for raw in pages(
+                    self._ec2,
+                    "describe_network_interfaces",
+                    "NetworkInterfaces",
+                    Filters=[{"Name": "subnet-id", "Values": chunk}],
+                    PaginationConfig={"PageSize": PAGE},
+                ):
+                    taker = _taker(raw, config.owner)
+                    found.setdefault(SubnetId(raw["SubnetId"]), []).append(taker)
+            return {subnet_id: tuple(takers) for subnet_id, takers in found.items()}
+
+        return seen("ec2:DescribeNetworkInterfaces", ask)
 
     def _held(self, owner: str) -> Shown[Mapping[InstanceId, frozenset[str]]]:
         def ask() -> Mapping[InstanceId, frozenset[str]]:
@@ -427,8 +449,8 @@ def _or_none(ask: Callable[[], Raw]) -> Raw | None:
         raise
 
 
-def _subnets_with_ipv4(whole: Whole) -> list[SubnetId]:
-    """Return those that nodes take IPv4 addresses of: for their interfaces, and their own."""
+def _subnets_of(whole: Whole) -> list[SubnetId]:
+    """Return those that nodes take addresses of: for their interfaces, and their own."""
     found: dict[SubnetId, None] = {}
     for group in whole.groups():
         try:
@@ -436,7 +458,7 @@ def _subnets_with_ipv4(whole: Whole) -> list[SubnetId]:
             subnets += group.node_subnets()
         except CannotTell:
             continue
-        found |= {each.subnet_id: None for each in subnets if each.ipv4_cidr is not None}
+        found |= {each.subnet_id: None for each in subnets}
     return list(found)
 
 
@@ -464,17 +486,48 @@ def _max_healthy_percent(raw: Raw) -> int:
     return max(100, percent)
 
 
+def _reservation(raw: Raw) -> CidrReservation:
+    return CidrReservation(
+        ReservationId(raw["SubnetCidrReservationId"]),
+        SubnetId(raw["SubnetId"]),
+        ip_network(raw["Cidr"]),
+        raw["ReservationType"],
+        _tags(raw),
+    )
+
+
+def _taker(raw: Raw, owner: str) -> AddressHolder:
+    primary = [raw["PrivateIpAddress"]] if raw.get("PrivateIpAddress") else []
+    others = [
+        item[key]
+        for member, key in (
+            ("PrivateIpAddresses", "PrivateIpAddress"),
+            ("Ipv6Addresses", "Ipv6Address"),
+            ("Ipv4Prefixes", "Ipv4Prefix"),
+            ("Ipv6Prefixes", "Ipv6Prefix"),
+        )
+        for item in raw.get(member, [])
+    ]
+    ours = {"Key": tags.OWNER, "Value": owner} in raw.get("TagSet", [])
+    return AddressHolder(EniId(raw["NetworkInterfaceId"]), tuple(primary if ours else others))
+
+
 def _subnet(raw: Raw) -> Subnet:
     cidr = raw.get("CidrBlock")
-    associations = raw.get("Ipv6CidrBlockAssociationSet", [])
+    associations = [
+        each
+        for each in raw.get("Ipv6CidrBlockAssociationSet", [])
+        if each["Ipv6CidrBlockState"]["State"] == "associated"
+    ]
     return Subnet(
         subnet_id=SubnetId(raw["SubnetId"]),
         zone=raw["AvailabilityZone"],
         vpc_id=VpcId(raw["VpcId"]),
         ipv4_cidr=IPv4Network(cidr) if cidr else None,
-        has_ipv6=any(each["Ipv6CidrBlockState"]["State"] == "associated" for each in associations),
+        has_ipv6=bool(associations),
         free=raw.get("AvailableIpAddressCount", 0),
         tags=_tags(raw),
+        ipv6_cidrs=tuple(IPv6Network(each["Ipv6CidrBlock"]) for each in associations),
         gives_ipv6=raw.get("AssignIpv6AddressOnCreation", False),
     )
 

@@ -325,6 +325,11 @@ class Interface(Written):
         strict=False,
         description="Ranges kept for pods: from_start takes no address from them, and `pod_ipam` gives pods theirs.",
     )
+    reserve_pod_ranges: bool = Field(
+        default=False,
+        description="Whether the stack keeps each of `pod_ranges` as a subnet CIDR reservation, which EC2's own choice of "
+        "addresses leaves out.",
+    )
     ipv6: Ipv6 | None = Field(default=None, description="IPv6 addresses. Left out: none.")
     pod_pool: PodPool | None = Field(
         default=None,

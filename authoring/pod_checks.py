@@ -30,6 +30,7 @@ def faults(file: Written) -> Iterator[Fault]:
     interfaces = [interface for group in file.groups for interface in group.interfaces]
     for interface in interfaces:
         yield from _kept(interface)
+        yield from _reserved(interface)
         yield from _lists(interface)
         yield from _plugins(interface)
         yield from pod_families.faults(interface)
@@ -39,6 +40,7 @@ def faults(file: Written) -> Iterator[Fault]:
                 yield from _ipam(interface, group)
     for one, other in combinations(interfaces, 2):
         yield from _overlaps(one, other)
+        yield from _reserved_twice(one, other)
 
 
 def _says(interface: WrittenInterface, *keys: str) -> bool:
@@ -54,17 +56,19 @@ def _hands_out(interface: WrittenInterface) -> bool:
 
 
 def _kept(interface: WrittenInterface) -> Iterator[Fault]:
-    """Ranges that no IPAM plugin uses are kept free by from_start, or by nobody."""
+    """Ranges that no IPAM plugin uses are kept free by from_start or by a reservation, or by nobody."""
     item = interface.item
     if not item.pod_ranges or not _says(interface, "ipv4", "pod_ipam") or _hands_out(interface):
+        return
+    if item.reserve_pod_ranges or not _says(interface, "reserve_pod_ranges"):
         return
     if item.ipv4 != "from_start":
         yield Fault(
             _at(interface, "pod_ranges"),
             list(item.pod_ranges),
             f"has no effect with ipv4: {item.ipv4}",
-            "Write `ipv4: from_start`, or a `pod_ipam` that gives pods addresses of them; or leave the ranges out and make a "
-            "subnet CIDR reservation of type `explicit`, which EC2's own choice keeps out of.",
+            "Write `reserve_pod_ranges: true`, so that EC2's own choice keeps out of them, `ipv4: from_start`, or a `pod_ipam` that "
+            "gives pods addresses of them; or leave the ranges out.",
         )
         return
     for position, text in enumerate(item.pod_ranges):
@@ -73,8 +77,52 @@ def _kept(interface: WrittenInterface) -> Iterator[Fault]:
                 _at(interface, "pod_ranges", position),
                 text,
                 "is an IPv6 range, and from_start chooses IPv4 addresses",
-                "Leave it out here, or write a `pod_ipam` that gives pods addresses of it.",
+                "Leave it out here, or write `reserve_pod_ranges: true`, or a `pod_ipam` that gives pods addresses of it.",
             )
+
+
+def _reserved(interface: WrittenInterface) -> Iterator[Fault]:
+    """A reservation is made when the stack is deployed, in a subnet that is known by then and stays the same."""
+    item, here = interface.item, _at(interface, "reserve_pod_ranges")
+    if not item.reserve_pod_ranges:
+        return
+    if not item.pod_ranges and _says(interface, "pod_ranges"):
+        yield Fault(here, True, "has no ranges to reserve", "Write `pod_ranges`, or leave it out.")
+    if isinstance(item.subnets, ByTags) and _says(interface, "subnets"):
+        yield Fault(
+            here,
+            True,
+            "needs subnets that stay the same, and these are chosen by tags at each launch",
+            "Write the subnets' ids under `subnets`; or leave it out, and make the reservations yourself.",
+        )
+    if item.pod_subnets and _says(interface, "pod_subnets") and not _hands_out(interface):
+        for position, text in enumerate(item.pod_ranges):
+            if ranges.subnet_of(text, item.pod_subnets) is None:
+                yield Fault(
+                    _at(interface, "pod_ranges", position),
+                    text,
+                    f"is in none of pod_subnets ({', '.join(item.pod_subnets)}), so in no subnet that can keep it",
+                    "Correct one of the two.",
+                )
+
+
+def _reserved_twice(one: WrittenInterface, other: WrittenInterface) -> Iterator[Fault]:
+    """One reservation cannot overlap another (Amazon VPC User Guide, "Subnet CIDR reservations"); the very same range is one."""
+    if not one.item.reserve_pod_ranges or not other.item.reserve_pod_ranges:
+        return
+    if not _subnets(one) & _subnets(other):
+        return
+    if _hands_out(one) or _hands_out(other):
+        return  # told by _overlaps
+    for position, text in enumerate(other.item.pod_ranges):
+        for before, known in enumerate(one.item.pod_ranges):
+            if _share(text, known) and ip_network(text) != ip_network(known):
+                yield Fault(
+                    _at(other, "pod_ranges", position),
+                    text,
+                    f"overlaps {path_of(_at(one, 'pod_ranges', before))}, of the same subnet, and both are to be reserved",
+                    "Write the very same range in both, or ranges that do not overlap.",
+                )
 
 
 def _lists(interface: WrittenInterface) -> Iterator[Fault]:

@@ -81,9 +81,8 @@ def _not_kept(interface: Interface) -> Iterator[str]:
     chosen = [
         text for text in interface.pod_ranges if ":" in text or interface.ipv4 != "from_start"
     ]
-    if chosen:
+    if chosen and not interface.reserve_pod_ranges:
         yield (
-            f"EC2 may give a node an address of {', '.join(chosen)}. Make a subnet CIDR reservation of type explicit for"
-            " what is in the subnet"
-            + (", or write ipv4: from_start." if any(":" not in text for text in chosen) else ".")
+            f"EC2 may give a node an address of {', '.join(chosen)}. Write reserve_pod_ranges: true for what is in the subnet"
+            + (", or ipv4: from_start." if any(":" not in text for text in chosen) else ".")
         )

@@ -35,7 +35,10 @@ def free_from_start(
     cidr = subnet.ipv4_cidr
     closed = sorted(
         (int(network.network_address), int(network.broadcast_address))
-        for network in (*subnet.reservations, *(ipaddress.IPv4Network(text) for text in pod_ranges))
+        for network in (
+            *subnet.reservations,
+            *(ipaddress.IPv4Network(text) for text in pod_ranges if ":" not in text),
+        )
     )
     occupied = {int(ipaddress.IPv4Address(address)) for address in taken}
     candidate = int(cidr.network_address) + RESERVED_AT_START
@@ -83,7 +86,7 @@ def choose(
     Args:
         subnet: where.
         taken: addresses known to be in use.
-        pod_ranges: CIDRs never taken from.
+        pod_ranges: CIDRs never taken from; those of IPv6 say nothing here.
         conflicts: how often this caller has lost an address already.
         asked: how many addresses the run chooses in this subnet now.
         who: what tells this caller from the others, for its place in the window.

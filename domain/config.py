@@ -57,7 +57,9 @@ class InterfaceSpec:
     network_card_index: int = 0
     ipv4: Ipv4Mode = Ipv4Mode.AUTO
     pod_ranges: tuple[str, ...] = ()
-    """CIDRs that `from_start` never takes an address from."""
+    """CIDRs of either family that are the pods': `from_start` never takes an address from them."""
+    reserve_pod_ranges: bool = False
+    """Whether the stack keeps them as subnet CIDR reservations."""
     ipv6_count: int = 0
     pool_ipv4: int = 0
     """Secondary IPv4 addresses, for the pods of the node."""

@@ -154,6 +154,18 @@ class SpecRejected(Permanent):
     code = "spec-rejected"
 
 
+class RangeTaken(Permanent):
+    """A range that is to be reserved overlaps a reservation that is there already."""
+
+    code = "range-taken"
+
+
+class RangeInUse(Permanent):
+    """A reservation that is to be deleted has addresses that network interfaces use; it is kept."""
+
+    code = "range-in-use"
+
+
 class NoSubnetInZone(Permanent):
     """An interface names no subnet in the Availability Zone the instance runs in."""
 

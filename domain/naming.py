@@ -21,6 +21,10 @@ LAUNCH_ABANDONED = "Multus ENI Launch Abandoned"
 LAUNCH_HANDLER = "lambdas.handlers.launch.lambda_handler"
 TERMINATE_HANDLER = "lambdas.handlers.terminate.lambda_handler"
 RECONCILE_HANDLER = "lambdas.handlers.reconcile.lambda_handler"
+RESERVE_HANDLER = "lambdas.handlers.reserve.lambda_handler"
+
+POD_RANGE_TYPE = "Custom::MultusEniPodRange"
+"""The custom resource that stands for a reserved range."""
 
 CONFIG_FILE = "config.json"
 """The resolved configuration's name at the root of the functions' asset."""

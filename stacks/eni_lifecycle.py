@@ -9,7 +9,9 @@ from constructs import Construct
 
 from domain import naming
 from domain.environment import FunctionEnvironment
+from domain.reservations import pod_ranges
 from stacks.alarms import Alarms
+from stacks.cidr_reservations import CidrReservations
 from stacks.dashboard import LifecycleDashboard
 from stacks.event_rule import EventRule, launch_pattern, terminate_pattern, terminated_pattern
 from stacks.event_worker import EventWorker
@@ -84,6 +86,8 @@ class EniLifecycle(Construct):
             permissions.terminate(),
             permissions.reconcile(),
         )
+        ranges = pod_ranges(config)
+        may_reserve = permissions.reserve() if ranges else ()
         self.owner = config.owner
         self.launch_hook = naming.launch_hook(config.owner)
         self.terminate_hook = naming.terminate_hook(config.owner)
@@ -157,6 +161,19 @@ class EniLifecycle(Construct):
             function=reconcile.function,
             interval_minutes=settings.reconcile_interval_minutes,
         )
+        reserve = (
+            CidrReservations(
+                self,
+                "CidrReservations",
+                ranges=ranges,
+                code=code,
+                environment=environment,
+                statements=may_reserve,
+                log_retention_days=settings.log_retention_days,
+            )
+            if ranges
+            else None
+        )
         rules = {
             "launch": self._rule(
                 "LaunchHookOpened",
@@ -190,6 +207,8 @@ class EniLifecycle(Construct):
                 reconcile,
                 schedule,
                 *rules.values(),
+                # Before the first node has an address, and until none launches any more.
+                *([reserve] if reserve else ()),
             ],
         )
         """Of the groups that are not created. They need their Auto Scaling groups, and nothing that is created needs them."""
@@ -208,6 +227,7 @@ class EniLifecycle(Construct):
             "Launch": launch.function,
             "Terminate": terminate.function,
             "Reconcile": reconcile.function,
+            **({"Reserve": reserve.function} if reserve else {}),
         }
         alarms = Alarms(
             self,

@@ -15,6 +15,7 @@ from aws_cdk import aws_iam as iam
 
 from domain import naming, tags
 from domain.errors import ConfigInvalid, Problem
+from domain.reservations import pod_ranges
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -55,7 +56,8 @@ _WILDCARD_REASONS = {
     ":subnet/*": "These subnets are selected by tags, which the statement demands.",
     ":security-group/*": "These security groups are selected by tags, which the statement demands.",
     ":autoScalingGroup:*": "Only the id that AWS gives a group is left open; its name, unique in the Region, is not.",
-    "*": "EC2's and Auto Scaling's read actions cannot be limited to resources.",
+    ":subnet-cidr-reservation/*": "A reservation's id is not known before it exists; the statement demands the owner tag.",
+    "*": "EC2's and Auto Scaling's read actions cannot be limited to resources, nor can the deletion of a CIDR reservation.",
 }
 """By a part of the ARN, the most telling first."""
 
@@ -103,6 +105,44 @@ class Permissions:
                 self._change_owned(),
                 self._answer_hooks(_COMPLETE, _HEARTBEAT),
                 self._announce(),
+            ]
+        )
+
+    def reserve(self) -> list[iam.PolicyStatement]:
+        """Return what keeping pod ranges as subnet CIDR reservations needs.
+
+        A delete is checked against no resource, so no tag can limit it: the function looks for its owner's tag itself.
+        """
+        subnet_ids = sorted({i for each in pod_ranges(self._config) for i in each.subnet_ids})
+        return self._checked(
+            [
+                self._describe(
+                    "ec2:DescribeSubnets",
+                    "ec2:GetSubnetCidrReservations",
+                    _DESCRIBE_INTERFACES,
+                ),
+                iam.PolicyStatement(
+                    sid="Reserve",
+                    actions=["ec2:CreateSubnetCidrReservation"],
+                    resources=[self._ec2("subnet", one) for one in subnet_ids],
+                ),
+                iam.PolicyStatement(
+                    sid="TagAtBirth",
+                    actions=["ec2:CreateTags"],
+                    resources=[self._ec2("subnet-cidr-reservation", "*")],
+                    conditions={
+                        "StringEquals": {
+                            "ec2:CreateAction": "CreateSubnetCidrReservation",
+                            f"aws:RequestTag/{tags.OWNER}": self._config.owner,
+                        }
+                    },
+                ),
+                iam.PolicyStatement(
+                    sid="Release",
+                    actions=["ec2:DeleteSubnetCidrReservation"],
+                    resources=["*"],
+                    conditions={"StringEquals": {"ec2:Region": self._stack.region}},
+                ),
             ]
         )
 

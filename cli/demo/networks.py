@@ -248,12 +248,15 @@ def ipv6_addresses(spec: Mapping[str, Any]) -> int:
 
 
 def _leave_pods_out(spec: Spec) -> None:
-    """Keep of the pods' networks what concerns nodes: the IPv4 ranges that `from_start` takes no address from."""
+    """Keep of the pods' networks what concerns nodes: the IPv4 ranges that nodes get no address of."""
     for key in OF_THE_CLUSTER:
         spec.pop(key, None)
     ranges = [each for each in spec.pop("pod_ranges", ()) if ":" not in each]
-    if ranges and spec.get("ipv4") == "from_start":
+    reserve = spec.pop("reserve_pod_ranges", False)
+    if ranges and (reserve or spec.get("ipv4") == "from_start"):
         spec["pod_ranges"] = ranges
+        if reserve:
+            spec["reserve_pod_ranges"] = True
 
 
 def _by_zone(spec: Mapping[str, Any]) -> Mapping[str, str]:

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from domain.preflight import adoption, cluster, created, hooks, networks, room, supply
+from domain.preflight import (
+    adoption,
+    cluster,
+    created,
+    hooks,
+    networks,
+    reservations,
+    room,
+    supply,
+)
 from domain.preflight.findings import Finding, Rule, Severity, error, worst_first
 from domain.preflight.looks import Group, Whole
 from domain.preflight.observed import Unseen, shown
@@ -31,12 +40,13 @@ def group_exists(group: Group) -> Iterator[Trouble]:
         )
 
 
-WHOLE_RULES: tuple[Rule[Whole], ...] = cluster.RULES
+WHOLE_RULES: tuple[Rule[Whole], ...] = (*cluster.RULES, *reservations.WHOLE_RULES)
 GROUP_RULES: tuple[Rule[Group], ...] = (
     Rule("group-missing", "the Auto Scaling group exists", group_exists),
     *cluster.GROUP_RULES,
     *created.RULES,
     *networks.RULES,
+    *reservations.RULES,
     *supply.RULES,
     *room.RULES,
     *hooks.RULES,
@@ -91,6 +101,7 @@ def _unseen(account: Account) -> Iterator[Unseen]:
         account.groups,
         account.subnets,
         account.reservations,
+        account.takers,
         account.security_groups,
         account.instance_types,
         account.offerings,

@@ -5,12 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeVar, Union
 
+from domain.reservations import SubnetCidrs
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from ipaddress import IPv4Network
+    from ipaddress import IPv4Network, IPv6Network
 
     from domain.model import GroupName, InstanceId, SecurityGroupId, SubnetId, VpcId
     from domain.preflight.planned import Created
+    from domain.reservations import AddressHolder, CidrReservation
 
 T = TypeVar("T")
 
@@ -56,8 +59,15 @@ class Subnet:
     free: int
     """AvailableIpAddressCount: IPv4 addresses that nothing has; those kept by a reservation may be among them."""
     tags: Mapping[str, str] = field(default_factory=dict)
+    ipv6_cidrs: tuple[IPv6Network, ...] = ()
     gives_ipv6: bool = False
     """AssignIpv6AddressOnCreation: an interface gets an IPv6 address unasked."""
+
+    @property
+    def cidrs(self) -> SubnetCidrs:
+        """Its CIDR blocks of both families."""
+        ipv4 = (self.ipv4_cidr,) if self.ipv4_cidr else ()
+        return SubnetCidrs(self.subnet_id, (*ipv4, *self.ipv6_cidrs))
 
 
 @dataclass(frozen=True)
@@ -204,8 +214,11 @@ class Account:
     """Those of the configuration that exist."""
     subnets: Shown[Mapping[SubnetId, Subnet]]
     """Every subnet of the Region."""
-    reservations: Shown[Mapping[SubnetId, tuple[IPv4Network, ...]]]
-    """The IPv4 CIDR reservations of the subnets that nodes take addresses of."""
+    reservations: Shown[Mapping[SubnetId, tuple[CidrReservation, ...]]]
+    """The CIDR reservations of the subnets that nodes take addresses of."""
+    takers: Shown[Mapping[SubnetId, tuple[AddressHolder, ...]]]
+    """Who has addresses that pods then cannot have, in the subnets of ranges that are to be reserved: all addresses of
+    strangers' network interfaces, and of the stack's own the primary ones."""
     security_groups: Shown[Mapping[SecurityGroupId, SecurityGroup]]
     """Every security group of the Region."""
     instance_types: Shown[Mapping[str, InstanceType]]

@@ -144,12 +144,11 @@ def supply(group: Group, subnet: Subnet) -> Supply:
 
 def _kept(group: Group, subnet: Subnet, cidr: IPv4Network) -> int:
     reservations = group.account.reservations
-    ranges = (
-        [] if isinstance(reservations, Unseen) else list(reservations.get(subnet.subnet_id, ()))
-    )
+    known = () if isinstance(reservations, Unseen) else reservations.get(subnet.subnet_id, ())
+    ranges = [each.network for each in known if isinstance(each.network, IPv4Network)]
     for other in group.whole.config.node_groups:
         for spec in other.interfaces:
-            ranges += [IPv4Network(text) for text in spec.pod_ranges]
+            ranges += [IPv4Network(text) for text in spec.pod_ranges if ":" not in text]
     inside = [cidr if cidr.subnet_of(each) else each for each in ranges if each.overlaps(cidr)]
     return sum(each.num_addresses for each in collapse_addresses(inside))
 

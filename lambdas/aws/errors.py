@@ -134,6 +134,7 @@ _GONE = frozenset(
         "InvalidAttachmentID.NotFound",
         "InvalidNetworkInterface.NotFound",
         "InvalidNetworkInterfaceID.NotFound",
+        "InvalidSubnetCidrReservationID.NotFound",
     }
 )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from ipaddress import IPv4Network, ip_network
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from domain import placement
@@ -11,12 +12,12 @@ from domain.errors import SpecRejected
 from domain.launch import Desired
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
     from datetime import datetime
-    from ipaddress import IPv4Network
 
     from domain.config import InterfaceSpec, NodeGroup, SecurityGroupSelector, SubnetSelector
     from domain.model import Instance, SecurityGroupId, Subnet, SubnetId, VpcId
+    from domain.reservations import PodRange
     from lambdas.reconcile.ports import Clock, Ec2Port
 
 KEEP_FOR = timedelta(minutes=1)
@@ -41,9 +42,18 @@ class Catalog:
     refuses a security group of another VPC than the subnet's, and a subnet of another VPC is never meant by a tag.
     """
 
-    def __init__(self, ec2: Ec2Port, clock: Clock) -> None:
+    def __init__(self, ec2: Ec2Port, clock: Clock, reserved: Sequence[PodRange] = ()) -> None:
+        """Look things up in EC2.
+
+        Args:
+            ec2: EC2.
+            clock: says how old an answer is.
+            reserved: the ranges that the stack itself reserves. They count as reserved from the first look on, as the
+                deployment that makes a reservation is the one that begins to use it, and EC2's answer may be older.
+        """
         self._ec2 = ec2
         self._clock = clock
+        self._reserved = [(each.subnet_ids, ip_network(each.cidr)) for each in reserved]
         self._known: dict[object, _Known] = {}
 
     def desired(self, group: NodeGroup, instance: Instance) -> tuple[Desired, ...]:
@@ -70,11 +80,19 @@ class Catalog:
     def subnets(self, subnet_ids: Collection[SubnetId]) -> Mapping[SubnetId, Subnet]:
         """Return those of the subnets that exist, with their IPv4 CIDR reservations; an IPv6-only one has none."""
         return {
-            subnet.subnet_id: replace(subnet, reservations=self._reservations(subnet.subnet_id))
+            subnet.subnet_id: replace(
+                subnet,
+                reservations=(*self._reservations(subnet.subnet_id), *self._own(subnet)),
+            )
             if subnet.ipv4_cidr
             else subnet
             for subnet in self._named(subnet_ids)
         }
+
+    def _own(self, subnet: Subnet) -> Iterator[IPv4Network]:
+        for subnet_ids, network in self._reserved:
+            if isinstance(network, IPv4Network) and subnet.subnet_id in subnet_ids:
+                yield network
 
     def _reservations(self, subnet_id: SubnetId) -> tuple[IPv4Network, ...]:
         return self._kept(

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
         VpcId,
     )
     from domain.plan import Create
+    from domain.reservations import AddressHolder, CidrReservation, ReservationId, SubnetCidrs
 
 T = TypeVar("T")
 
@@ -64,6 +65,18 @@ class Ec2Port(Protocol):
     def set_security_groups(self, eni_id: EniId, ids: Sequence[SecurityGroupId]) -> None: ...
     def add_tags(self, eni_id: EniId, with_tags: Mapping[str, str]) -> None: ...
     def delete(self, eni_id: EniId) -> None: ...
+
+
+class ReservationPort(Protocol):
+    """EC2's subnet CIDR reservations. Every method raises EniLifecycleError."""
+
+    def subnets(self, subnet_ids: Collection[SubnetId]) -> Sequence[SubnetCidrs]: ...
+    def reservations(self, subnet_id: SubnetId) -> Sequence[CidrReservation]: ...
+    def holders(self, subnet_id: SubnetId) -> Sequence[AddressHolder]: ...
+    def reserve(
+        self, subnet_id: SubnetId, cidr: str, description: str, with_tags: Mapping[str, str]
+    ) -> ReservationId: ...
+    def release(self, reservation_id: ReservationId) -> None: ...
 
 
 class AutoScalingPort(Protocol):

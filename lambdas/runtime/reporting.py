@@ -8,7 +8,7 @@ from aws_lambda_powertools.logging import Logger
 from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit, single_metric
 
 from domain import naming
-from domain.errors import EniLifecycleError
+from domain.errors import EniLifecycleError, InvariantBroken
 from domain.outcome import Result
 
 if TYPE_CHECKING:
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from typing import Protocol
 
     from domain.outcome import Outcome
+    from domain.stack_request import StackAnswer, StackRequest
     from lambdas.aws.session import CallCount
     from lambdas.reconcile.fleet import Report
 
@@ -86,6 +87,27 @@ class Reporter:
         self._add("NodesNotAsPromised", MetricUnit.Count, reported)
         self._add("RepairsFailed", MetricUnit.Count, _failed_for_good(report.outcomes))
         self.outcomes(report.outcomes, calls)
+
+    def worked(self, request: StackRequest, answer: StackAnswer, calls: CallCount) -> None:
+        """Report what became of a request of CloudFormation's. Its URL is left out: whoever has it can answer."""
+        error = answer.error
+        defect = isinstance(error, InvariantBroken)
+        write = self._logger.error if error else self._logger.info
+        write(
+            f"{request.kind.value} {'refused' if error else 'done'}",
+            extra={
+                "stack_id": request.stack_id,
+                "request_id": request.request_id,
+                "logical_id": request.logical_id,
+                "physical_id": answer.physical_id,
+                "error_code": error.code if error else "",
+                "reason": answer.reason,
+                "api_calls": calls.calls,
+            },
+            exc_info=error.__cause__ if defect and error else None,
+        )
+        self._add("Defects", MetricUnit.Count, int(defect))
+        self._metrics.flush_metrics()
 
     def _record(self, outcome: Outcome) -> None:
         self._logger.set_correlation_id(outcome.token or None)

@@ -1,7 +1,7 @@
 """The composition root: from the environment to reconcilers, once per execution environment and never at import.
 
-What works terminations and the fleet is imported when it is asked for: a launching node waits for the launch function's
-cold start, and that function asks for neither.
+What works terminations, the fleet and pod ranges is imported when it is asked for: a launching node waits for the launch
+function's cold start, and that function asks for none of them.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from domain import naming
 from domain.config import from_json
 from domain.environment import from_environ
 from domain.errors import EnvironmentInvalid
+from domain.reservations import pod_ranges
 from lambdas.aws.autoscaling import AutoScaling
 from lambdas.aws.ec2 import Ec2
 from lambdas.aws.events import EventBus
@@ -40,8 +41,10 @@ if TYPE_CHECKING:
 
     from domain.config import Config
     from domain.environment import FunctionEnvironment
+    from lambdas.aws.stack_answers import StackAnswers
     from lambdas.reconcile.fleet import FleetReconciler
     from lambdas.reconcile.ports import Clock, Workers
+    from lambdas.reconcile.reservations import ReservationKeeper
     from lambdas.reconcile.termination import TerminationReconciler
 
     class LambdaContext(Protocol):
@@ -94,7 +97,7 @@ class Runtime:
     @cached_property
     def catalog(self) -> Catalog:
         """Return what settles the configuration's selectors."""
-        return Catalog(self.ec2, self.clock)
+        return Catalog(self.ec2, self.clock, pod_ranges(self.config))
 
     @cached_property
     def executor(self) -> Executor:
@@ -167,6 +170,25 @@ class Runtime:
             terminate_queue=self.terminate_queue,
             clock=self.clock,
         )
+
+    @cached_property
+    def reservations(self) -> ReservationKeeper:
+        """Return what keeps pod ranges."""
+        from lambdas.aws.reservations import CidrReservations  # noqa: PLC0415 - see the module
+        from lambdas.reconcile.reservations import ReservationKeeper  # noqa: PLC0415 - see the module
+
+        return ReservationKeeper(
+            owner=self.environment.owner,
+            ec2=CidrReservations(self.clients.ec2),
+            clock=self.clock,
+        )
+
+    @cached_property
+    def stack_answers(self) -> StackAnswers:
+        """Return what answers CloudFormation."""
+        from lambdas.aws.stack_answers import StackAnswers  # noqa: PLC0415 - see the module
+
+        return StackAnswers()
 
     def deadline(self, context: LambdaContext) -> datetime:
         """Return when the run that begins must have ended; none of its calls waits for its turn until after that."""

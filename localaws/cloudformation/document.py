@@ -82,6 +82,10 @@ UPDATE_POLICIES = frozenset({"AutoScalingInstanceRefresh", "AutoScalingScheduled
 change are left as they are."""
 POLICIES = frozenset({"Delete", "Retain", "Snapshot", "RetainExceptOnCreate"})
 
+CUSTOM = "Custom::"
+CUSTOM_NAME = re.compile(r"Custom::[A-Za-z0-9_@-]{1,60}")
+"""A name of at most 60 characters (CloudFormation User Guide, custom resource request and response reference, ResourceType)."""
+
 SUBSTITUTION = re.compile(r"\$\{(!?)([^}]+)\}")
 """A `${Name}` or `${Name.Attribute}` of Fn::Sub; with an exclamation mark it is a literal."""
 
@@ -218,6 +222,8 @@ def _check_types(template: Template, modelled: frozenset[str]) -> None:
             raise UNREADABLE.refusal(
                 problem=f"[/Resources/{logical_id}] Every Resources object must contain a Type member."
             )
+        if name.startswith(CUSTOM) and not CUSTOM_NAME.fullmatch(name):
+            raise UNREADABLE.refusal(problem=f"[/Resources/{logical_id}] Invalid type {name}")
     unknown = sorted({str(name) for name in types.values() if family(str(name)) not in modelled})
     if unknown:
         raise UNRECOGNIZED_TYPE.refusal(types=", ".join(unknown))
@@ -225,7 +231,7 @@ def _check_types(template: Template, modelled: frozenset[str]) -> None:
 
 def family(resource_type: str) -> str:
     """Return the type whose rules apply: every `Custom::` type is a custom resource."""
-    return schemas.CUSTOM_RESOURCE if resource_type.startswith("Custom::") else resource_type
+    return schemas.CUSTOM_RESOURCE if resource_type.startswith(CUSTOM) else resource_type
 
 
 def _check_keys(logical_id: str, body: Mapping[str, Json]) -> None:

@@ -58,6 +58,8 @@ NO_ATTRIBUTE = Rule(
     message="Attribute {attribute} of resource {name} is not known to this account",
     source="a limit of this account, not of AWS",
 )
+CLEANUP_TRIES = 3
+"""How often what an update leaves behind is deleted before it is left alone."""
 HANDLER_FAILED = 'Resource handler returned message: "{message}" (HandlerErrorCode: {code})'
 """How a failing API call reads in an event (CloudFormation CLI User Guide, Handler error codes)."""
 
@@ -79,6 +81,8 @@ class Undo:
     logical_id: str
     before: Deployed | None
     after: Deployed
+    updated: bool = False
+    """Whether the resource's own update brought it about, which a second one takes back."""
 
 
 class Existing:
@@ -271,9 +275,15 @@ class Operation:
     def _update(self, resource: Wanted, properties: Mapping[str, Json], present: Deployed) -> None:
         intended = _deployed(resource, properties, _made(present))
         # Noted before the attempt: a half-done update must be undone too.
-        self._undo.append(Undo(resource.logical_id, present, intended))
+        self._undo.append(Undo(resource.logical_id, present, intended, updated=True))
         made = self._change(intended, present)
-        self._stack.resources[resource.logical_id] = _deployed(resource, properties, made)
+        deployed = _deployed(resource, properties, made)
+        if made.physical_id != present.physical_id:
+            # A custom resource whose function answers with another id has replaced it, and the old one goes last
+            # (CloudFormation User Guide, "Replacing a custom resource during an update").
+            self._undo[-1] = replace(self._undo[-1], after=deployed)
+            self._replaced.append(present)
+        self._stack.resources[resource.logical_id] = deployed
 
     def _change(self, wanted: Deployed, present: Deployed) -> Made:
         """Update a resource in place, with its events."""
@@ -389,21 +399,29 @@ class Operation:
             resources.pop(undo.logical_id, None)
             return [undo.after]
         resources[undo.logical_id] = undo.before
-        if undo.before.physical_id != undo.after.physical_id:
+        if undo.before.physical_id != undo.after.physical_id and not undo.updated:
             return [undo.after]
+        # Of a custom resource too: the update is sent again the other way round, and what it leaves behind is deleted
+        # (github.com/aws/aws-cdk/pull/29581).
         made = self._change(undo.before, undo.after)
-        resources[undo.logical_id] = replace(undo.before, attributes=made.attributes)
-        return []
+        resources[undo.logical_id] = replace(
+            undo.before, physical_id=made.physical_id, attributes=made.attributes
+        )
+        return [undo.after] if made.physical_id != undo.after.physical_id else []
 
     def _clean_up(self, removed: list[Deployed]) -> None:
         """Delete what the update left behind; a failure is told but does not undo the update.
 
-        Source: CloudFormation User Guide, Understand update behaviors: UPDATE_COMPLETE_CLEANUP_IN_PROGRESS.
+        Source: CloudFormation User Guide, Understand update behaviors: UPDATE_COMPLETE_CLEANUP_IN_PROGRESS; AWS re:Post Knowledge
+        Center, "Why is my CloudFormation stack stuck in … CLEANUP_IN_PROGRESS": three tries, then it is skipped.
         """
         old = [replace(one, deletion_policy=one.replace_policy) for one in self._replaced]
         for one in removed:
             self._stack.resources.pop(one.logical_id)
-        self._delete_all([*old, *removed], ())
+        left = [*old, *removed]
+        for _ in range(CLEANUP_TRIES):
+            failed = self._delete_all(left, ())
+            left = [one for one in left if one.logical_id in failed]
 
     def _delete_all(
         self,

@@ -206,8 +206,8 @@ RESERVATION_OUTSIDE = Rule(
 )
 RESERVATION_OVERLAPS = Rule(
     "InvalidParameterValue",
-    "The reservation {cidr} overlaps an existing one",
-    "moto ec2/exceptions.py InvalidCidrReservationOverlapExisting",
+    "Reservation CIDR {cidr} has overlap with existing reserved CIDR block",
+    "github.com/hashicorp/terraform-provider-aws/issues/45304, with these words",
 )
 
 # Security groups and tags.

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from moto.ec2.utils import random_subnet_cidr_reservation_id
 
-from localaws.ec2 import filters, refusals, tagging, views
+from localaws.ec2 import filters, pages, refusals, tagging, views
 from localaws.ec2.addresses import CidrReservation
 
 if TYPE_CHECKING:
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
     Params = Mapping[str, Any]
 
+PAGE = 255
+"""So many are shown at once when nobody says how many (github.com/hashicorp/terraform-provider-aws/issues/45304)."""
 _FILTERS = {
     "reservationType": lambda reservation: (reservation.kind,),
     "subnet-id": lambda reservation: (reservation.subnet_id,),
@@ -57,20 +59,22 @@ def _network(cidr: str) -> Network:
 def get_subnet_cidr_reservations(region: Region, params: Params) -> Answer:
     """Show a subnet's reservations, by family."""
     subnet = region.subnet(params["SubnetId"])
-    chosen = filters.select(
+    chosen: list[CidrReservation] = filters.select(
         region.addresses_of(subnet).reservations().values(),
         params.get("Filters", ()),
         _FILTERS,
         lambda reservation: region.backend.tags.get(reservation.reservation_id, {}),
     )
-    return {
+    page = pages.cut(chosen, {"MaxResults": PAGE, **params}, lambda each: each.reservation_id)
+    shown: dict[str, Any] = {
         f"SubnetIpv{version}CidrReservations": [
             views.reservation_view(region, each)
-            for each in chosen
+            for each in page.items
             if each.network.version == version
         ]
         for version in (4, 6)
     }
+    return {**shown, "NextToken": page.next_token}
 
 
 def delete_subnet_cidr_reservation(region: Region, params: Params) -> Answer:

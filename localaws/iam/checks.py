@@ -44,18 +44,18 @@ class Scope:
 
     def __init__(self, partition: str, region: str, account_id: str, resources: Resources) -> None:
         self._partition = partition
-        self._region = region
+        self.region = region
         self._account_id = account_id
         self.resources = resources
 
     def arn(self, service: str, rest: str) -> str:
         """Return an ARN in this Region and account."""
-        return f"arn:{self._partition}:{service}:{self._region}:{self._account_id}:{rest}"
+        return f"arn:{self._partition}:{service}:{self.region}:{self._account_id}:{rest}"
 
     def ec2(self, action: str, kind: str, resource_id: str, extra: Context | None = None) -> Check:
         """Return the check of an EC2 action on a resource that may exist."""
         context = self.resources.ec2_context(kind, resource_id)
-        context["ec2:region"] = (self._region,)
+        context["ec2:region"] = (self.region,)
         return Check(
             f"ec2:{action}", self.arn("ec2", f"{kind}/{resource_id}"), {**context, **(extra or {})}
         )
@@ -115,6 +115,24 @@ def _create_interface(scope: Scope, params: Params) -> Iterator[Check]:
     if tags:
         creating: Context = {"ec2:createaction": (action,)}
         yield scope.ec2("CreateTags", "network-interface", "*", {**born, **creating})
+
+
+def _create_reservation(scope: Scope, params: Params) -> Iterator[Check]:
+    """Check the subnet, and the tags as CreateTags on the reservation, which has no id yet.
+
+    The reference lists no resource type for the reservation in the create itself.
+    """
+    action, kind = "CreateSubnetCidrReservation", "subnet-cidr-reservation"
+    yield scope.ec2(action, "subnet", params.get("SubnetId", ""))
+    tags = _tags_for(params.get("TagSpecifications", ()), kind)
+    if tags:
+        creating: Context = {"ec2:createaction": (action,), **request_tag_context(tags)}
+        yield scope.ec2("CreateTags", kind, "*", creating)
+
+
+def _delete_reservation(scope: Scope, _params: Params) -> Iterator[Check]:
+    """Check the Region alone: the reference lists no resource type, so no tag of the reservation is looked at."""
+    yield Check("ec2:DeleteSubnetCidrReservation", "*", {"ec2:region": (scope.region,)})
 
 
 def _attach_interface(scope: Scope, params: Params) -> Iterator[Check]:
@@ -291,6 +309,8 @@ def _needs_nothing(_scope: Scope, _params: Params) -> tuple[Check, ...]:
 
 EXPANSIONS: dict[tuple[str, str], Expansion] = {
     ("ec2", "GetSubnetCidrReservations"): _on_nothing("ec2:GetSubnetCidrReservations"),
+    ("ec2", "CreateSubnetCidrReservation"): _create_reservation,
+    ("ec2", "DeleteSubnetCidrReservation"): _delete_reservation,
     ("ec2", "CreateNetworkInterface"): _create_interface,
     ("ec2", "AttachNetworkInterface"): _attach_interface,
     ("ec2", "DetachNetworkInterface"): _detach_interface,

@@ -37,6 +37,7 @@ class MotoResources:
             "instance": self._instance,
             "subnet": self._subnet,
             "security-group": self._security_group,
+            "subnet-cidr-reservation": self._reservation,
         }
         own = readers[kind](resource_id)
         if own is None:
@@ -91,6 +92,10 @@ class MotoResources:
                     "ec2:availabilityzone": (subnet.availability_zone,),
                 }
         return None
+
+    def _reservation(self, reservation_id: str) -> Context | None:
+        # The only call about one that IAM asks about its resource is the create, before there is an id.
+        return {} if reservation_id in self._ec2.tags else None
 
     def _security_group(self, group_id: str) -> Context | None:
         group = self._ec2.get_security_group_from_id(group_id)

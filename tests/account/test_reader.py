@@ -14,6 +14,7 @@ import pytest
 from account import reader
 from account.reader import ACTIONS
 from account.session import AccountUnreachable, Session
+from domain import naming, tags
 from domain.model import GroupName, SecurityGroupId, SubnetId
 from domain.preflight import observed
 from domain.preflight.observed import AutoScalingGroup, Launches, Unseen, shown
@@ -204,7 +205,8 @@ def test_it_sees_reservations_in_the_nodes_own_subnets(place: Place) -> None:
     ec2 = place.account.client("ec2")
     cidr = first_half(ec2, subnet_id)
     ec2.create_subnet_cidr_reservation(SubnetId=subnet_id, Cidr=cidr, ReservationType="prefix")
-    assert shown(place.read().reservations)[subnet_id] == (IPv4Network(cidr),)
+    [reserved] = shown(place.read().reservations)[subnet_id]
+    assert (reserved.network, reserved.kind) == (IPv4Network(cidr), "prefix")
 
 
 @pytest.mark.parametrize(
@@ -250,7 +252,7 @@ def test_it_sees_subnets_with_what_is_free_in_them(place: Place) -> None:
     assert subnet.ipv4_cidr.num_addresses == 1024
     assert subnet.has_ipv6 is False
     [reserved] = shown(account.reservations)[subnet_id]
-    assert reserved == next(subnet.ipv4_cidr.subnets())
+    assert reserved.network == next(subnet.ipv4_cidr.subnets())
 
 
 class ReservationsInTwoPages:
@@ -291,7 +293,29 @@ def test_it_sees_reservations_on_later_pages_too(
         return ReservationsInTwoPages(made) if service == "ec2" else made
 
     monkeypatch.setattr(Session, "client", client)
-    assert sorted(shown(place.read().reservations)[subnet_id]) == quarters
+    reserved = shown(place.read().reservations)[subnet_id]
+    assert sorted(str(each.network) for each in reserved) == [str(each) for each in quarters]
+
+
+def test_it_sees_who_has_addresses_of_ranges_to_reserve(place: Place) -> None:
+    spec = interface(place)
+    subnet_id = SubnetId(spec["subnets"]["us-east-1a"])
+    ec2 = place.account.client("ec2")
+    strangers = ec2.create_network_interface(SubnetId=subnet_id, SecondaryPrivateIpAddressCount=1)
+    owner = {"Key": tags.OWNER, "Value": naming.owner(place.document["name"])}
+    ours = ec2.create_network_interface(
+        SubnetId=subnet_id,
+        SecondaryPrivateIpAddressCount=1,
+        TagSpecifications=[{"ResourceType": "network-interface", "Tags": [owner]}],
+    )
+    place.account.clock.wait(1)
+    assert shown(place.read().takers) == {}
+    spec |= {"pod_ranges": [first_half(ec2, subnet_id)], "reserve_pod_ranges": True}
+    takers = {each.eni_id: each for each in shown(place.read().takers)[subnet_id]}
+    for made, addresses in ((strangers, 2), (ours, 1)):
+        taker = takers[made["NetworkInterface"]["NetworkInterfaceId"]]
+        assert len(taker.addresses) == addresses
+        assert taker.addresses[0] == made["NetworkInterface"]["PrivateIpAddress"]
 
 
 def first_half(ec2: Any, subnet_id: str) -> str:  # noqa: ANN401 - a client of EC2
@@ -344,7 +368,7 @@ def test_it_sees_the_cluster_and_its_cni(place: Place) -> None:
     assert {key: cluster.facts[key] for key in ("version", "vpc", "service_cidr")} == {
         "version": "1.33",
         "vpc": cluster.vpc_id,
-        "service_cidr": "172.20.0.0/16",
+        "service_cidr": "10.100.0.0/16",
     }
     assert cluster.vpc_id == shown(account.subnets)[subnet_id].vpc_id
     assert shown(account.vpc_cni) == observed.VpcCni(

@@ -82,6 +82,40 @@ REFUSED: dict[str, tuple[dict[Location, Any], list[tuple[str, str]]]] = {
         whereabouts(pod_routes=["2001:db8::/48"]),
         [(f"{N3}.pod_routes[0]", "is an IPv6 destination, and the network's pods have no IPv6")],
     ),
+    "nothing to reserve": (
+        interface(reserve_pod_ranges=True),
+        [(f"{N3}.reserve_pod_ranges", "has no ranges to reserve")],
+    ),
+    "a reservation in subnets that tags select": (
+        {
+            **interface(ipv4="from_start", pod_ranges=RANGE, reserve_pod_ranges=True),
+            (*FIRST, "subnets"): {"tags": {"network": "n3"}},
+        },
+        [(f"{N3}.reserve_pod_ranges", "needs subnets that stay the same")],
+    ),
+    "a range to reserve outside the subnets": (
+        interface(
+            pod_ipam="static",
+            pod_subnets=SUBNETS,
+            pod_ranges=["10.0.49.0/24", "10.0.60.0/24"],
+            reserve_pod_ranges=True,
+        ),
+        [(f"{N3}.pod_ranges[1]", "is in none of pod_subnets (10.0.48.0/22), so in no subnet")],
+    ),
+    "ranges of one subnet to reserve that overlap": (
+        {
+            **interface(pod_ranges=RANGE, reserve_pod_ranges=True),
+            **interface(SECOND, pod_ranges=["10.0.49.128/25"], reserve_pod_ranges=True),
+        },
+        [(f"{N6}.pod_ranges[0]", f"overlaps {N3}.pod_ranges[0], of the same subnet, and both")],
+    ),
+    "an IPAM plugin's range that overlaps one to reserve, told once": (
+        {
+            **whereabouts(reserve_pod_ranges=True),
+            **interface(SECOND, pod_ranges=["10.0.49.128/25"], reserve_pod_ranges=True),
+        },
+        [(f"{N6}.pod_ranges[0]", f"overlaps {N3}.pod_ranges[0], of the same subnet")],
+    ),
     "one range within another": (
         interface(ipv4="from_start", pod_ranges=["10.0.49.0/24", "10.0.49.128/25"]),
         [(f"{N3}.pod_ranges[1]", f"overlaps {N3}.pod_ranges[0]")],
@@ -199,6 +233,25 @@ def test_a_fault_is_said_with_its_place_and_a_remedy(
 
 
 ACCEPTED: dict[str, dict[Location, Any]] = {
+    "a range that is reserved and nothing else": interface(
+        pod_ranges=RANGE, reserve_pod_ranges=True
+    ),
+    "an IPv6 range that is reserved": interface(
+        ipv4="from_start", pod_ranges=["2001:db8:0:1:8000::/65"], reserve_pod_ranges=True
+    ),
+    "one range that two interfaces have reserved": {
+        **interface(pod_ranges=RANGE, reserve_pod_ranges=True),
+        **interface(SECOND, pod_ranges=RANGE, reserve_pod_ranges=True),
+    },
+    "a part of a reserved range that another one keeps free": {
+        **interface(pod_ranges=RANGE, reserve_pod_ranges=True),
+        **interface(SECOND, ipv4="from_start", pod_ranges=["10.0.49.128/25"]),
+    },
+    "ranges of different subnets that are reserved": {
+        **interface(pod_ranges=RANGE, reserve_pod_ranges=True),
+        **interface(SECOND, pod_ranges=["10.0.49.0/25"], reserve_pod_ranges=True),
+        (*SECOND, "subnets"): {"us-east-1a": "subnet-0000000c"},
+    },
     "ranges kept free for a plugin of one's own": interface(ipv4="from_start", pod_ranges=RANGE),
     "whereabouts beside EC2's own choice": whereabouts(),
     "whereabouts in both families": whereabouts(

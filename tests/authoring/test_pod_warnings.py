@@ -72,7 +72,18 @@ CASES: dict[str, tuple[dict[str, Any], list[str]]] = {
     ),
     "EC2's own choice": (
         {"ipv4": "auto"},
-        [UNASSIGNED, "n3: EC2 may give a node an address of 10.0.49.0/24."],
+        [
+            UNASSIGNED,
+            "n3: EC2 may give a node an address of 10.0.49.0/24. Write reserve_pod_ranges: true for what is in the subnet, or",
+        ],
+    ),
+    "EC2's own choice, which a reservation keeps out": (
+        {"ipv4": "auto", "reserve_pod_ranges": True},
+        [UNASSIGNED],
+    ),
+    "addresses that pods bring, of a range that is reserved": (
+        {"ipv4": "auto", "pod_ipam": "static", "reserve_pod_ranges": True},
+        ["n3: EC2 drops what pods send from addresses that pods bring"],
     ),
     "IPv6": (
         {"pod_ranges": ["fd00::1:0/112"], "pod_subnets": ["fd00::/64"]},

@@ -89,7 +89,7 @@ def test_everything_an_interface_says_arrives(edited: Callable[..., str]) -> Non
     assert spec.tags == {"team": "core", "tier": "user-plane"}
 
 
-def test_handlers_read_the_ranges_that_from_start_can_keep(edited: Callable[..., str]) -> None:
+def test_handlers_read_the_pods_ranges_of_both_families(edited: Callable[..., str]) -> None:
     keys = {
         "name": "n3",
         "subnets": ["subnet-0000000a"],
@@ -99,4 +99,9 @@ def test_handlers_read_the_ranges_that_from_start_can_keep(edited: Callable[...,
         "node": {"pod_network": "ipvlan-l2"},
     }
     (spec,) = _interfaces(edited({("node_groups", 0, "interfaces"): [keys]}))
-    assert spec.pod_ranges == ("10.0.49.0/24",)
+    assert spec.pod_ranges == ("10.0.49.0/24", "fd00::1:0/112")
+    assert not spec.reserve_pod_ranges
+    (spec,) = _interfaces(
+        edited({("node_groups", 0, "interfaces"): [{**keys, "reserve_pod_ranges": True}]})
+    )
+    assert spec.reserve_pod_ranges

@@ -137,3 +137,9 @@ def test_an_ipv6_only_subnet_has_no_address_to_choose_and_a_subnet_with_ipv4_is_
     with pytest.raises(SpecRejected, match="is not IPv6-only"):
         addressing.check_ipv6_only(build.subnet())
     addressing.check_ipv6_only(build.subnet(cidr=None))
+
+
+def test_ranges_of_ipv6_take_no_ipv4_address_away() -> None:
+    subnet = Subnet(SubnetId("subnet-1"), "us-east-1a", CIDR)
+    free = addressing.free_from_start(subnet, (), ("2001:db8::/64", "10.0.0.0/29"))
+    assert next(free) == "10.0.0.8"

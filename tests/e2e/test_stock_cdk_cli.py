@@ -9,6 +9,7 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from email import message_from_string
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,8 @@ from authoring.instance_types import image_parameter
 from cli.demo import platform
 from cli.demo.promises import IN_SERVICE, Observer, broken_promises, left_behind
 from cli.demo.watch import Watch
+from domain.naming import POD_RANGE_TYPE, RESERVE_HANDLER
+from domain.tags import OWNER
 from localaws.account import Account
 from localaws.clock import SystemClock
 from localaws.events.envelope import Occurrence
@@ -272,6 +275,175 @@ def _told_service_cidr(account: Account, name: str) -> str:
         if each.get_content_type() == "application/node.eks.aws"
     ]
     return str(yaml.safe_load(str(part))["spec"]["cluster"]["cidr"])
+
+
+RESERVING = """
+name: kept
+cluster_name: kept
+node_groups:
+  - name: workers
+    auto_scaling_group: kept-workers
+    interfaces:
+      - name: n3
+        subnets: {us-east-1a: subnet-0000000a, us-east-1b: subnet-0000000b}
+        security_groups: [sg-0000000a]
+        pod_ranges: [10.0.48.0/24, 10.0.52.0/24]
+        reserve_pod_ranges: true
+"""
+
+
+def test_pod_ranges_are_reserved_moved_and_let_go_but_never_while_in_use(
+    cli: Cli, account: Account, tmp_path: Path
+) -> None:
+    made = platform.build(account, yaml.safe_load(RESERVING))
+    made.write(tmp_path / "config.yaml")
+    config = authoring.resolve(authoring.load(tmp_path / "config.yaml"))
+    kept = _Reservations(account, made, tmp_path / "config.yaml")
+    app = f"{sys.executable} {ROOT / 'app.py'}"
+    context = ("--app", app, "--context", f"config={tmp_path}/config.yaml")
+    deploy = ("deploy", "--require-approval", "never", *context)
+
+    # Where EC2's own choice would begin.
+    low, other = kept.part("us-east-1a", 0), kept.part("us-east-1b", 0)
+    kept.write([low, other])
+    deployed = cli.run(*deploy)
+    assert deployed.returncode == 0, deployed.stdout
+    assert kept.all() == {low, other}
+    account.client("autoscaling").set_desired_capacity(
+        AutoScalingGroupName="kept-workers", DesiredCapacity=2
+    )
+    observer = Observer(account, config)
+    assert Watch(account, observer, config, Console(quiet=True)).until(_all_serve, SERVED_WITHIN_S)
+    assert kept.used(low) == kept.used(other) == []
+
+    eni = kept.assign("us-east-1a", low)
+    later, another = kept.part("us-east-1a", 7), kept.part("us-east-1b", 7)
+    kept.write([later, another])
+    moved = cli.run(*deploy)
+    assert moved.returncode == 0, moved.stdout
+    assert kept.all() == {later, another, low}
+    (reason, *_) = kept.reasons()
+    assert f"range-in-use: {low} of " in reason
+    assert f"by {eni} (" in reason
+
+    kept.write([later, another, low])
+    taken_over = cli.run(*deploy)
+    assert taken_over.returncode == 0, taken_over.stdout
+    assert kept.all() == {later, another, low}
+    assert kept.denied_and_unused() == ([], (), ())
+
+    refused = cli.run("destroy", "--force", *context)
+    assert refused.returncode == 1
+    assert f"range-in-use: {low} of " in refused.stdout
+    assert low in kept.all()
+
+    kept.unassign(eni)
+    destroyed = cli.run("destroy", "--force", *context)
+    assert destroyed.returncode == 0, destroyed.stdout
+    assert kept.all() == set()
+    assert account.client("lambda").list_functions()["Functions"] == []
+
+
+@dataclass(frozen=True)
+class _Reservations:
+    """The subnets of a configuration: what is kept of them, and who has addresses."""
+
+    account: Account
+    made: platform.Platform
+    path: Path
+
+    def write(self, ranges: list[str]) -> None:
+        """Write the configuration with these ranges for pods."""
+        self.made.document["node_groups"][0]["interfaces"][0]["pod_ranges"] = ranges
+        self.made.write(self.path)
+
+    def part(self, zone: str, number: int) -> str:
+        """Return one of the eight parts of a zone's subnet."""
+        (subnet,) = self._ec2.describe_subnets(SubnetIds=[self._subnet(zone)])["Subnets"]
+        return str(list(ip_network(subnet["CidrBlock"]).subnets(3))[number])
+
+    def all(self) -> set[str]:
+        """Return every range that is reserved in the subnets, all of them the stack's."""
+        found = [
+            each
+            for subnet_id in self.made.subnets
+            for each in self._ec2.get_subnet_cidr_reservations(SubnetId=subnet_id)[
+                "SubnetIpv4CidrReservations"
+            ]
+        ]
+        owners = [tag["Value"] for each in found for tag in each["Tags"] if tag["Key"] == OWNER]
+        assert owners == ["MultusEni-kept"] * len(found)
+        return {each["Cidr"] for each in found}
+
+    def used(self, cidr: str) -> list[str]:
+        """Return the addresses of network interfaces in a range."""
+        return [
+            address["PrivateIpAddress"]
+            for eni in self._enis(*self.made.subnets)
+            for address in eni["PrivateIpAddresses"]
+            if ip_address(address["PrivateIpAddress"]) in ip_network(cidr)
+        ]
+
+    def assign(self, zone: str, cidr: str) -> str:
+        """Give a network interface an address of a range, as for a pod, and return its id."""
+        eni: str = self._enis(self._subnet(zone))[0]["NetworkInterfaceId"]
+        address = str(ip_network(cidr)[9])
+        self._ec2.assign_private_ip_addresses(NetworkInterfaceId=eni, PrivateIpAddresses=[address])
+        return eni
+
+    def unassign(self, eni_id: str) -> None:
+        """Take its secondary addresses from a network interface."""
+        (eni,) = self._ec2.describe_network_interfaces(NetworkInterfaceIds=[eni_id])[
+            "NetworkInterfaces"
+        ]
+        secondary = [
+            each["PrivateIpAddress"] for each in eni["PrivateIpAddresses"] if not each["Primary"]
+        ]
+        self._ec2.unassign_private_ip_addresses(
+            NetworkInterfaceId=eni_id, PrivateIpAddresses=secondary
+        )
+
+    def reasons(self) -> list[str]:
+        """Return why ranges failed, the latest first."""
+        events = self.account.client("cloudformation").describe_stack_events(
+            StackName="MultusEni-kept"
+        )["StackEvents"]
+        return [
+            each["ResourceStatusReason"]
+            for each in events
+            if each["ResourceType"] == POD_RANGE_TYPE and "FAILED" in each["ResourceStatus"]
+        ]
+
+    def denied_and_unused(self) -> tuple[list[str], object, object]:
+        """Return what the function was denied, and which of its rights it never needed."""
+        (function,) = (
+            each
+            for each in self.account.client("lambda").list_functions()["Functions"]
+            if each["Handler"] == RESERVE_HANDLER
+        )
+        role = function["Role"]
+        denied = [
+            call.action
+            for call in self.account.calls.of_principal(role)
+            if call.outcome == "UnauthorizedOperation"
+        ]
+        authorizations = self.account.authorizations
+        return denied, authorizations.unused_actions(role), authorizations.unused_statements(role)
+
+    @property
+    def _ec2(self) -> Client:
+        return self.account.client("ec2")
+
+    def _subnet(self, zone: str) -> str:
+        (subnet_id,) = (key for key, value in self.made.subnets.items() if value == zone)
+        return subnet_id
+
+    def _enis(self, *subnet_ids: str) -> list[dict[str, Any]]:
+        filters = [{"Name": "subnet-id", "Values": list(subnet_ids)}]
+        found: list[dict[str, Any]] = self._ec2.describe_network_interfaces(Filters=filters)[
+            "NetworkInterfaces"
+        ]
+        return found
 
 
 def _images(account: Account, nodes: Sequence[NodeView]) -> list[str]:

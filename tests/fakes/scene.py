@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
-from ipaddress import IPv4Network
+from ipaddress import IPv4Network, ip_network
 from typing import TYPE_CHECKING, Any
 
+from domain import tags
 from domain.config import (
     Config,
     InterfaceSpec,
@@ -13,7 +14,7 @@ from domain.config import (
     SecurityGroupSelector,
     SubnetSelector,
 )
-from domain.model import GroupName, InstanceId, SecurityGroupId, SubnetId, VpcId
+from domain.model import EniId, GroupName, InstanceId, SecurityGroupId, SubnetId, VpcId
 from domain.node import config as node_config
 from domain.preflight.examination import examine
 from domain.preflight.findings import Finding, Severity
@@ -31,6 +32,7 @@ from domain.preflight.observed import (
     VpcCni,
 )
 from domain.preflight.planned import Created
+from domain.reservations import AddressHolder, CidrReservation, ReservationId
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -106,7 +108,8 @@ class Scene:
         self.held: dict[InstanceId, frozenset[str]] = {}
         self.images = {AMI: Image(AMI, "x86_64", "available", "/dev/xvda", 20)}
         self.adopt_running = False
-        self.reservations: dict[SubnetId, tuple[IPv4Network, ...]] = {}
+        self.reservations: dict[SubnetId, tuple[CidrReservation, ...]] = {}
+        self.takers: dict[SubnetId, tuple[AddressHolder, ...]] = {}
         self.instead: dict[str, Any] = {}
         """Whole parts of the account, in the place of those above."""
 
@@ -117,6 +120,25 @@ class Scene:
         free = network.num_addresses - 5 if network else 0
         made = Subnet(subnet_id, zone, VPC, network, has_ipv6=cidr is None, free=free)
         self.subnets[subnet_id] = dataclasses.replace(made, **changes)
+
+    def reserve(
+        self, name: str, *cidrs: str, kind: str = "explicit", owner: str | None = None
+    ) -> None:
+        """Reserve parts of a subnet, for a stack if it is one's."""
+        subnet_id = SubnetId(f"subnet-{name}")
+        marks = {tags.OWNER: owner} if owner else {}
+        before = self.reservations.get(subnet_id, ())
+        made = (
+            CidrReservation(ReservationId(f"scr-{cidr}"), subnet_id, ip_network(cidr), kind, marks)
+            for cidr in cidrs
+        )
+        self.reservations[subnet_id] = (*before, *made)
+
+    def take(self, name: str, eni_id: str, *addresses: str) -> None:
+        """Let a network interface have addresses that pods then cannot have."""
+        subnet_id = SubnetId(f"subnet-{name}")
+        before = self.takers.get(subnet_id, ())
+        self.takers[subnet_id] = (*before, AddressHolder(EniId(eni_id), addresses))
 
     def change_subnet(self, name: str, **changes: Any) -> None:  # noqa: ANN401 - the fields of Subnet
         """Change a subnet."""
@@ -170,6 +192,7 @@ class Scene:
             groups={GROUP: self.group},
             subnets=self.subnets,
             reservations=self.reservations,
+            takers=self.takers,
             security_groups=self.security_groups,
             instance_types=self.types,
             offerings=self.offerings,

@@ -10,6 +10,7 @@ from cli.rehearsal import SerialWorkers
 from domain import naming, tags
 from domain.lifecycle import Place, Transition
 from domain.model import AttachmentStatus, GroupName, InstanceId
+from domain.reservations import pod_ranges
 from lambdas.reconcile.adoption import AdoptionReconciler
 from lambdas.reconcile.catalog import Catalog
 from lambdas.reconcile.executor import Executor
@@ -88,7 +89,7 @@ class World:
     def restart(self) -> None:
         """Start a new process: nothing that a reconciler remembers outlives it."""
         workers = SerialWorkers()
-        self.catalog = Catalog(self.ec2, self.clock)
+        self.catalog = Catalog(self.ec2, self.clock, pod_ranges(self.config))
         self.executor = Executor(self.ec2, self.clock, workers)
         hooks = LaunchHooks(
             config=self.config,

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.infra, pytest.mark.subprocesses("node")]
 
-HANDLERS = ("launch", "terminate", "reconcile")
+HANDLERS = ("launch", "terminate", "reconcile", "reserve")
 
 
 def environ(function: Mapping[str, Any]) -> dict[str, str]:
@@ -131,7 +131,11 @@ def test_the_reconciler_runs_on_a_schedule_whose_failures_are_kept(fleet: Synthe
     assert schedule["ScheduleExpression"] == "rate(3 minutes)"
     assert schedule["Target"]["Arn"] == {"Fn::GetAtt": [fleet.function_id("reconcile"), "Arn"]}
     assert schedule["Target"]["DeadLetterConfig"]["Arn"]["Fn::GetAtt"][0].startswith("Schedule")
-    (invoke,) = fleet.of_type("AWS::Lambda::EventInvokeConfig").values()
+    (invoke,) = (
+        config
+        for config in fleet.of_type("AWS::Lambda::EventInvokeConfig").values()
+        if config["FunctionName"] == {"Ref": fleet.function_id("reconcile")}
+    )
     assert (invoke["MaximumRetryAttempts"], invoke["Qualifier"]) == (0, "$LATEST")
 
 

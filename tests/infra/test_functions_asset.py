@@ -55,6 +55,7 @@ def test_the_archive_holds_what_the_functions_need_and_nothing_else(
                 naming.LAUNCH_HANDLER,
                 naming.TERMINATE_HANDLER,
                 naming.RECONCILE_HANDLER,
+                naming.RESERVE_HANDLER,
             )
         ),
     ],
@@ -87,7 +88,13 @@ def test_synthesizing_again_gives_the_same_template_and_the_same_asset(
 
 @pytest.mark.subprocesses("node", "python")
 @pytest.mark.parametrize(
-    "handler", [naming.LAUNCH_HANDLER, naming.TERMINATE_HANDLER, naming.RECONCILE_HANDLER]
+    "handler",
+    [
+        naming.LAUNCH_HANDLER,
+        naming.TERMINATE_HANDLER,
+        naming.RECONCILE_HANDLER,
+        naming.RESERVE_HANDLER,
+    ],
 )
 def test_a_function_without_a_variable_fails_with_one_line_in_its_log_that_names_it(
     fleet: Synthesized, handler: str

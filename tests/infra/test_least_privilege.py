@@ -117,6 +117,20 @@ def grants(fleet: Synthesized, name: str) -> Iterator[tuple[str, str, dict[str, 
             },
             id="reconcile",
         ),
+        pytest.param(
+            "reserve",
+            {
+                "ec2:CreateSubnetCidrReservation",
+                "ec2:CreateTags",
+                "ec2:DeleteSubnetCidrReservation",
+                "ec2:DescribeNetworkInterfaces",
+                "ec2:DescribeSubnets",
+                "ec2:GetSubnetCidrReservations",
+                "logs:CreateLogStream",
+                "logs:PutLogEvents",
+            },
+            id="reserve",
+        ),
     ],
 )
 def test_a_function_may_do_exactly(fleet: Synthesized, name: str, actions: set[str]) -> None:
@@ -212,7 +226,37 @@ def test_tags_are_repaired_but_the_owner_is_not_changed(fleet: Synthesized) -> N
     }
 
 
-@pytest.mark.parametrize("name", HANDLERS)
+def test_ranges_are_reserved_in_the_configured_subnets_alone(fleet: Synthesized) -> None:
+    places = {
+        re.sub(r".*:", "", resource)
+        for action, resource, _ in grants(fleet, "reserve")
+        if action == "ec2:CreateSubnetCidrReservation"
+    }
+    assert places == {
+        "subnet/subnet-0aaaaaaaaaaaaaaa1",
+        "subnet/subnet-0aaaaaaaaaaaaaaa2",
+        "subnet/subnet-0bbbbbbbbbbbbbbb2",
+    }
+
+
+def test_a_reservation_is_tagged_at_its_birth_and_never_again(fleet: Synthesized) -> None:
+    (conditions,) = (c for action, _, c in grants(fleet, "reserve") if action == "ec2:CreateTags")
+    assert conditions == {**BORN_OWNED, "ec2:CreateAction": "CreateSubnetCidrReservation"}
+
+
+def test_what_no_resource_limits_is_limited_to_the_region(fleet: Synthesized) -> None:
+    """The reference lists neither a resource nor a tag for the deletion of a reservation."""
+    (rows,) = get_action_data("ec2", "DeleteSubnetCidrReservation")["ec2"]
+    assert (rows["resource_arn_format"], rows["condition_keys"]) == ("*", ["ec2:Region"])
+    everywhere = {
+        action: conditions
+        for action, resource, conditions in grants(fleet, "reserve")
+        if resource == "*" and not action.partition(":")[2].startswith(READS)
+    }
+    assert everywhere == {"ec2:DeleteSubnetCidrReservation": {"ec2:Region": {"Ref": "AWS::Region"}}}
+
+
+@pytest.mark.parametrize("name", [*HANDLERS, "reserve"])
 def test_a_function_writes_its_own_log_and_reads_its_own_queue(
     fleet: Synthesized, name: str
 ) -> None:
@@ -226,7 +270,7 @@ def test_a_function_writes_its_own_log_and_reads_its_own_queue(
             assert resource.startswith(prefix)
 
 
-@pytest.mark.parametrize("name", HANDLERS)
+@pytest.mark.parametrize("name", [*HANDLERS, "reserve"])
 def test_every_grant_names_resources_and_conditions_that_the_action_is_checked_against(
     fleet: Synthesized, name: str
 ) -> None:

@@ -34,7 +34,7 @@ LEAVES = {
     ),
     *(
         f"{function}-function-{form}"
-        for function in ("launch", "terminate", "reconcile")
+        for function in ("launch", "terminate", "reconcile", "reserve")
         for form in ("arn", "name")
     ),
     "launch-rule-arn",

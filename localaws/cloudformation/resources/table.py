@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from localaws.cloudformation.resources import (
     autoscaling,
     clusters,
+    custom,
     functions,
     identity,
     messaging,
@@ -38,6 +39,7 @@ HANDLERS: Mapping[str, Handler] = {
     **RECORDS,
     **autoscaling.HANDLERS,
     **clusters.HANDLERS,
+    **custom.HANDLERS,
     **functions.HANDLERS,
     **identity.HANDLERS,
     **messaging.HANDLERS,

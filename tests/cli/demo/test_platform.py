@@ -222,6 +222,23 @@ def test_what_only_pods_see_is_left_out(empty_account: Account) -> None:
     assert spec["node"] == {"pod_network": "ipvlan-l2"}
 
 
+def test_ranges_that_are_reserved_are_kept_whatever_chooses_the_nodes_addresses(
+    empty_account: Account,
+) -> None:
+    pods = {
+        "pod_ipam": "static",
+        "pod_ranges": ["10.9.0.0/25", "fd00::/120"],
+        "reserve_pod_ranges": True,
+        "node": {"pod_network": "ipvlan-l2"},
+    }
+    only_ipv6 = {**pods, "pod_ranges": ["fd00::/120"]}
+    first, second = _specs(
+        _built(empty_account, _document({"subnets": BOTH, **pods}, {"subnets": BOTH, **only_ipv6}))
+    )
+    assert (len(first["pod_ranges"]), first["reserve_pod_ranges"]) == (1, True)
+    assert second.keys().isdisjoint({"pod_ranges", "reserve_pod_ranges"})
+
+
 def test_one_range_of_a_subnet_stays_one_for_all_its_interfaces(empty_account: Account) -> None:
     spec = {"subnets": BOTH, "ipv4": "from_start", "pod_ranges": ["10.9.0.0/25", "10.9.1.0/25"]}
     first, second = _specs(_built(empty_account, _document(dict(spec), dict(spec))))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from hashlib import sha256
-from ipaddress import IPv4Network
+from ipaddress import IPv4Network, IPv6Network
 from typing import TYPE_CHECKING
 
 import pytest
@@ -104,6 +104,16 @@ def ipv6_only(scene: Scene) -> None:
     scene.change_spec("n3", ipv4=Ipv4Mode.NONE, ipv6_count=1)
     for name in ("n3-a", "n3-b"):
         scene.change_subnet(name, ipv4_cidr=None, has_ipv6=True, free=0)
+
+
+def reserving(*ranges: str) -> Change:
+    """Let n3 have ranges for pods that are to be reserved."""
+    return lambda scene: scene.change_spec("n3", pod_ranges=ranges, reserve_pod_ranges=True)
+
+
+def ipv6_in(name: str, cidr: str) -> Change:
+    """Give a subnet an IPv6 CIDR."""
+    return lambda scene: scene.change_subnet(name, has_ipv6=True, ipv6_cidrs=(IPv6Network(cidr),))
 
 
 def rule(name: str, pattern: Mapping[str, object], *targets: str) -> Change:
@@ -490,6 +500,96 @@ TROUBLES: dict[str, tuple[str, Change, Severity, str, str]] = {
         "n3",
         "192.168.0.0/28 is in none of its subnets (10.0.1.0/24, 10.1.1.0/24)",
     ),
+    "a range to reserve that is in no subnet as a whole": (
+        "pod-range-unreservable",
+        reserving("10.0.0.0/23"),
+        ERROR,
+        "10.0.0.0/23",
+        "cannot be reserved: 10.0.0.0/23 is in none of its subnets: subnet-n3-a (10.0.1.0/24), subnet-n3-b (10.1.1.0/24)",
+    ),
+    "a range of which somebody else reserved a part": (
+        "pod-range-unreservable",
+        every(reserving("10.0.1.128/25"), lambda s: s.reserve("n3-a", "10.0.1.192/28")),
+        ERROR,
+        "10.0.1.128/25",
+        "overlaps 10.0.1.192/28 of subnet-n3-a, reserved as scr-10.0.1.192/28 (type explicit) by somebody else",
+    ),
+    "a range of which this stack has another part": (
+        "pod-range-unreservable",
+        every(
+            reserving("10.0.1.128/25"),
+            lambda s: s.reserve("n3-a", "10.0.1.192/28", owner="MultusEni-example"),
+        ),
+        ERROR,
+        "10.0.1.128/25",
+        "by this stack itself, which makes a new reservation before it deletes the old one",
+    ),
+    "a range that is reserved for prefixes": (
+        "pod-range-unreservable",
+        every(
+            reserving("10.0.1.128/25"),
+            lambda s: s.reserve("n3-a", "10.0.1.128/25", kind="prefix", owner="MultusEni-example"),
+        ),
+        ERROR,
+        "10.0.1.128/25",
+        "overlaps 10.0.1.128/25",
+    ),
+    "a range to reserve with addresses in use": (
+        "pod-range-in-use",
+        every(
+            reserving("10.0.1.128/25"),
+            *(
+                lambda s, n=n: s.take("n3-a", f"eni-{n}", f"10.0.1.{n}", f"10.0.1.{n + 128}")
+                for n in range(6)
+            ),
+        ),
+        WARNING,
+        "10.0.1.128/25",
+        "eni-0 (10.0.1.128), eni-1 (10.0.1.129), eni-2 (10.0.1.130), eni-3 (10.0.1.131), eni-4 (10.0.1.132) and 1 more",
+    ),
+    "a prefix in a range to reserve": (
+        "pod-range-in-use",
+        every(reserving("10.0.1.128/25"), lambda s: s.take("n3-a", "eni-p", "10.0.1.144/28")),
+        WARNING,
+        "10.0.1.128/25",
+        "have addresses of it: eni-p (10.0.1.144/28)",
+    ),
+    "a reservation of this stack that the file does not name": (
+        "reservation-left-over",
+        lambda s: s.reserve("n3-a", "10.0.1.192/28", owner="MultusEni-example"),
+        WARNING,
+        "scr-10.0.1.192/28",
+        "keeps 10.0.1.192/28 of subnet-n3-a for this stack, whose file does not name it (any more)",
+    ),
+    "a range that nothing keeps EC2 out of": (
+        "pod-range-unreserved",
+        lambda s: s.change_spec("n3", pod_ranges=("10.0.1.128/25",)),
+        WARNING,
+        "n3",
+        "no CIDR reservation of subnet-n3-a keeps the pod range 10.0.1.128/25",
+    ),
+    "a range of which only a part is reserved": (
+        "pod-range-unreserved",
+        every(
+            lambda s: s.change_spec("n3", pod_ranges=("10.0.1.128/25",)),
+            lambda s: s.reserve("n3-a", "10.0.1.128/26"),
+        ),
+        WARNING,
+        "n3",
+        "no CIDR reservation of subnet-n3-a keeps the pod range 10.0.1.128/25",
+    ),
+    "an IPv6 range, which from_start has no part in": (
+        "pod-range-unreserved",
+        every(
+            lambda s: s.change_spec(
+                "n3", ipv4=Ipv4Mode.FROM_START, pod_ranges=("2001:db8:0:1:8000::/65",)
+            ),
+            ipv6_in("n3-a", "2001:db8:0:1::/64"),
+        ),
+        WARNING,
+        "n3",
+        "no CIDR reservation of subnet-n3-a keeps the pod range 2001:db8:0:1:8000::/65",
+    ),
     "a subnet that is too small in any case": (
         "subnet-too-small",
         lambda s: s.change_subnet("n3-a", free=4),
@@ -611,9 +711,7 @@ TROUBLES: dict[str, tuple[str, Change, Severity, str, str]] = {
     "addresses of the nodes' own subnet that a reservation keeps": (
         "subnet-too-small",
         every(
-            lambda s: s.reservations.update(
-                {SubnetId("subnet-nodes-a"): (IPv4Network("10.0.0.0/25"),)}
-            ),
+            lambda s: s.reserve("nodes-a", "10.0.0.0/25"),
             lambda s: s.change_subnet("nodes-a", free=132),
         ),
         WARNING,
@@ -623,14 +721,7 @@ TROUBLES: dict[str, tuple[str, Change, Severity, str, str]] = {
     "addresses that a reservation keeps": (
         "subnet-too-small",
         every(
-            lambda s: s.reservations.update(
-                {
-                    SubnetId("subnet-n3-a"): (
-                        IPv4Network("10.0.1.0/25"),
-                        IPv4Network("10.0.1.128/26"),
-                    )
-                }
-            ),
+            lambda s: s.reserve("n3-a", "10.0.1.0/25", "10.0.1.128/26"),
             lambda s: s.change_subnet("n3-a", free=195),
         ),
         WARNING,
@@ -1056,6 +1147,43 @@ NO_TROUBLES: dict[str, tuple[str, Change]] = {
     "a pod range in one of the subnets": (
         "pod-range-outside",
         lambda s: s.change_spec("n3", ipv4=Ipv4Mode.FROM_START, pod_ranges=("10.1.1.128/25",)),
+    ),
+    "a range that can be reserved": ("pod-range-unreservable", reserving("10.0.1.128/25")),
+    "a range that this stack has reserved": (
+        "pod-range-unreservable",
+        every(
+            reserving("10.0.1.128/25"),
+            lambda s: s.reserve("n3-a", "10.0.1.128/25", owner="MultusEni-example"),
+            lambda s: s.reserve("n3-a", "10.0.1.64/28"),
+        ),
+    ),
+    "a range that this stack has reserved and names": (
+        "reservation-left-over",
+        every(
+            reserving("10.0.1.128/25"),
+            lambda s: s.reserve("n3-a", "10.0.1.128/25", owner="MultusEni-example"),
+            lambda s: s.reserve("n3-a", "10.0.1.64/28", owner="MultusEni-other"),
+        ),
+    ),
+    "a range to reserve whose addresses nobody has": (
+        "pod-range-in-use",
+        every(reserving("10.0.1.128/25"), lambda s: s.take("n3-a", "eni-1", "10.0.1.127")),
+    ),
+    "a range that is to be reserved": ("pod-range-unreserved", reserving("10.0.1.128/25")),
+    "a range that from_start keeps out of": (
+        "pod-range-unreserved",
+        lambda s: s.change_spec("n3", ipv4=Ipv4Mode.FROM_START, pod_ranges=("10.0.1.128/25",)),
+    ),
+    "a range that is reserved in two halves": (
+        "pod-range-unreserved",
+        every(
+            lambda s: s.change_spec("n3", pod_ranges=("10.0.1.128/25",)),
+            lambda s: s.reserve("n3-a", "10.0.1.128/26", "10.0.1.192/26"),
+        ),
+    ),
+    "a range outside the subnets, which somebody routes": (
+        "pod-range-unreserved",
+        lambda s: s.change_spec("n3", pod_ranges=("192.168.0.0/24",)),
     ),
     "exactly enough addresses": (
         "subnet-too-small",

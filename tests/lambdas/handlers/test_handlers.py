@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from domain.errors import EnvironmentInvalid
-from lambdas.handlers import launch, reconcile, terminate
+from lambdas.handlers import launch, reconcile, reserve, terminate
 from lambdas.runtime import wiring
 
-HANDLERS = [launch, reconcile, terminate]
+HANDLERS = [launch, reconcile, reserve, terminate]
 MOST_STATEMENTS = 12
 
 

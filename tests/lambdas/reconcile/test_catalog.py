@@ -148,3 +148,16 @@ def test_tags_select_in_the_nodes_own_vpc_only(build: Builders, world: World) ->
         (desired,) = world.catalog.desired(group, instance)
         assert desired.subnet_id.startswith(f"subnet-{vpc}-")
         assert desired.security_group_ids == (f"sg-{vpc}",)
+
+
+def test_ranges_that_the_stack_reserves_count_before_ec2_shows_them(
+    build: Builders, make_world: type[World]
+) -> None:
+    """Those of both families that another interface of the subnet names, too; and each once they are shown."""
+    ranges = ("10.0.0.16/28", "2001:db8::/65")
+    pods = build.spec("n1", 1, pod_ranges=ranges, reserve_pod_ranges=True)
+    world = make_world([pods, build.spec("n2", 2)])
+    (subnet_id,) = (pods.subnets.by_zone or {}).values()
+    known = world.catalog.subnets([subnet_id, SubnetId("subnet-n2")])
+    assert [str(each) for each in known[subnet_id].reservations] == ["10.0.0.16/28"]
+    assert known[SubnetId("subnet-n2")].reservations == ()

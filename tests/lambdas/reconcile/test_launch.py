@@ -546,6 +546,21 @@ def last(address: str) -> int:
     return int(address.rpartition(".")[2])
 
 
+def test_no_node_gets_an_address_of_a_range_that_another_interface_of_its_subnet_reserves(
+    build: Builders, make_world: type[World]
+) -> None:
+    chosen = build.from_start("n1", 1)
+    pods = dataclasses.replace(
+        build.spec("n2", 2, pod_ranges=("10.1.0.0/26",), reserve_pod_ranges=True),
+        subnets=chosen.subnets,
+    )
+    world = make_world([chosen, pods])
+    launch = world.launching(world.launch())
+    world.run_launches(launch)
+    (address,) = (e.ipv4_addresses[0] for e in world.enis() if e.tags[tags.INTERFACE] == "n1")
+    assert last(address) == 64
+
+
 def test_two_runs_that_looked_at_the_same_moment_settle_their_conflict(
     build: Builders, make_world: type[World]
 ) -> None:

@@ -7,13 +7,21 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from domain.errors import EniLifecycleError, InvariantBroken, SubnetExhausted, Throttled
+from domain.errors import (
+    EniLifecycleError,
+    InvariantBroken,
+    RangeInUse,
+    SubnetExhausted,
+    Throttled,
+)
 from domain.fleet import Orphans
 from domain.model import EniId
 from domain.outcome import Outcome, Result
+from domain.stack_request import StackAnswer, parse_request
 from lambdas.aws.session import CallCount
 from lambdas.reconcile.fleet import Report
 from lambdas.runtime.reporting import Reporter
+from tests.fakes.stack_requests import stack_request
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -248,3 +256,38 @@ def test_repaired_and_reported_nodes_are_counted_and_what_will_not_pass_by_itsel
     assert metric(lines, "NodesNotAsPromised") == [3]
     assert metric(lines, "RepairsFailed") == [1]
     assert len(records(lines)) == 5
+
+
+def test_a_request_of_cloudformations_is_one_record_without_its_url(written: Written) -> None:
+    request = parse_request(stack_request("Create"))
+    Reporter("MultusEni-example", Heard()).worked(
+        request, StackAnswer("subnet-1/10.0.49.0/24"), CallCount(4, 0)
+    )
+    lines = written()
+    (record,) = records(lines)
+    assert (record["level"], record["message"]) == ("INFO", "Create done")
+    assert record["physical_id"] == "subnet-1/10.0.49.0/24"
+    assert record["request_id"] == request.request_id
+    assert "X-Amz-Signature" not in str(lines)
+    assert metric(lines, "Defects") == [0]
+
+
+@pytest.mark.parametrize(
+    ("error", "defects"),
+    [(RangeInUse("in use"), [0]), (InvariantBroken("KeyError: 'Cidr'"), [1])],
+    ids=["refused", "a defect"],
+)
+def test_a_refused_request_is_an_error_and_a_defect_is_counted(
+    written: Written, error: EniLifecycleError, defects: list[int]
+) -> None:
+    error.__cause__ = KeyError("Cidr")
+    request = parse_request(stack_request("Delete"))
+    Reporter("MultusEni-example", Heard()).worked(
+        request, StackAnswer(request.known_as, error), CallCount()
+    )
+    lines = written()
+    (record,) = records(lines)
+    assert (record["level"], record["message"]) == ("ERROR", "Delete refused")
+    assert record["error_code"] == error.code
+    assert ("exception" in record) == bool(defects[0])
+    assert metric(lines, "Defects") == defects

@@ -57,6 +57,8 @@ def test_the_stacks_variables_and_the_assets_configuration_make_a_runtime(
         "terminations",
         "fleet",
         "reporter",
+        "reservations",
+        "stack_answers",
     ],
 )
 def test_each_part_is_made_once(runtime: Runtime, part: str) -> None:

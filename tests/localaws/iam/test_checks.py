@@ -23,6 +23,12 @@ TAGS = [{"Key": "owner", "Value": "me"}]
 
 SAMPLES: dict[tuple[str, str], dict[str, Any]] = {
     ("ec2", "GetSubnetCidrReservations"): {"SubnetId": SUBNET},
+    ("ec2", "CreateSubnetCidrReservation"): {
+        "SubnetId": SUBNET,
+        "Cidr": "10.0.0.0/28",
+        "TagSpecifications": [{"ResourceType": "subnet-cidr-reservation", "Tags": TAGS}],
+    },
+    ("ec2", "DeleteSubnetCidrReservation"): {"SubnetCidrReservationId": "scr-1"},
     ("ec2", "CreateNetworkInterface"): {
         "SubnetId": SUBNET,
         "Groups": [GROUP],
