@@ -53,7 +53,7 @@ _DROPPED = re.compile(
     r"|bus-(fslmc|ifpga|vmbus)|common-(cnxk|cpt|idpf|octeontx|qat|sfc)|mempool-(bucket|cnxk|dpaa2-|oct|stack)"
     r"|net-(?!e1000|ena23|virtio|bnxt|bond|dpaa23|i40e|ice23|ixgbe|mlx5)))"
 )
-_CNI_PLUGINS = ("host-device", "ipvlan", "host-local", "static", "loopback")
+_CNI_PLUGINS = ("host-device", "ipvlan", "host-local", "static", "tuning", "sbr", "loopback")
 
 _PRUNED = (
     # They find nothing to generate here, and each reload of systemd runs all twelve: two thirds of its time.
