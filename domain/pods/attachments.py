@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from domain.node.cni import CNI_VERSION, ipvlan
 from domain.node.config import PodNetwork
+from domain.node.routing import IPV6_ROUTER
 from domain.pods.model import Ipam
 
 if TYPE_CHECKING:
@@ -98,11 +99,15 @@ def _whereabouts(one: PodRange) -> Mapping[str, str]:
 
 def _host_local(ranges: Iterable[PodRange]) -> list[list[Mapping[str, str]]]:
     """Return a set of ranges for each family: a pod gets one address of each set (containernetworking/plugins,
-    plugins/ipam/host-local, README)."""
+    plugins/ipam/host-local, README). The gateway is the first address of `subnet` where none is written, which of an IPv4
+    subnet the VPC's router has."""
     families: dict[int, list[Mapping[str, str]]] = {}
     for one in ranges:
-        bounds = {"rangeStart": one.first, "rangeEnd": one.last}
-        families.setdefault(ip_network(one.network).version, []).append(
-            {"subnet": one.network, **{key: value for key, value in bounds.items() if value}}
+        version = ip_network(one.network).version
+        told = {"rangeStart": one.first, "rangeEnd": one.last}
+        if version == IPV6_ROUTER.version and one.first is not None:
+            told["gateway"] = str(IPV6_ROUTER)
+        families.setdefault(version, []).append(
+            {"subnet": one.network, **{key: value for key, value in told.items() if value}}
         )
     return [families[family] for family in sorted(families)]

@@ -7,11 +7,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from domain.node.config import NodeGroup, PodNetwork
+from domain.node.config import Driver, NodeGroup, PodNetwork
+from domain.pods.attachments import configuration
+from domain.pods.model import Ipam, Network
+from domain.pods.ranges import pod_range
 from kernellab.guest import Guest
 from kernellab.machine import Machine
 from kernellab.qemu import CommandFailed
 from tests.kernel.node import GROUP, Node, eni, interface
+from tests.kernel.plugins import POD_LINK, Attachment
 from tests.kernel.test_cni import attachment, await_hotplug_run, ping
 
 if TYPE_CHECKING:
@@ -101,6 +105,36 @@ def test_pods_get_the_pool_reach_each_other_and_what_lies_behind_the_router(
         attached.check(result)
         attached.delete(result)
     assert "net1: 0 of 2 in use" in node.command("status").stdout
+
+
+def test_a_definition_with_source_routing_leads_a_pod_by_the_router_from_its_own_table(
+    node: Node, pods: tuple[str, str]
+) -> None:
+    network = Network(
+        "net1",
+        "mul0",
+        9001,
+        Driver.KERNEL,
+        PodNetwork.IPVLAN_L2,
+        ("default",),
+        ipam=Ipam.HOST_LOCAL,
+        ranges=(pod_range("2001:db8:1::1:0/112", ["2001:db8:1::/64"]),),
+        source_routing=True,
+        sysctls={"net.ipv6.conf.IFNAME.accept_ra": "0"},
+    )
+    address, pod = "2001:db8:1::1:0", pods[0]
+    result = Attachment(node.guest, pod, configuration(network)).add()
+    assert [(each["address"], each["gateway"]) for each in result["ips"]] == [
+        (f"{address}/64", "fe80:ec2::1")
+    ]
+    rules = node.ip("-6", "-n", pod, "rule")
+    (table,) = (rule["table"] for rule in rules if rule["src"] == address)
+    routes = node.ip("-6", "-n", pod, "route", "show", "table", table)
+    assert [each["gateway"] for each in routes if each["dst"] == "default"] == ["fe80:ec2::1"]
+    reached = f"ip netns exec {pod} ping -c 1 -W 5 -I {address} {BEYOND}"
+    node.guest.run(reached).check()
+    accepts = f"ip netns exec {pod} cat /proc/sys/net/ipv6/conf/{POD_LINK}/accept_ra"
+    assert node.guest.run(accepts).check().stdout == "0\n"
 
 
 def test_the_host_has_the_address_a_table_of_its_own_and_no_ipv4_there(node: Node) -> None:

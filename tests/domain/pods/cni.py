@@ -80,7 +80,13 @@ IPAM = {
                     "type": "array",
                     "minItems": 1,
                     "items": _keys(
-                        {"subnet": _RANGE, "rangeStart": _ADDRESS, "rangeEnd": _ADDRESS}, "subnet"
+                        {
+                            "subnet": _RANGE,
+                            "rangeStart": _ADDRESS,
+                            "rangeEnd": _ADDRESS,
+                            "gateway": _ADDRESS,
+                        },
+                        "subnet",
                     ),
                 },
             },
