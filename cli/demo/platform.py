@@ -27,7 +27,7 @@ LARGEST_TYPE = "m5.24xlarge"
 """Takes 15 network interfaces on one card: the primary one and MAX_INTERFACES."""
 MAX_INTERFACES = 14
 
-OF_PODS = (*OF_THE_CLUSTER, "pod_pool", "pod_ranges", "pod_routes")
+OF_PODS = (*OF_THE_CLUSTER, "pod_follow", "pod_pool", "pod_ranges", "pod_routes")
 """What an interface without a pod network cannot have."""
 
 

@@ -46,6 +46,8 @@ class Network:
     resource: str | None = None
     """The extended resource by which the device plugin chooses the device, with its prefix."""
     ipam: Ipam = Ipam.NODE
+    follow_owner: str | None = None
+    """The owner tag of the ENIs to which pods' addresses are assigned; None where no program of ours does so."""
     has_pool: bool = False
     """Whether the node has addresses to hand out."""
     ranges: tuple[PodRange, ...] = ()
