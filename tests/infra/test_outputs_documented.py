@@ -79,9 +79,11 @@ def test_the_output_and_the_parameter_of_a_row_are_one_fact(fleet: Synthesized) 
     assert compared == len(fleet.template["Outputs"])
 
 
-def test_a_stack_without_a_ready_hook_lacks_that_row_and_no_other(other: Synthesized) -> None:
+def test_a_stack_without_ready_hook_and_followed_addresses_lacks_their_rows_and_no_other(
+    other: Synthesized,
+) -> None:
     missing = {row.output for row in rows()} - {NOT_AN_OUTPUT} - other.template["Outputs"].keys()
-    assert missing == {"ReadyHook"}
+    assert missing == {"ReadyHook", "PodAddressPolicy"}
 
 
 def test_each_fact_says_what_it_is_whom_it_serves_and_since_when() -> None:
