@@ -192,6 +192,28 @@ def test_no_other_action_is_allowed(pods: Pods) -> None:
         assert _denied(call), name
 
 
+def test_whose_secondary_ipv4_address_comes_to_an_eni_is_for_no_policy_to_say(pods: Pods) -> None:
+    """docs/pod-networks.md says so: a move is checked against the ENI that gets the address. IPv6 has to be taken away first."""
+    (eni, _) = pods.enis(FOLLOWED)
+    free = pods.free(eni)
+    own = pods.deployed.account.client("ec2")
+    foreign = own.create_network_interface(
+        SubnetId=eni.raw["SubnetId"],
+        PrivateIpAddresses=[{"PrivateIpAddress": free["ipv4"], "Primary": False}],
+        Ipv6Addresses=[{"Ipv6Address": free["ipv6"]}],
+    )["NetworkInterface"]
+    pods.deployed.clock.advance(5)
+    calls = pods.calls(eni, **free)
+    calls["AssignPrivateIpAddresses"]()
+    assert free["ipv4"] in _held(pods, eni.eni_id)
+    with pytest.raises(ClientError, match=r"InvalidIPAddress\.InUse"):
+        calls["AssignIpv6Addresses"]()
+    theirs = type(eni)(foreign["NetworkInterfaceId"], foreign, {})
+    assert _denied(pods.calls(theirs, **free)["UnassignIpv6Addresses"])
+    with pytest.raises(ClientError, match="primary IP address"):
+        pods.calls(eni, foreign["PrivateIpAddress"], free["ipv6"])["AssignPrivateIpAddresses"]()
+
+
 def test_a_fail_over_moves_the_addresses_and_the_reconciler_leaves_them_where_they_are(
     pods: Pods,
 ) -> None:
