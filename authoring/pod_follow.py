@@ -121,8 +121,13 @@ def warnings(group: NodeGroup, interface: Interface) -> Iterator[str]:
             "source_dest_check: false is not needed where every pod's address is the ENI's, and costs a call for each ENI."
             " Leave it out, unless pods forward what others send."
         )
-    several = isinstance(interface.subnets, ByTags) or len(interface.subnets) > 1
-    if several and interface.pod_ipam in ("node", "static"):
+    if interface.pod_ipam in HANDS_OUT:
+        return
+    yield (
+        "EC2 may give a node an address that a pod brings, and as its primary one it never moves. Make a subnet CIDR"
+        " reservation of type explicit for what pods bring."
+    )
+    if isinstance(interface.subnets, ByTags) or len(interface.subnets) > 1:
         yield (
             "an address is of one subnet, and of use on nodes in that one alone. Keep a pod that brings its own in the zone of"
             " the address (a nodeAffinity with topology.kubernetes.io/zone)."
