@@ -85,6 +85,7 @@ class EniLifecycle(Construct):
             permissions.terminate(),
             permissions.reconcile(),
         )
+        pod_addresses = self._pod_addresses()
         self.owner = config.owner
         self.launch_hook = naming.launch_hook(config.owner)
         self.terminate_hook = naming.terminate_hook(config.owner)
@@ -231,7 +232,6 @@ class EniLifecycle(Construct):
         node_bootstrap = NodeBootstrap(self, "NodeBootstrap", config=nodes, asset=bootstrap)
         self.node_policy: iam.ManagedPolicy = node_bootstrap.policy
         """For the role of nodes of whatever making."""
-        pod_addresses = self._pod_addresses()
         self.pod_address_policy: iam.ManagedPolicy | None = (
             pod_addresses.policy if pod_addresses else None
         )

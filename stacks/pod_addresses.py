@@ -9,10 +9,11 @@ from aws_cdk import aws_iam as iam
 from constructs import Construct
 
 from domain import tags
-from stacks.iam import acknowledge_wildcards
+from domain.errors import ConfigInvalid, Problem
+from stacks.iam import acknowledge_wildcards, deployed_characters
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Collection, Mapping, Sequence
 
 ACTIONS = (
     "ec2:AssignIpv6Addresses",
@@ -20,6 +21,10 @@ ACTIONS = (
     "ec2:UnassignIpv6Addresses",
     "ec2:UnassignPrivateIpAddresses",
 )
+MAX_MANAGED_POLICY_CHARACTERS = 6_144
+"""IAM's quota for a managed policy, white space not counted (IAM User Guide, "IAM and AWS STS quotas")."""
+FRAME = '{"Version":"2012-10-17","Statement":}'
+"""What stands around the statements."""
 
 
 class PodAddresses(Construct):
@@ -32,9 +37,13 @@ class PodAddresses(Construct):
     """
 
     def __init__(
-        self, scope: Construct, construct_id: str, *, owner: str, interfaces: Iterable[str]
+        self, scope: Construct, construct_id: str, *, owner: str, interfaces: Collection[str]
     ) -> None:
-        """Allow it for the stack's own ENIs of these interfaces: those of the others keep the addresses that their node hands out."""
+        """Allow it for the stack's own ENIs of these interfaces: those of the others keep the addresses that their node hands out.
+
+        Raises:
+            ConfigInvalid: they have more names than fit into a policy.
+        """
         super().__init__(scope, construct_id)
         statements = [
             iam.PolicyStatement(
@@ -58,6 +67,7 @@ class PodAddresses(Construct):
                 },
             ),
         ]
+        self._check(statements, interfaces)
         self.policy = iam.ManagedPolicy(
             self,
             "Policy",
@@ -65,6 +75,25 @@ class PodAddresses(Construct):
             statements=statements,
         )
         acknowledge_wildcards(self.policy, statements)
+
+    def _check(
+        self, statements: Sequence[iam.PolicyStatement], interfaces: Collection[str]
+    ) -> None:
+        """Refuse at synth what IAM would refuse in the middle of a deployment."""
+        rendered = Stack.of(self).resolve([one.to_statement_json() for one in statements])
+        length = len(FRAME) + deployed_characters(rendered)
+        if length > MAX_MANAGED_POLICY_CHARACTERS:
+            raise ConfigInvalid(
+                [
+                    Problem(
+                        path="node_groups",
+                        value=f"{len(interfaces)} names of interfaces with pod_follow",
+                        message=f"are so many that the pods' policy takes {length} characters of the "
+                        f"{MAX_MANAGED_POLICY_CHARACTERS} that IAM allows",
+                        remedy="Give interfaces of one network one name in all node groups, or split the groups over two files.",
+                    )
+                ]
+            )
 
     @property
     def facts(self) -> Mapping[str, str]:
