@@ -33,7 +33,8 @@ def _faults(interface: WrittenInterface) -> Iterator[Fault]:
         if node.says("pod_network"):
             yield nobody(interface, "pod_follow", True)
         return
-    if item.pod_pool is not None and item.pod_ipam == "node":
+    by_node = item.pod_ipam == "node" and "pod_ipam" not in interface.unreadable
+    if item.pod_pool is not None and by_node:
         yield Fault(
             here,
             True,
@@ -48,7 +49,8 @@ def _faults(interface: WrittenInterface) -> Iterator[Fault]:
             f"is for a pod's link, and with driver: {node.item.driver} there is none",
             "Leave it out: nothing in the pod sees which addresses a DPDK application uses.",
         )
-    if node.item.host_address and node.says("host_address") and node.item.driver == "kernel":
+    stays = node.item.driver == "kernel" and node.item.pod_network.startswith("ipvlan")
+    if node.item.host_address and node.says("host_address") and stays:
         yield Fault(
             (*node.location, "host_address"),
             True,

@@ -67,6 +67,10 @@ REFUSED: dict[str, tuple[dict[Location, Any], list[tuple[str, str]]]] = {
         followed(node={"pod_network": "ipvlan-l2", "host_address": True}),
         [(f"{N3}.node.host_address", "may be one that followed a pod")],
     ),
+    "a host with the addresses of a whole device, which is refused anyway": (
+        followed(node={"pod_network": "host-device", "host_address": True}),
+        [(f"{N3}.node.host_address", "is for a link that stays")],
+    ),
     "one range for two subnets, routed by hand": (
         whereabouts(subnets=["subnet-0000000a", "subnet-0000000b"], source_dest_check=False),
         [(f"{N3}.pod_ipam", "EC2 assigns an ENI addresses of its own subnet alone")],
@@ -135,11 +139,12 @@ def test_host_local_of_the_one_node_is_accepted(said: Callable[..., list[str]]) 
     "edits",
     [
         followed(pod_follow="yes, please", pod_pool={"ipv4": 4}),
+        followed(pod_ipam="dhcp", pod_pool={"ipv4": 4}),
         followed(node={"pod_network": "bridge"}),
         followed(node={"pod_network": "ipvlan-l2", "driver": "ena"}),
         whereabouts(**DUAL, node=L3, ipv6={"count": 0}),
     ],
-    ids=["key", "network", "driver", "IPv6"],
+    ids=["key", "IPAM", "network", "driver", "IPv6"],
 )
 def test_a_malformed_value_causes_no_second_fault(
     said: Callable[..., list[str]], edits: dict[Location, Any]
