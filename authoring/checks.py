@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from authoring import created_checks, node_checks, pod_checks, wellformed
+from authoring import created_checks, node_checks, pod_checks, pod_follow, wellformed
 from authoring.instance_types import known_types
 from authoring.models import WAYS_TO_NAME
 from authoring.pod_families import of_eni
@@ -58,6 +58,7 @@ def faults(data: object) -> Iterator[Fault]:
         yield from _instance_types(group)
     yield from node_checks.faults(file)
     yield from pod_checks.faults(file)
+    yield from pod_follow.faults(file)
     yield from created_checks.faults(file)
 
 
@@ -337,6 +338,7 @@ def _limits_of_interface(
             f"It has {cards}, counted from 0.",
         )
     yield from _limits_of_addresses(type_name, limits, interface)
+    yield from pod_follow.limits(type_name, limits, interface)
 
 
 def _limits_of_addresses(

@@ -349,6 +349,10 @@ class Interface(Written):
         default=None,
         description="CNI plugins that follow the network's own. Left out: none.",
     )
+    pod_follow: bool = Field(
+        default=False,
+        description="Whether EC2's assignment of an address follows the pod that has it: a program in the pod sees to it.",
+    )
     pod_namespaces: tuple[Namespace, ...] = Field(
         default=(),
         strict=False,

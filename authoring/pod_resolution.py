@@ -9,6 +9,7 @@ from authoring.node_resolution import link_name
 from authoring.pod_checks import HANDS_OUT
 from authoring.pod_families import of_eni
 from authoring.problems import Fault, Location, path_of, unlocated
+from domain import naming
 from domain.errors import ConfigInvalid
 from domain.node.config import Driver, PodNetwork
 from domain.pods.attachments import attachment
@@ -65,15 +66,16 @@ def namesakes(authored: Authored) -> Iterator[Fault]:
 
 
 def _groups(authored: Authored) -> tuple[PodGroup, ...]:
-    return tuple(_group(group) for group in authored.node_groups)
+    owner = naming.owner(authored.name)
+    return tuple(_group(group, owner) for group in authored.node_groups)
 
 
-def _group(group: NodeGroup) -> PodGroup:
+def _group(group: NodeGroup, owner: str) -> PodGroup:
     metal_only = bool(group.instance_types) and all(map(is_metal, group.instance_types))
     return PodGroup(
         name=group.name,
         networks=tuple(
-            _network(item, position, group.node.resource_prefix)
+            _network(item, position, group.node.resource_prefix, owner)
             for position, item in enumerate(group.interfaces)
             if item.node.pod_network != "none"
         ),
@@ -89,7 +91,7 @@ def _group(group: NodeGroup) -> PodGroup:
     )
 
 
-def _network(item: Interface, position: int, prefix: str) -> Network:
+def _network(item: Interface, position: int, prefix: str, owner: str) -> Network:
     node, plugins = item.node, item.pod_plugins
     return Network(
         interface=item.name,
@@ -101,6 +103,7 @@ def _network(item: Interface, position: int, prefix: str) -> Network:
         resource=f"{prefix}/{node.resource}" if node.resource else None,
         address_families=tuple(sorted(of_eni(item))),
         ipam=Ipam(item.pod_ipam),
+        follow_owner=owner if item.pod_follow else None,
         has_pool=item.pod_pool is not None,
         ranges=tuple(pod_range(text, item.pod_subnets) for text in item.pod_ranges)
         if item.pod_ipam in HANDS_OUT

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from authoring import pod_follow
 from authoring.models import ByTags
 from authoring.pod_checks import HANDS_OUT
 
@@ -25,12 +26,17 @@ def warnings(group: NodeGroup) -> Iterator[str]:
                 " the kernel takes the one that was made last. Write narrower routes, or sbr: true in pod_plugins, which"
                 " keeps it to packets from the pod's address there."
             )
+        if interface.pod_follow:
+            yield from (
+                f"{interface.name}: {text}" for text in pod_follow.warnings(group, interface)
+            )
         if interface.pod_ipam != "node":
             yield from (f"{interface.name}: {text}" for text in _warnings(interface))
 
 
 def _warnings(interface: Interface) -> Iterator[str]:
-    yield _unassigned(interface)
+    if not interface.pod_follow:
+        yield _unassigned(interface)
     if interface.pod_ipam in HANDS_OUT:
         yield from _not_kept(interface)
         if not interface.pod_subnets:
@@ -55,14 +61,17 @@ def _unassigned(interface: Interface) -> str:
     who = (
         "that pods bring" if interface.pod_ipam == "static" else f"that {interface.pod_ipam} gives"
     )
+    follow = (
+        "Write pod_follow: true, which assigns" if interface.node.driver == "kernel" else "Assign"
+    )
     if interface.source_dest_check:
         return (
-            f"EC2 drops what pods send from addresses {who}, as the ENI does not have them. Assign each to the ENI of its"
+            f"EC2 drops what pods send from addresses {who}, as the ENI does not have them. {follow} each to the ENI of its"
             " pod's node, or write pod_pool, which has EC2 do so at launch."
         )
     return (
         f"EC2 delivers nothing to addresses {who} but by a route to the node's ENI in your route tables, and inside the"
-        " subnet not even then. Assign each to the ENI of its pod's node, or write pod_pool."
+        f" subnet not even then. {follow} each to the ENI of its pod's node, or write pod_pool."
     )
 
 

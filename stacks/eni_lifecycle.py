@@ -19,6 +19,7 @@ from stacks.iam import Permissions, see_backlog
 from stacks.lambda_function import LifecycleFunction
 from stacks.lifecycle_hooks import LifecycleHooks
 from stacks.node_bootstrap import NodeBootstrap, user_data_by_group
+from stacks.pod_addresses import PodAddresses
 from stacks.published import Published, node_group_documents
 from stacks.queues import EventQueue, dead_letter_queue
 from stacks.reconcile_schedule import ReconcileSchedule
@@ -88,6 +89,7 @@ class EniLifecycle(Construct):
         )
         ranges = pod_ranges(config)
         may_reserve = permissions.reserve() if ranges else ()
+        pod_addresses = self._pod_addresses()
         self.owner = config.owner
         self.launch_hook = naming.launch_hook(config.owner)
         self.terminate_hook = naming.terminate_hook(config.owner)
@@ -250,6 +252,10 @@ class EniLifecycle(Construct):
         node_bootstrap = NodeBootstrap(self, "NodeBootstrap", config=nodes, asset=bootstrap)
         self.node_policy: iam.ManagedPolicy = node_bootstrap.policy
         """For the role of nodes of whatever making."""
+        self.pod_address_policy: iam.ManagedPolicy | None = (
+            pod_addresses.policy if pod_addresses else None
+        )
+        """For the role of pods' service account; None where no interface has `pod_follow`."""
         published = Published(
             self,
             "Published",
@@ -270,10 +276,18 @@ class EniLifecycle(Construct):
                 **{f"{k.lower()}-function-arn": f.function_arn for k, f in self.functions.items()},
                 **{f"{k}-rule-arn": rule.rule_arn for k, rule in rules.items()},
                 **node_bootstrap.facts,
+                **(pod_addresses.facts if pod_addresses else {}),
             },
         )
         self.outputs: Mapping[str, CfnOutput] = published.outputs
         """By the kebab-case name of what they say; their logical ids are the CDK's, unless the stack names them."""
+
+    def _pod_addresses(self) -> PodAddresses | None:
+        if not self._settings.followed:
+            return None
+        return PodAddresses(
+            self, "PodAddresses", owner=self._config.owner, interfaces=self._settings.followed
+        )
 
     def _event_queue(self, construct_id: str, *, function_timeout_s: int) -> EventQueue:
         return EventQueue(

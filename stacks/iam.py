@@ -301,7 +301,7 @@ class Permissions:
             ConfigInvalid: the statements do not fit a role's inline policies.
         """
         rendered = self._stack.resolve([one.to_statement_json() for one in statements])
-        length = OWN_RESOURCES_CHARACTERS + _deployed_characters(rendered)
+        length = OWN_RESOURCES_CHARACTERS + deployed_characters(rendered)
         if length > MAX_INLINE_POLICY_CHARACTERS:
             raise ConfigInvalid(
                 [
@@ -387,7 +387,7 @@ def _subnet_ids(spec: InterfaceSpec) -> Sequence[str]:
     return [*spec.subnets.ids, *(spec.subnets.by_zone or {}).values()]
 
 
-def _deployed_characters(resolved: object) -> int:
+def deployed_characters(resolved: object) -> int:
     """Return how many characters resolved statements take in IAM, with each reference at its longest."""
     return len(json.dumps(_deployed(resolved), separators=(",", ":")))
 

@@ -35,6 +35,8 @@ class StackSettings:
     """The ready hook's heartbeat timeout by node group; a group that is not in it has no ready hook."""
     hooked_inline: frozenset[str] = frozenset()
     """The node groups that are created together with their hooks."""
+    followed: frozenset[str] = frozenset()
+    """The names of the interfaces whose ENIs are assigned addresses that follow pods."""
 
 
 def settings_of(authored: Authored) -> StackSettings:
@@ -57,5 +59,11 @@ def settings_of(authored: Authored) -> StackSettings:
         },
         hooked_inline=frozenset(
             group.name for group in authored.node_groups if group.create is not None
+        ),
+        followed=frozenset(
+            interface.name
+            for group in authored.node_groups
+            for interface in group.interfaces
+            if interface.pod_follow
         ),
     )

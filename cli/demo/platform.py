@@ -29,7 +29,7 @@ MAX_INTERFACES = 14
 
 _ONE_INTERFACES_OWN = (
     *("device_index", "network_card", "ipv4", "ipv6", "node"),
-    *("pod_pool", "pod_ranges", "pod_routes", "reserve_pod_ranges", *OF_THE_CLUSTER),
+    *("pod_follow", "pod_pool", "pod_ranges", "pod_routes", "reserve_pod_ranges", *OF_THE_CLUSTER),
 )
 """What more interfaces like one do not have of it: its place, its addresses, and its pods' network."""
 

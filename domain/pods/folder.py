@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from domain.pods import device_plugin, multus
 from domain.pods.attachments import attachment
-from domain.pods.samples import samples
+from domain.pods.samples import samples, service_accounts
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -50,9 +50,10 @@ def files(groups: Sequence[PodGroup]) -> Mapping[str, File]:
         **multus.documents(),
         **device_plugin.documents(groups),
     }
+    to_copy = {**samples(groups), **service_accounts(groups)}
     return {
         **{path: File(document) for path, document in documents.items()},
-        **{path: File(sample.pod, sample.notes) for path, sample in samples(groups).items()},
+        **{path: File(sample.pod, sample.notes) for path, sample in to_copy.items()},
     }
 
 

@@ -48,6 +48,8 @@ class Network:
     address_families: tuple[int, ...] = (4,)
     """Of which the ENI has addresses: 4, 6 or both."""
     ipam: Ipam = Ipam.NODE
+    follow_owner: str | None = None
+    """The owner tag of the ENIs to which pods' addresses are assigned; None where no program of ours does so."""
     has_pool: bool = False
     """Whether the node has addresses to hand out."""
     ranges: tuple[PodRange, ...] = ()

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from domain.node.config import Driver, PodNetwork
+from domain.pods import address_containers
 from domain.pods.device_plugin import NODE_GROUP
 from domain.pods.model import Ipam
 
@@ -18,6 +19,11 @@ if TYPE_CHECKING:
 ADDRESSES = {4: "192.0.2.10/24", 6: "2001:db8::10/64"}
 """By family, of ranges for documentation (RFC 5737, RFC 3849): nobody's."""
 IMAGE = "public.ecr.aws/amazonlinux/amazonlinux:2023"
+NAME = "sample"
+
+_ENDS_WHEN_TOLD = ["sh", "-c", "trap 'exit 0' TERM; sleep infinity & wait"]
+"""The kernel keeps a signal from a namespace's first process that does not handle it (pid_namespaces(7)): `sleep` would use up the
+grace period, of which the sidecar, told to end after it, needs a part."""
 
 _NO_IOMMU = (
     "Without an IOMMU a container needs more: SYS_RAWIO to open the device (Linux, drivers/vfio/group.c), SYS_ADMIN and"
@@ -39,7 +45,26 @@ _NO_RESOURCE = (
 )
 _NO_PAGES = "The group has no `huge_pages` in the configuration: DPDK wants some, or --no-huge."
 _BRING = "{} stands for an address of the ENI of the pod's node: EC2 delivers no others."
+_BRING_ANY = "{} stands for a free address of the subnet that the ENI of the pod's node is in."
 _BARE = "The link comes into the pod without an address, as nobody gives it one: NET_ADMIN is for the pod to set the ENI's."
+_ASSIGNED = (
+    "The init container assigns the address of net1 to the ENI below it, and the pod does not start while EC2 has not; the sidecar"
+    " does so with addresses that come later, and gives back in the end what was assigned."
+)
+_ASSIGNED_LATER = "The sidecar assigns what the pod sets on net1 to the ENI below it, and gives it back in the end."
+_PROGRAM = (
+    "It is a sidecar from Kubernetes 1.29 on. The program is the node's copy; with an image of your own there is no hostPath volume:"
+    " docs/pod-networks.md."
+)
+_ACCOUNT = (
+    f"EC2 is called as the service account {address_containers.SERVICE_ACCOUNT}, which has to be there, with a role."
+    " The container named in the annotation skip-containers gets none of its rights."
+)
+_FLOAT = "A container that puts floating addresses on net1 itself needs NET_ADMIN."
+_ROLE = (
+    "Give it a role with the managed policy that the stack publishes as PodAddressPolicy: by an EKS Pod Identity association, or by the"
+    " annotation eks.amazonaws.com/role-arn (IRSA). docs/pod-networks.md has the commands."
+)
 
 
 @dataclass
@@ -52,11 +77,13 @@ class _Needs:
     volumes: dict[str, tuple[str, dict[str, Any]]] = field(default_factory=dict)
     """By name: where it is mounted, and what it is."""
     notes: list[str] = field(default_factory=list)
+    assigning: list[dict[str, Any]] = field(default_factory=list)
+    """The containers that have addresses assigned."""
 
 
 @dataclass(frozen=True)
 class Sample:
-    """A pod, and what to know of it."""
+    """A pod, or what it needs, and what to know of it."""
 
     pod: Mapping[str, Any]
     notes: tuple[str, ...]
@@ -71,10 +98,23 @@ def samples(groups: Iterable[PodGroup]) -> Mapping[str, Sample]:
     }
 
 
+def service_accounts(groups: Iterable[PodGroup]) -> Mapping[str, Sample]:
+    """Return the accounts that samples with followed addresses name, by path."""
+    networks = [network for group in groups for network in group.networks]
+    return {
+        f"samples/service-account-{namespace}.yaml": Sample(account, (_ROLE,))
+        for namespace, account in address_containers.service_accounts(networks).items()
+    }
+
+
 def _sample(group: PodGroup, network: Network, number: int) -> Sample:
     needs = _dpdk(group, network) if network.driver.is_dpdk else _kernel(network)
     if network.resource is not None:
         needs.limits[network.resource] = 1
+    annotations = {"k8s.v1.cni.cncf.io/networks": _asked(network, needs)}
+    if network.follow_owner is not None:
+        annotations[address_containers.SKIP] = NAME
+        _follow(network, needs)
     pod = {
         "apiVersion": "v1",
         "kind": "Pod",
@@ -82,7 +122,7 @@ def _sample(group: PodGroup, network: Network, number: int) -> Sample:
             # A group's name may have as many characters as a pod's host name alone.
             "name": f"sample-{number}-{network.interface}",
             "namespace": network.namespaces[0],
-            "annotations": {"k8s.v1.cni.cncf.io/networks": _asked(network, needs)},
+            "annotations": annotations,
         },
         "spec": _spec(group, needs),
     }
@@ -94,14 +134,28 @@ def _asked(network: Network, needs: _Needs) -> str:
     from_node = network.ipam is Ipam.NODE and network.mode is not PodNetwork.HOST_DEVICE
     if network.ipam is Ipam.STATIC or (from_node and not network.has_pool):
         ips = [ADDRESSES[family] for family in network.address_families]
-        needs.notes += [_BRING.format(each) for each in ips]
+        note = _BRING if network.follow_owner is None else _BRING_ANY
+        needs.notes += [note.format(each) for each in ips]
         return json.dumps([{"name": network.name, "ips": ips}])
     return network.name
 
 
+def _is_bare(network: Network) -> bool:
+    """Return whether the link comes into the pod without an address."""
+    whole = network.mode is PodNetwork.HOST_DEVICE and network.ipam is Ipam.NODE
+    return whole and not network.has_pool
+
+
+def _follow(network: Network, needs: _Needs) -> None:
+    bare = _is_bare(network)
+    needs.assigning = address_containers.containers(network, IMAGE, addressed=not bare)
+    needs.notes += [_ASSIGNED_LATER if bare else _ASSIGNED, _PROGRAM, _ACCOUNT]
+    if not bare:
+        needs.notes.append(_FLOAT)
+
+
 def _kernel(network: Network) -> _Needs:
-    bare = network.mode is PodNetwork.HOST_DEVICE and network.ipam is Ipam.NODE
-    if bare and not network.has_pool:
+    if _is_bare(network):
         return _Needs(capabilities=["NET_ADMIN"], notes=[_BARE])
     return _Needs()
 
@@ -142,9 +196,9 @@ def _grant(group: PodGroup, network: Network, needs: _Needs) -> None:
 
 def _spec(group: PodGroup, needs: _Needs) -> dict[str, Any]:
     container: dict[str, Any] = {
-        "name": "sample",
+        "name": NAME,
         "image": IMAGE,
-        "command": ["sleep", "infinity"],
+        "command": _ENDS_WHEN_TOLD if needs.assigning else ["sleep", "infinity"],
         "securityContext": _security(needs),
     }
     spec: dict[str, Any] = {
@@ -161,6 +215,10 @@ def _spec(group: PodGroup, needs: _Needs) -> dict[str, Any]:
             {"name": name, "mountPath": path} for name, (path, _) in needs.volumes.items()
         ]
         spec["volumes"] = [{"name": name, **kind} for name, (_, kind) in needs.volumes.items()]
+    if needs.assigning:
+        spec["serviceAccountName"] = address_containers.SERVICE_ACCOUNT
+        spec["initContainers"] = needs.assigning
+        spec["volumes"] = [*spec.get("volumes", ()), *address_containers.volumes()]
     spec["containers"] = [container]
     return spec
 

@@ -205,7 +205,10 @@ def describe_network_interface_attribute(region: Region, params: Params) -> Answ
 
 
 def assign_private_ip_addresses(region: Region, params: Params) -> Answer:
-    """Give an interface secondary IPv4 addresses, chosen or of EC2's choice, all or none."""
+    """Give an interface secondary IPv4 addresses, chosen or of EC2's choice, all or none.
+
+    With AllowReassignment one that another interface of the subnet has is taken from it.
+    """
     interface = region.interface(params["NetworkInterfaceId"])
     options = (
         "PrivateIpAddresses",
@@ -258,7 +261,7 @@ def assign_ipv6_addresses(region: Region, params: Params) -> Answer:
     """Give an interface IPv6 addresses, all or none; there is no reassignment."""
     interface = region.interface(params["NetworkInterfaceId"])
     _require_one(params, ("Ipv6Addresses", "Ipv6AddressCount", "Ipv6Prefixes", "Ipv6PrefixCount"))
-    chosen = canonical(params.get("Ipv6Addresses", ()))
+    chosen = list(dict.fromkeys(canonical(params.get("Ipv6Addresses", ()))))
     count = positive(params, "Ipv6AddressCount") or 0
     pool = region.addresses_of(interface.subnet).require_ipv6()
     new = [address for address in chosen if address not in interface.ipv6_addresses]

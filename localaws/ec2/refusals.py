@@ -177,17 +177,21 @@ NO_IPV6_IN_SUBNET = Rule(
 MOVE_NOT_ALLOWED = Rule(
     "InvalidParameterValue",
     "[{addresses}] assigned, but move is not allowed.",
-    _MODEL + "AssignPrivateIpAddressesRequest.AllowReassignment",
+    _MODEL
+    + "AssignPrivateIpAddressesRequest.AllowReassignment; wording: the documentation of Ansible's module ec2_eni",
 )
 PRIMARY_STAYS = Rule(
     "InvalidParameterValue",
     "Value ({address}) for parameter privateIpAddress is invalid. The primary IP address of an interface cannot be unassigned.",
-    _MODEL + "UnassignPrivateIpAddresses (secondary addresses only)",
+    _MODEL
+    + "UnassignPrivateIpAddresses and AssignPrivateIpAddresses (both of secondary addresses only); that a move of one is refused in "
+    "the same words is an assumption",
 )
 NOT_ASSIGNED = Rule(
     "InvalidParameterValue",
     "Some of the specified addresses are not assigned to interface {interface_id}",
-    _ERRORS + "InvalidParameterValue",
+    _ERRORS
+    + "InvalidParameterValue; wording: Netflix/titus-executor, for IPv4; that IPv6 has the same is an assumption",
 )
 RESERVATION_TYPE = Rule(
     "InvalidParameterValue",
@@ -323,8 +327,10 @@ TOO_MANY_ADDRESSES_TO_ATTACH = Rule(
 )
 TOO_MANY_ADDRESSES_TO_ASSIGN = Rule(
     "PrivateIpAddressLimitExceeded",
-    "Number of private addresses ({count}) exceeds the limit of {limit} per interface for {instance_type}",
-    _ERRORS + "PrivateIpAddressLimitExceeded",
+    "Number of private addresses will exceed limit.",
+    _ERRORS
+    + "PrivateIpAddressLimitExceeded; wording: aws/amazon-vpc-cni-k8s#989, cilium/cilium#36428, for IPv4; that IPv6 has the same "
+    "is an assumption",
 )
 TOO_MANY_IN_REGION = Rule(
     "NetworkInterfaceLimitExceeded",

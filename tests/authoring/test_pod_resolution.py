@@ -28,6 +28,7 @@ def _interface(name: str, number: int, kind: str) -> dict[str, Any]:
         "dpdk": {"node": {**device, "driver": "igb_uio"}},
         "static": {"node": ipvlan, "pod_ipam": "static"},
         "whereabouts": {"node": ipvlan, "pod_ipam": "whereabouts", **ranges},
+        "followed": {"node": ipvlan, "pod_ipam": "static", "pod_follow": True},
         "device with whereabouts": {"node": device, "pod_ipam": "whereabouts", **ranges},
     }
     return {
@@ -39,7 +40,7 @@ def _interface(name: str, number: int, kind: str) -> dict[str, Any]:
 
 
 KINDS = (
-    "none", "node", "pool", "device", "dpdk", "static", "whereabouts", "device with whereabouts",
+    "none", "node", "pool", "device", "dpdk", "static", "whereabouts", "followed", "device with whereabouts",
 )  # fmt: skip
 LABELS = st.from_regex(r"[a-z]([a-z0-9-]{0,6}[a-z0-9])?", fullmatch=True).filter(
     lambda text: not text.startswith(("eth", "en", "lo", "all", "default"))

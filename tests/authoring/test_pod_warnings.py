@@ -116,3 +116,26 @@ def test_what_does_not_work_by_itself_is_told(
     assert len(told) == len(expected), told
     for text, beginning in zip(told, expected, strict=True):
         assert text.startswith(beginning)
+
+
+@pytest.mark.parametrize(
+    ("node", "follows"),
+    [
+        ({"pod_network": "ipvlan-l2"}, True),
+        ({"pod_network": "host-device", "driver": "igb_uio", "resource": "n3"}, False),
+    ],
+    ids=["a link", "DPDK"],
+)
+def test_what_cannot_be_written_is_no_remedy(
+    edited: Callable[..., str], node: dict[str, Any], *, follows: bool
+) -> None:
+    written = {
+        "name": "n3",
+        "subnets": ["subnet-0000000a"],
+        "security_groups": ["sg-0000000a"],
+        "pod_ipam": "static",
+        "node": node,
+    }
+    authored = authoring.parse(edited({("node_groups", 0, "interfaces"): [written]}))
+    (text,) = warnings(authored.node_groups[0])
+    assert ("pod_follow" in text) is follows

@@ -149,6 +149,24 @@ CASES: dict[str, dict[str, Any]] = {
     "static-vfio": in_group(
         one("host-device", DPDK, pod_ipam="static"), node={"allow_unsafe_noiommu": True}
     ),
+    "follow-whereabouts-ipvlan-l2": one("ipvlan-l2", **WHEREABOUTS, pod_follow=True),
+    "follow-static-ipvlan-l3": one(
+        "ipvlan-l3", pod_ipam="static", pod_namespaces=["core", "edge"], pod_follow=True
+    ),
+    "follow-node-ipvlan-l2": one("ipvlan-l2", pod_follow=True),
+    "follow-host-local-host-device": created(
+        one(
+            "host-device",
+            {"resource": "n3"},
+            subnets={"us-east-1a": "subnet-0000000a"},
+            pod_ipam="host-local",
+            pod_subnets=SUBNETS,
+            pod_ranges=RANGE,
+            pod_follow=True,
+        ),
+        1,
+    ),
+    "follow-node-host-device": one("host-device", pod_follow=True),
     "taints": created(
         one("ipvlan-l2", subnets={"us-east-1a": "subnet-0000000a"}),
         2,

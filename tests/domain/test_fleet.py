@@ -248,6 +248,26 @@ def test_what_is_as_it_should_be_is_left_alone(build: Builders) -> None:
     assert drift(build, build.specs(1), [build.attached("n1")]) == {}
 
 
+@pytest.mark.parametrize(
+    ("ipv4", "ipv6"),
+    [
+        (("10.0.1.9", "10.0.1.10", "10.0.1.200"), ()),
+        (("10.0.1.9",), ("2001:db8::9", "2001:db8::200")),
+        (("10.0.1.9",), ()),
+    ],
+    ids=["IPv4 that came", "IPv6 that came", "all that went"],
+)
+@pytest.mark.parametrize("pool", [0, 2], ids=["no pool", "a pool"])
+def test_addresses_that_came_or_went_later_are_no_drift(
+    build: Builders, ipv4: tuple[str, ...], ipv6: tuple[str, ...], pool: int
+) -> None:
+    """They follow pods, or are given out by somebody else: to put them back would cut off who uses them."""
+    spec = build.spec("n1", 1, pool_ipv4=pool, ipv6_count=pool)
+    eni = dataclasses.replace(build.attached("n1"), ipv4_addresses=ipv4, ipv6_addresses=ipv6)
+    assert drift(build, [spec], [eni]) == {}
+    assert missing(build.instance_id, [spec], [eni]) == ()
+
+
 @pytest.mark.parametrize("kind", ["unattached", "detaching", "elsewhere"])
 def test_what_the_node_does_not_hold_is_not_repaired(build: Builders, kind: str) -> None:
     wrong = {tags.NO_MANAGE: "false"}

@@ -9,7 +9,7 @@ import pytest
 from policy_sentry.querying.actions import get_action_data
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from tests.infra.conftest import Synthesized
 
@@ -38,8 +38,15 @@ def arn(resource: object) -> str:
 
 
 def grants(fleet: Synthesized, name: str) -> Iterator[tuple[str, str, dict[str, Any]]]:
-    """Yield each action with each resource and the conditions, flattened."""
-    for statement in fleet.statements(name):
+    """Yield what a function's role grants, flattened."""
+    yield from flattened(fleet.statements(name))
+
+
+def flattened(
+    statements: Iterable[dict[str, Any]],
+) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """Yield each action with each resource and the conditions."""
+    for statement in statements:
         conditions = {
             key: value
             for operator in statement.get("Condition", {}).values()
@@ -274,8 +281,15 @@ def test_a_function_writes_its_own_log_and_reads_its_own_queue(
 def test_every_grant_names_resources_and_conditions_that_the_action_is_checked_against(
     fleet: Synthesized, name: str
 ) -> None:
-    """IAM accepts a condition key that an action never has and then never grants; the reference tells."""
-    for action, resource, conditions in grants(fleet, name):
+    check_against_the_reference(grants(fleet, name))
+
+
+def check_against_the_reference(granted: Iterable[tuple[str, str, dict[str, Any]]]) -> None:
+    """Hold each grant against the Service Authorization Reference.
+
+    IAM accepts a condition key that an action never has, and then never grants.
+    """
+    for action, resource, conditions in granted:
         if resource.startswith("<"):
             continue
         service, _, operation = action.partition(":")
@@ -288,6 +302,30 @@ def test_every_grant_names_resources_and_conditions_that_the_action_is_checked_a
         )
         used = {re.sub(r"/.*", "", key) for key in conditions}
         assert used <= matching, f"{action} on {resource}"
+
+
+def test_pods_may_have_addresses_assigned_to_enis_of_followed_interfaces_and_no_more(
+    fleet: Synthesized,
+) -> None:
+    (policy,) = (
+        properties["PolicyDocument"]["Statement"]
+        for logical_id, properties in fleet.of_type("AWS::IAM::ManagedPolicy").items()
+        if logical_id.startswith("PodAddresses")
+    )
+    assign = {f"{what}{which}" for what in ("Assign", "Unassign") for which in ADDRESSES}
+    granted = list(flattened(policy))
+    assert {(action, resource) for action, resource, _ in granted} == {
+        ("ec2:DescribeNetworkInterfaces", "*"),
+        *((f"ec2:{each}", f"{ARN_PREFIX}:network-interface/*") for each in assign),
+    }
+    for action, _, conditions in granted:
+        if action != "ec2:DescribeNetworkInterfaces":
+            assert conditions == {**OWNED, "aws:ResourceTag/multus-eni:interface": ["n2"]}
+    check_against_the_reference(granted)
+
+
+ADDRESSES = ("PrivateIpAddresses", "Ipv6Addresses")
+ARN_PREFIX = "arn:<AWS::Partition>:ec2:<AWS::Region>:<AWS::AccountId>"
 
 
 def _same_kind(arn_format: str, resource: str) -> bool:

@@ -79,11 +79,14 @@ def test_the_output_and_the_parameter_of_a_row_are_one_fact(fleet: Synthesized) 
     assert compared == len(fleet.template["Outputs"])
 
 
-def test_a_stack_without_a_ready_hook_and_reserved_ranges_lacks_those_rows_and_no_other(
-    other: Synthesized,
-) -> None:
+def test_a_stack_that_asks_for_less_lacks_the_rows_of_that_and_no_other(other: Synthesized) -> None:
     missing = {row.output for row in rows()} - {NOT_AN_OUTPUT} - other.template["Outputs"].keys()
-    assert missing == {"ReadyHook", "ReserveFunctionArn", "ReserveFunctionName"}
+    assert missing == {
+        "PodAddressPolicy",
+        "ReadyHook",
+        "ReserveFunctionArn",
+        "ReserveFunctionName",
+    }
 
 
 def test_each_fact_says_what_it_is_whom_it_serves_and_since_when() -> None:

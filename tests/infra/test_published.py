@@ -44,6 +44,7 @@ LEAVES = {
     "node-bootstrap",
     "node-bootstrap-sha256",
     "node-policy",
+    "pod-address-policy",
 }
 
 

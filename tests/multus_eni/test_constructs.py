@@ -13,6 +13,7 @@ os.environ.setdefault("JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION", "20")
 
 from aws_cdk import App, CfnOutput, Environment, Stack
 from aws_cdk import aws_autoscaling as autoscaling
+from aws_cdk import aws_iam as iam
 from aws_cdk.assertions import Template
 
 import authoring
@@ -78,6 +79,28 @@ def test_what_others_need_by_name_is_an_attribute(stack: Stack) -> None:
     assert set(multus.functions) == {"Launch", "Terminate", "Reconcile"}
     quiet = MultusEniAutomation(stack, "Quiet", configuration=parsed(ADOPTED))
     assert quiet.ready_hook is None
+    assert quiet.pod_address_policy is None
+
+
+def test_the_policy_for_followed_addresses_is_an_attribute_to_give_to_a_role(stack: Stack) -> None:
+    followed = "- name: net1\n        pod_follow: true\n        node: {pod_network: ipvlan-l2}"
+    multus = MultusEniAutomation(
+        stack, "Multus", configuration=parsed(ADOPTED, "- name: net1", followed)
+    )
+    assert multus.pod_address_policy is not None
+    iam.Role(
+        stack,
+        "Pods",
+        assumed_by=iam.ServicePrincipal("pods.eks.amazonaws.com"),
+        managed_policies=[multus.pod_address_policy],
+    )
+    template = Template.from_stack(stack)
+    (policy_id,) = (
+        logical_id
+        for logical_id, policy in template.find_resources("AWS::IAM::ManagedPolicy").items()
+        if "addresses" in policy["Properties"]["Description"]
+    )
+    template.has_resource_properties("AWS::IAM::Role", {"ManagedPolicyArns": [{"Ref": policy_id}]})
 
 
 def test_code_and_configuration_are_staged_in_the_cloud_assembly(

@@ -24,6 +24,11 @@ node_groups:
     auto_scaling_group: others
     interfaces:
       - {name: n3, subnets: [subnet-0123456789abcdef0], security_groups: [sg-0123456789abcdef0]}
+      - name: n6
+        subnets: [subnet-0123456789abcdef0]
+        security_groups: [sg-0123456789abcdef0]
+        pod_follow: true
+        node: {pod_network: ipvlan-l2}
 """
 
 
@@ -40,4 +45,5 @@ def test_every_setting_arrives_in_the_stacks_units() -> None:
         account="210987654321",
         region="eu-central-1",
         ready_timeouts_s={"workers": 1200},
+        followed=frozenset({"n6"}),
     )

@@ -50,6 +50,14 @@ def test_interfaces_that_are_added_have_no_pod_network(document: dict[str, Any])
     ]
 
 
+def test_interfaces_that_are_added_follow_no_pod(document: dict[str, Any]) -> None:
+    followed = {"pod_follow": True, "node": {"pod_network": "ipvlan-l2"}}
+    document["node_groups"][0]["interfaces"][-1] |= followed
+    platform.with_interfaces(document, 4)
+    interfaces = authoring.parse(yaml.safe_dump(document)).node_groups[0].interfaces
+    assert [each.name for each in interfaces if each.pod_follow] == ["oam"]
+
+
 def test_only_a_group_whose_types_are_too_small_launches_a_larger_one(
     document: dict[str, Any],
 ) -> None:
@@ -237,6 +245,14 @@ def test_ranges_that_are_reserved_are_kept_whatever_chooses_the_nodes_addresses(
     )
     assert (len(first["pod_ranges"]), first["reserve_pod_ranges"]) == (1, True)
     assert second.keys().isdisjoint({"pod_ranges", "reserve_pod_ranges"})
+
+
+def test_what_the_stack_needs_for_followed_addresses_is_deployed(empty_account: Account) -> None:
+    """Nobody in the demo has such an address, but the policy is part of the stack."""
+    pods = {"pod_ipam": "static", "pod_follow": True, "node": {"pod_network": "ipvlan-l2"}}
+    (spec,) = _specs(_built(empty_account, _document({"subnets": BOTH, **pods})))
+    assert spec["pod_follow"]
+    assert "pod_ipam" not in spec
 
 
 def test_one_range_of_a_subnet_stays_one_for_all_its_interfaces(empty_account: Account) -> None:

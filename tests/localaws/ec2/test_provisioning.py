@@ -526,6 +526,111 @@ def test_only_assigned_addresses_can_be_taken_away(lab: Lab, refused: Refused) -
         )
 
 
+@pytest.mark.parametrize(
+    ("wanted", "code"),
+    [
+        pytest.param("10.0.0.60", "InvalidParameterValue", id="another's primary one"),
+        pytest.param("10.0.0.3", "InvalidParameterValue", id="one that AWS keeps at the start"),
+        pytest.param("10.0.0.255", "InvalidParameterValue", id="the one that AWS keeps at the end"),
+        pytest.param("10.0.1.9", "InvalidParameterValue", id="one of another subnet"),
+        pytest.param("none", "InvalidParameterValue", id="no address"),
+    ],
+)
+def test_a_move_with_an_address_that_cannot_be_had_leaves_the_others_where_they_are(
+    lab: Lab, refused: Refused, wanted: str, code: str
+) -> None:
+    old = lab.make(PrivateIpAddress="10.0.0.60")
+    lab.ec2.assign_private_ip_addresses(NetworkInterfaceId=old, PrivateIpAddresses=["10.0.0.70"])
+    new = lab.make()
+    lab.make(lab.b, PrivateIpAddresses=secondary("10.0.1.9"))
+    before = [lab.interface(each) for each in (old, new)]
+    with refused(code):
+        lab.ec2.assign_private_ip_addresses(
+            NetworkInterfaceId=new,
+            PrivateIpAddresses=["10.0.0.70", wanted],
+            AllowReassignment=True,
+        )
+    assert [lab.interface(each) for each in (old, new)] == before
+
+
+def test_an_address_moves_only_where_there_is_room_and_makes_room_where_it_was(
+    lab: Lab, refused: Refused
+) -> None:
+    full, other = lab.make(SecondaryPrivateIpAddressCount=9), lab.make()
+    lab.ec2.assign_private_ip_addresses(NetworkInterfaceId=other, PrivateIpAddresses=["10.0.0.200"])
+    for each in (full, other):
+        lab.attach(each, lab.launch())
+    move = {"PrivateIpAddresses": ["10.0.0.200"], "AllowReassignment": True}
+    with refused("PrivateIpAddressLimitExceeded", "Number of private addresses will exceed limit"):
+        lab.ec2.assign_private_ip_addresses(NetworkInterfaceId=full, **move)
+    assert "10.0.0.200" in addresses(lab.interface(other))
+    (_, away, *_) = addresses(lab.interface(full))
+    lab.ec2.assign_private_ip_addresses(
+        NetworkInterfaceId=other, PrivateIpAddresses=[away], AllowReassignment=True
+    )
+    lab.ec2.assign_private_ip_addresses(NetworkInterfaceId=full, **move)
+    assert "10.0.0.200" in addresses(lab.interface(full))
+
+
+def test_an_address_that_the_interface_has_already_is_no_reason_to_refuse(lab: Lab) -> None:
+    interface = lab.make(PrivateIpAddresses=secondary("10.0.0.70"))
+    again = {"NetworkInterfaceId": interface, "PrivateIpAddresses": ["10.0.0.70"]}
+    before = lab.interface(interface)
+    lab.ec2.assign_private_ip_addresses(**again, AllowReassignment=True)
+    assert lab.interface(interface) == before
+
+
+def test_an_ipv6_only_subnet_has_no_ipv4_address_to_assign(lab: Lab, refused: Refused) -> None:
+    with refused("InvalidParameterCombination", "IPv6-only"):
+        lab.ec2.assign_private_ip_addresses(
+            NetworkInterfaceId=lab.make(lab.v6), SecondaryPrivateIpAddressCount=1
+        )
+
+
+@pytest.mark.parametrize(
+    ("wanted", "code"),
+    [
+        pytest.param("2001:db8:0:3::70", "InvalidIPAddress.InUse", id="another's"),
+        pytest.param("2001:db8:0:3::3", "InvalidParameterValue", id="one that AWS keeps"),
+        pytest.param("2001:db8:0:4::9", "InvalidParameterValue", id="one of another subnet"),
+        pytest.param("none", "InvalidParameterValue", id="no address"),
+    ],
+)
+def test_several_ipv6_addresses_are_assigned_all_or_none(
+    lab: Lab, refused: Refused, wanted: str, code: str
+) -> None:
+    lab.make(lab.dual, Ipv6Addresses=[{"Ipv6Address": "2001:db8:0:3::70"}])
+    interface = lab.make(lab.dual)
+    with refused(code):
+        lab.ec2.assign_ipv6_addresses(
+            NetworkInterfaceId=interface, Ipv6Addresses=["2001:db8:0:3::99", wanted]
+        )
+    assert ipv6(lab.interface(interface)) == []
+    lab.make(lab.dual, Ipv6Addresses=[{"Ipv6Address": "2001:db8:0:3::99"}])
+
+
+@pytest.mark.parametrize("foreign", ["2001:db8:0:3::70", "2001:db8:0:3::71"])
+def test_several_ipv6_addresses_are_taken_away_all_or_none(
+    lab: Lab, refused: Refused, foreign: str
+) -> None:
+    """Neither what another interface has nor what nobody has is this one's to lose."""
+    lab.make(lab.dual, Ipv6Addresses=[{"Ipv6Address": "2001:db8:0:3::70"}])
+    own = "2001:db8:0:3::99"
+    interface = lab.make(lab.dual, Ipv6Addresses=[{"Ipv6Address": own}])
+    with refused("InvalidParameterValue", "not assigned to interface"):
+        lab.ec2.unassign_ipv6_addresses(NetworkInterfaceId=interface, Ipv6Addresses=[own, foreign])
+    assert ipv6(lab.interface(interface)) == [own]
+
+
+def test_an_ipv6_address_in_two_notations_is_one(lab: Lab) -> None:
+    interface = lab.make(lab.dual)
+    lab.ec2.assign_ipv6_addresses(
+        NetworkInterfaceId=interface,
+        Ipv6Addresses=["2001:db8:0:3::99", "2001:0db8:0000:0003:0000:0000:0000:0099"],
+    )
+    assert ipv6(lab.interface(interface)) == ["2001:db8:0:3::99"]
+
+
 def test_ipv6_addresses_are_assigned_and_taken_away_but_never_move(
     lab: Lab, refused: Refused
 ) -> None:
