@@ -234,10 +234,12 @@ def install(account: Account, made: platform.Platform, assembly: Assembly, host:
     return deployed
 
 
-def create(account: Account, assembly: Assembly, name: str) -> None:
-    """Create one of the synthesized stacks in the account."""
-    _publish(account, assembly.folder, name)
+def create(account: Account, assembly: Assembly, name: str, *, checked: bool = True) -> None:
+    """Create one of the synthesized stacks in the account, and see that it is complete unless that is left to others."""
+    publish(account, assembly.folder, name)
     _create(account, name, (assembly.folder / f"{name}.template.json").read_text())
+    if checked:
+        _check_status(account.client("cloudformation"), name, "CREATE_COMPLETE")
 
 
 def update(deployed: Deployed, assembly: Assembly, host: Host) -> None:
@@ -252,7 +254,7 @@ def update(deployed: Deployed, assembly: Assembly, host: Host) -> None:
 
 def change(account: Account, assembly: Assembly, name: str) -> None:
     """Update one of the stacks to what is synthesized."""
-    _publish(account, assembly.folder, name)
+    publish(account, assembly.folder, name)
     cloudformation = account.client("cloudformation")
     cloudformation.update_stack(
         StackName=name,
@@ -262,7 +264,8 @@ def change(account: Account, assembly: Assembly, name: str) -> None:
     _check_status(cloudformation, name, "UPDATE_COMPLETE")
 
 
-def _publish(account: Account, folder: Path, owner: str) -> None:
+def publish(account: Account, folder: Path, owner: str) -> None:
+    """Put a synthesized stack's assets where its template looks for them."""
     manifest = json.loads((folder / f"{owner}.assets.json").read_text())
     for entry in manifest["files"].values():
         path = folder / entry["source"]["path"]
@@ -280,7 +283,6 @@ def _create(account: Account, owner: str, template: str) -> None:
     cloudformation.create_stack(
         StackName=owner, TemplateBody=template, Capabilities=["CAPABILITY_NAMED_IAM"]
     )
-    _check_status(cloudformation, owner, "CREATE_COMPLETE")
 
 
 def _check_status(cloudformation: Any, owner: str, status: str) -> None:  # noqa: ANN401 - a boto3 client of the embedded account
