@@ -198,8 +198,13 @@ def test_a_created_group_is_hooked_from_its_first_node_on_upgraded_and_goes_with
     assert node.group == "MultusEni-created-Nodes-user-plane"
     assert broken_promises(config, [node], enis) + left_behind([node], enis) == []
     assert len(enis) == 1
-    answered = account.calls.where(lambda call: call.action == "CompleteLifecycleAction")
-    assert [call.params["AutoScalingGroupName"] for call in answered] == [node.group]
+    (answered,) = account.calls.where(
+        lambda call: (
+            call.action == "CompleteLifecycleAction"
+            and call.params["AutoScalingGroupName"] == node.group
+        )
+    )
+    assert answered.params["LifecycleActionResult"] == "CONTINUE"
     (first,) = _images(account, [node])
     activities = account.client("autoscaling").describe_scaling_activities()["Activities"]
     assert [one["StatusCode"] for one in activities] == ["Successful"]
