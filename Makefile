@@ -9,7 +9,7 @@ ARGS ?=
 EVENT ?= events/launch.json
 VENV := .venv
 BIN := $(VENV)/bin
-SOURCES := app.py account authoring bench cli domain examples kernellab lambdas localaws multus_eni node_bootstrap stacks tests tools
+SOURCES := app.py account authoring bench cli domain examples kernellab lambdas localaws multus_eni node_bootstrap pod_addresses stacks tests tools
 
 # jsii reminds of Node 20's end of life on every start; nothing here depends on the release.
 export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 20
@@ -75,6 +75,10 @@ synth: setup ## Synthesize the stack of a configuration: make synth ARGS="-c con
 .PHONY: invoke
 invoke: setup ## Run a handler on a payload in an embedded account: make invoke EVENT=events/terminate.json
 	@$(BIN)/python -m cli invoke $(EVENT) $(ARGS)
+
+.PHONY: image
+image: ## Build the image of the containers that have addresses follow pods: make image ARGS="--tag example/pod-addresses:1"
+	@docker build --file pod_addresses/Dockerfile $(ARGS) .
 
 .PHONY: bench
 bench: setup ## Measure calls per node, time to CONTINUE, cold start and the reconciler, as ratios

@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from bench import bootstrap, calls, cold_start, latency, reconcile
+from bench import bootstrap, calls, cold_start, fail_over, latency, reconcile
 from bench.nodes import Shape
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ class Benchmark(StrEnum):
     LATENCY = "latency"
     COLD_START = "cold-start"
     RECONCILE = "reconcile"
+    FAIL_OVER = "fail-over"
     BOOTSTRAP = "bootstrap"
 
 
@@ -31,6 +32,7 @@ TITLES = {
     ),
     Benchmark.COLD_START: "Cold start of the launch function against boto3 with its two clients",
     Benchmark.RECONCILE: "A scheduled run over a fleet in which all is well",
+    Benchmark.FAIL_OVER: f"An address that follows a pod to another ENI, every call {latency.CALL_S:g} s",
     Benchmark.BOOTSTRAP: "The node bootstrap in a virtual machine, against a script's bare commands",
 }
 QUICK_RUNS = 5
@@ -45,6 +47,8 @@ def figures_of(benchmark: Benchmark, *, quick: bool) -> Iterator[Figure]:
         return latency.figures(latency.SHAPES[:: 5 if quick else 1])
     if benchmark is Benchmark.COLD_START:
         return cold_start.figures(QUICK_RUNS if quick else cold_start.RUNS)
+    if benchmark is Benchmark.FAIL_OVER:
+        return fail_over.figures(QUICK_RUNS if quick else fail_over.ROUNDS)
     if benchmark is Benchmark.BOOTSTRAP:
         return bootstrap.figures(1 if quick else bootstrap.ROUNDS)
     return reconcile.figures(reconcile.FLEETS[: 2 if quick else 3])

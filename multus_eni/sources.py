@@ -6,7 +6,15 @@ from importlib.util import find_spec
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-PACKAGES = ("account", "authoring", "domain", "lambdas", "node_bootstrap", "stacks")
+PACKAGES = (
+    "account",
+    "authoring",
+    "domain",
+    "lambdas",
+    "node_bootstrap",
+    "pod_addresses",
+    "stacks",
+)
 UNITS = "node_bootstrap/units"
 
 

@@ -52,6 +52,16 @@ nodeadm/internal/daemon/systemd.go, waitForStatus), and what requires nodeadm-ru
 An assertion and no condition: a unit whose condition fails counts as started for those that require it, and whoever types
 `systemctl start kubelet` is told nothing; with an assertion the job fails and says so (systemd.unit(5))."""
 
+_POD_ADDRESSES = """\
+# Run by pods that mount this folder, with whatever Python they have.
+import sys
+
+sys.path.insert(0, {folder!r})
+
+from pod_addresses.__main__ import main
+
+sys.exit(main())
+"""
 _PROGRAM = 0o755
 _TOOL_TIMEOUT_S = 60.0
 
@@ -109,7 +119,11 @@ def plan(group: NodeGroup, program: Mapping[str, bytes], files: Files) -> Instal
     enabled = (BOOT_SERVICE, *watching(group))
     enable = tuple(unit for unit in enabled if unit not in files.names(WANTS))
     there = unpacking.content(files.at(folder)) == program
-    others = (f"{layout.PROGRAMS}/{name}" for name in files.names(layout.PROGRAMS))
+    others = (
+        f"{layout.PROGRAMS}/{name}"
+        for name in files.names(layout.PROGRAMS)
+        if name != layout.POD_ADDRESSES_NAME
+    )
     return Installation(
         program={} if there else program,
         files=changes,
@@ -171,6 +185,7 @@ def _desired(group: NodeGroup, program: Mapping[str, bytes], folder: str) -> Map
     drop_in = unit("gate.conf" if gated else "no-gate.conf")
     return {
         layout.COMMAND: f'#!/bin/sh\nexec {layout.PYTHON} {folder} "$@"\n',
+        layout.POD_ADDRESSES_PROGRAM: _POD_ADDRESSES.format(folder=folder),
         layout.SETTINGS: json.dumps({"node_group": group.name}) + "\n",
         UDEV_RULE: unit("95-multus-node.rules"),
         **{f"{SYSTEMD}/{name}": unit(name) for name in (*ENABLED, *STARTED)},

@@ -55,7 +55,7 @@ _SKIP_STATISTICS = 8
 _IFF_UP, _IFF_LOWER_UP = 0x1, 0x10000
 
 _IFA_ADDRESS, _IFA_LOCAL, _IFA_FLAGS = 1, 2, 8
-_IFA_F_DAD_FAILED, _IFA_F_TENTATIVE = 0x08, 0x40
+_IFA_F_DAD_FAILED, _IFA_F_TENTATIVE, _IFA_F_PERMANENT = 0x08, 0x40, 0x80
 
 _RTA_DST, _RTA_OIF, _RTA_GATEWAY, _RTA_PRIORITY = 1, 4, 5, 6
 _RTA_MULTIPATH, _RTA_TABLE, _RTA_VIA = 9, 15, 18
@@ -357,6 +357,7 @@ def parse_address(body: bytes) -> LinkAddress | None:
         address=ip_interface(f"{ip_address(own)}/{length}"),
         tentative=bool(flags & _IFA_F_TENTATIVE),
         dad_failed=bool(flags & _IFA_F_DAD_FAILED),
+        permanent=bool(flags & _IFA_F_PERMANENT),
     )
 
 

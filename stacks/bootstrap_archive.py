@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from domain.node.config import NodeConfig
 
-PACKAGES = ("domain/node", "node_bootstrap")
+PACKAGES = ("domain/node", "node_bootstrap", "pod_addresses")
 """Shipped whole, with what they import of this repository."""
 SHEBANG = f"#!{layout.PYTHON}\n".encode()
 MAIN = b"""import sys

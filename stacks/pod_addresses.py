@@ -8,19 +8,13 @@ from aws_cdk import Stack
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
-from domain import tags
 from domain.errors import ConfigInvalid, Problem
+from domain.pods import policy
 from stacks.iam import acknowledge_wildcards, deployed_characters
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
-ACTIONS = (
-    "ec2:AssignIpv6Addresses",
-    "ec2:AssignPrivateIpAddresses",
-    "ec2:UnassignIpv6Addresses",
-    "ec2:UnassignPrivateIpAddresses",
-)
 MAX_MANAGED_POLICY_CHARACTERS = 6_144
 """IAM's quota for a managed policy, white space not counted (IAM User Guide, "IAM and AWS STS quotas")."""
 FRAME = '{"Version":"2012-10-17","Statement":}'
@@ -28,13 +22,7 @@ FRAME = '{"Version":"2012-10-17","Statement":}'
 
 
 class PodAddresses(Construct):
-    """One managed policy, for the role of the pods' service account: never for that of the nodes.
-
-    Each of the four actions is checked against one network interface and its tags, and DescribeNetworkInterfaces against nothing
-    (Service Authorization Reference, "Actions, resources, and condition keys for Amazon EC2"). The interface that
-    AssignPrivateIpAddresses is checked against is the one that gets the address. Whose it was until then no policy can say: EC2 moves
-    any secondary IPv4 address of the subnet that the request allows to be reassigned.
-    """
+    """One managed policy, for the role of the pods' service account: never for that of the nodes."""
 
     def __init__(
         self, scope: Construct, construct_id: str, *, owner: str, interfaces: Collection[str]
@@ -45,27 +33,12 @@ class PodAddresses(Construct):
             ConfigInvalid: they have more names than fit into a policy.
         """
         super().__init__(scope, construct_id)
+        enis = Stack.of(self).format_arn(
+            service="ec2", resource="network-interface", resource_name="*"
+        )
         statements = [
-            iam.PolicyStatement(
-                sid="FindInterfaces",
-                actions=["ec2:DescribeNetworkInterfaces"],
-                resources=["*"],
-            ),
-            iam.PolicyStatement(
-                sid="AssignToOwned",
-                actions=list(ACTIONS),
-                resources=[
-                    Stack.of(self).format_arn(
-                        service="ec2", resource="network-interface", resource_name="*"
-                    )
-                ],
-                conditions={
-                    "StringEquals": {
-                        f"aws:ResourceTag/{tags.OWNER}": owner,
-                        f"aws:ResourceTag/{tags.INTERFACE}": sorted(interfaces),
-                    }
-                },
-            ),
+            iam.PolicyStatement.from_json(each)
+            for each in policy.statements(owner, interfaces, enis)
         ]
         self._check(statements, interfaces)
         self.policy = iam.ManagedPolicy(

@@ -27,7 +27,7 @@ EPILOGUE = """
 elsewhere = {
     name: module.__spec__.origin
     for name, module in sys.modules.items()
-    if name.partition(".")[0] in ("domain", "node_bootstrap")
+    if name.partition(".")[0] in ("domain", "node_bootstrap", "pod_addresses")
     and not (module.__spec__.origin or "").startswith(archive + "/")
 }
 assert not elsewhere, elsewhere

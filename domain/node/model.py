@@ -73,6 +73,8 @@ class LinkAddress:
     """IPv6 is still asking whether somebody else has it (duplicate address detection)."""
     dad_failed: bool = False
     """Somebody else has it."""
+    permanent: bool = True
+    """Somebody put it there, for good. One of a router's advertisement or of DHCP has a lifetime."""
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ docs/how-to-use.md)."""
 SKIP = "eks.amazonaws.com/skip-containers"
 """The containers that get no credentials (aws/amazon-eks-pod-identity-webhook, README): all others of a pod do."""
 
-_PROGRAM = f"{layout.PROGRAMS}/pod_addresses.py"
+_PROGRAM = layout.POD_ADDRESSES_PROGRAM
 _NOBODY = 65532
 _STATE = "/run/multus-eni"
 _READY = f"{_STATE}/assigned"

@@ -1,7 +1,6 @@
-"""AWS's error codes, classified once. Nobody else reads `response["Error"]`.
+"""What botocore raises, by the one table of AWS's codes (domain.aws_codes). Nobody else reads `response["Error"]`.
 
-Codes: Amazon EC2 API reference, "Error codes for the Amazon EC2 API"; Amazon EC2 Auto Scaling API reference, "Common
-Errors"; the throttling codes are botocore's (retries/standard.py). Message text is no contract: it is looked at only where AWS gives two meanings to one code.
+Message text is no contract: it is looked at only where AWS gives two meanings to one code.
 """
 
 from __future__ import annotations
@@ -16,127 +15,12 @@ from botocore.exceptions import (
     ParamValidationError,
 )
 
-from domain import errors
+from domain import aws_codes, errors
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from domain.errors import EniLifecycleError
-
-_CLASSES: dict[type[EniLifecycleError], frozenset[str]] = {
-    errors.Throttled: frozenset(
-        {
-            "BandwidthLimitExceeded",
-            "EC2ThrottledException",
-            "LimitExceededException",
-            "PriorRequestNotComplete",
-            "ProvisionedThroughputExceededException",
-            "RequestLimitExceeded",
-            "RequestThrottled",
-            "RequestThrottledException",
-            "SlowDown",
-            "ThrottledException",
-            "Throttling",
-            "ThrottlingException",
-            "TooManyRequestsException",
-            "TransactionInProgressException",
-        }
-    ),
-    errors.ServiceFault: frozenset(
-        {
-            "InsufficientCapacity",
-            "InternalError",
-            "InternalFailure",
-            "InternalServerError",
-            "RequestTimeout",
-            "RetryableError",
-            "ServerInternal",
-            "ServiceUnavailable",
-            "Unavailable",
-            # Credentials or a clock that were right a moment ago, as after an execution environment was thawed or while
-            # they are rotated: no judgement on the request.
-            "ExpiredToken",
-            "ExpiredTokenException",
-            "IncompleteSignature",
-            "InvalidClientTokenId",
-            "InvalidSecurity.RequestHasExpired",
-            "MissingAuthenticationToken",
-            "RequestExpired",
-            "RequestTimeTooSkewed",
-            "SignatureDoesNotMatch",
-            "UnrecognizedClientException",
-        }
-    ),
-    errors.NotYetVisible: frozenset(
-        {
-            "InvalidAttachmentID.NotFound",
-            "InvalidInstanceID.NotFound",
-            "InvalidNetworkInterface.NotFound",
-            "InvalidNetworkInterfaceID.NotFound",
-        }
-    ),
-    errors.WrongState: frozenset(
-        {
-            "ConcurrentTagAccess",
-            "IncorrectInstanceState",
-            "IncorrectState",
-            "InvalidInstanceState",
-            "InvalidNetworkInterface.InUse",
-            "InvalidState",
-            "ResourceContention",
-        }
-    ),
-    errors.TokenSpent: frozenset({"IdempotentParameterMismatch"}),
-    errors.AddressTaken: frozenset({"InvalidIPAddress.InUse"}),
-    errors.SubnetExhausted: frozenset({"InsufficientFreeAddressesInSubnet"}),
-    errors.AttachmentLimitReached: frozenset({"AttachmentLimitExceeded"}),
-    errors.QuotaReached: frozenset(
-        {
-            "InvalidInterface.IpAddressLimitExceeded",
-            "NetworkInterfaceLimitExceeded",
-            "PrivateIpAddressLimitExceeded",
-            "SecurityGroupsPerInterfaceLimitExceeded",
-            "TagLimitExceeded",
-        }
-    ),
-    errors.AccessDenied: frozenset(
-        {"AccessDenied", "AccessDeniedException", "AuthFailure", "UnauthorizedOperation"}
-    ),
-    # Only what says that the configuration cannot work as it stands gives a launch up; docs/adr/0006.
-    errors.SpecRejected: frozenset(
-        {
-            "InvalidGroup.NotFound",
-            "InvalidGroupId.Malformed",
-            "InvalidParameter",
-            "InvalidParameterCombination",
-            "InvalidParameterDependency",
-            "InvalidParameterValue",
-            "InvalidSecurityGroupID.NotFound",
-            "InvalidSecurityGroupId.Malformed",
-            "InvalidSubnet",
-            "InvalidSubnetID.Malformed",
-            "InvalidSubnetID.NotFound",
-            "InvalidSubnetId.NotFound",
-            "InvalidTagKey.Malformed",
-            "OperationNotPermitted",
-            "Resource.AlreadyAssigned",
-            "TagPolicyViolation",
-            "Unsupported",
-            "UnsupportedOperation",
-            "ValidationError",
-        }
-    ),
-}
-_BY_CODE = {code: kind for kind, codes in _CLASSES.items() for code in codes}
-
-_GONE = frozenset(
-    {
-        "InvalidAttachmentID.NotFound",
-        "InvalidNetworkInterface.NotFound",
-        "InvalidNetworkInterfaceID.NotFound",
-        "InvalidSubnetCidrReservationID.NotFound",
-    }
-)
 
 _NEVER_SENT = (NoRegionError, ParamValidationError)
 """What botocore raises for a request that it could not make. Missing credentials are not among them: those can come."""
@@ -151,12 +35,12 @@ code alone also means a bad hook or group name, so this is the second place wher
 
 def is_gone(error: ClientError) -> bool:
     """Return whether a delete found nothing left to delete, which is success."""
-    return error.response["Error"]["Code"] in _GONE
+    return error.response["Error"]["Code"] in aws_codes.GONE
 
 
 def is_denied(error: ClientError) -> bool:
     """Return whether the caller has no right to the call, or the resource that the right depends on is gone."""
-    return error.response["Error"]["Code"] in _CLASSES[errors.AccessDenied]
+    return error.response["Error"]["Code"] in aws_codes.CLASSES[errors.AccessDenied]
 
 
 def is_no_active_action(error: ClientError) -> bool:
@@ -167,13 +51,13 @@ def is_no_active_action(error: ClientError) -> bool:
 
 def is_throttle(code: str) -> bool:
     """Return whether a code says that the caller was too fast."""
-    return code in _CLASSES[errors.Throttled]
+    return code in aws_codes.CLASSES[errors.Throttled]
 
 
 def translate(error: ClientError) -> EniLifecycleError:
     """Return what an AWS error means for a lifecycle, with the operation and AWS's code in its details."""
     code, message = _code_and_message(error)
-    kind = _by_text(code, message) or _BY_CODE.get(code) or _by_status(error)
+    kind = _by_text(code, message) or aws_codes.meaning(code) or _by_status(error)
     return kind(
         f"{error.operation_name}: {code}: {message}", operation=error.operation_name, aws_code=code
     )

@@ -316,10 +316,11 @@ def test_pods_may_have_addresses_assigned_to_enis_of_followed_interfaces_and_no_
     granted = list(flattened(policy))
     assert {(action, resource) for action, resource, _ in granted} == {
         ("ec2:DescribeNetworkInterfaces", "*"),
+        ("ec2:DescribeSubnets", "*"),
         *((f"ec2:{each}", f"{ARN_PREFIX}:network-interface/*") for each in assign),
     }
     for action, _, conditions in granted:
-        if action != "ec2:DescribeNetworkInterfaces":
+        if not action.startswith("ec2:Describe"):
             assert conditions == {**OWNED, "aws:ResourceTag/multus-eni:interface": ["n2"]}
     check_against_the_reference(granted)
 

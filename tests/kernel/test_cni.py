@@ -149,6 +149,7 @@ def test_pods_on_an_ipvlan_in_l2_mode_have_the_addresses_that_they_ask_for_and_r
     assert (master["operstate"], master["addr_info"]) == ("UP", [])
     (link,) = node.ip("-details", "-n", pods[0], "link", "show", POD_LINK)
     assert (link["linkinfo"]["info_data"]["mode"], link["mtu"]) == ("l2", 9001)
+    assert link["address"] == master["address"], "by it the ENI of a pod's addresses is found"
     ping(node, pods[0], "10.0.1.12")
     ping(node, pods[1], "10.0.1.11")
     ping(node, pods[0], "10.0.1.1")

@@ -69,7 +69,7 @@ def site(tmp_path: Path) -> Path:
 def test_an_application_is_type_checked_against_what_is_installed(site: Path) -> None:
     """PEP 561: without the marker a type checker takes all of a package for Any."""
     packages = [package for package in site.iterdir() if package.is_dir()]
-    assert len(packages) == 7
+    assert len(packages) == 8
     assert [package.name for package in packages if not (package / "py.typed").exists()] == []
 
 

@@ -128,6 +128,13 @@ def test_the_command_runs_the_installed_program_isolated(files: Files, systemd: 
     assert files.text(layout.COMMAND) == f'#!/bin/sh\nexec /usr/bin/python3 -IS {FOLDER} "$@"\n'
 
 
+def test_pods_find_the_installed_program_under_one_name(files: Files, systemd: Systemd) -> None:
+    installed(GROUP, files, systemd)
+    program_of_pods = files.at(layout.POD_ADDRESSES_PROGRAM)
+    assert f"sys.path.insert(0, {FOLDER!r})" in program_of_pods.read_text()
+    assert stat.S_IMODE(program_of_pods.stat().st_mode) & 0o444 == 0o444, "pods are not root"
+
+
 def test_killed_before_any_change_the_next_installation_completes_it(
     files: Files, systemd: Systemd, tmp_path: Path
 ) -> None:
@@ -162,10 +169,13 @@ def test_a_new_version_takes_the_old_ones_place_and_systemd_is_left_alone(
     newer = unpacking.folder(NEWER)
     assert installed(GROUP, files, systemd, NEWER).lines() == (
         f"unpack {newer}",
+        f"rewrite {layout.POD_ADDRESSES_PROGRAM}",
         f"rewrite {layout.COMMAND}",
         f"remove {FOLDER}",
     )
-    assert files.names(layout.PROGRAMS) == (newer.rpartition("/")[2],)
+    assert files.names(layout.PROGRAMS) == tuple(
+        sorted((newer.rpartition("/")[2], layout.POD_ADDRESSES_NAME))
+    )
     assert installed(GROUP, files, systemd, NEWER).lines() == ()
     assert len(systemd.calls) == 3
 

@@ -32,14 +32,19 @@ if TYPE_CHECKING:
 
 EXPECTED = re.compile(
     r"__main__\.py|config\.json"
-    r"|domain/(__init__|errors|naming)\.py|domain/node/\w+\.py"
+    r"|domain/(__init__|aws_codes|errors|naming|tags)\.py|domain/node/\w+\.py"
+    r"|domain/pods/(__init__|errors|following)\.py|pod_addresses/\w+\.py"
     r"|node_bootstrap/\w+\.py|node_bootstrap/units/[\w.-]+"
 )
 IMPORT_ALL = """
 import sys, zipfile
 sys.path.insert(0, sys.argv[1])
 for name in sorted(zipfile.ZipFile(sys.argv[1]).namelist()):
-    if name.endswith(".py") and name not in ("__main__.py", "node_bootstrap/__main__.py"):
+    if name.endswith(".py") and name not in (
+            "__main__.py",
+            "node_bootstrap/__main__.py",
+            "pod_addresses/__main__.py",
+        ):
         __import__(name[:-3].replace("/", ".").replace(".__init__", ""))
 foreign = [m.__name__ for m in sys.modules.values() if "site-packages" in (getattr(m, "__file__", "") or "")]
 assert not foreign, foreign
@@ -58,7 +63,7 @@ print(len(plan.files), config.owner)
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
     """Another checkout of the repository, with the dirt of daily work in it."""
-    for package in ("domain", "node_bootstrap"):
+    for package in ("domain", "node_bootstrap", "pod_addresses"):
         shutil.copytree(
             REPOSITORY / package,
             tmp_path / "elsewhere" / package,
@@ -123,7 +128,7 @@ def test_the_archive_holds_what_a_node_needs_and_nothing_else(checkout: Path) ->
     assert [name for name in content if not EXPECTED.fullmatch(name)] == []
     sources = {
         path.relative_to(REPOSITORY).as_posix()
-        for package in ("domain/node", "node_bootstrap")
+        for package in ("domain/node", "node_bootstrap", "pod_addresses")
         for path in (REPOSITORY / package).rglob("*.py")
     }
     units = {
@@ -163,7 +168,7 @@ def test_every_module_works_from_the_archive_under_python_3_9(tmp_path: Path) ->
         check=False,
     )
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout == "15 MultusEni-fleet\n"
+    assert done.stdout == "16 MultusEni-fleet\n"
 
 
 @pytest.mark.subprocesses("python3.9")

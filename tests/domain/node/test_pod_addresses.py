@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.node import pod_addresses
+from domain.node import pod_addresses, routing
 from domain.node.config import PodNetwork
 from tests.fakes import nodes
 
@@ -68,6 +68,17 @@ def test_the_pool_is_what_neither_ec2_nor_the_host_needs(
     interface: dict[str, Any], of: Eni, pool: list[str]
 ) -> None:
     assert texts(interface, of) == pool
+
+
+def test_addresses_that_follow_pods_are_neither_the_nodes_nor_for_it_to_give() -> None:
+    before, after = eni(ipv4=(10,)), eni(ipv4=(10, 100, 101))
+    for promised in (
+        nodes.interface(pod_network=PodNetwork.IPVLAN_L2, host_address=False),
+        nodes.interface(pod_network=PodNetwork.HOST_DEVICE, host_address=False),
+    ):
+        assert pod_addresses.pool(promised, after) == ()
+        assert pod_addresses.ipam(promised, after) == pod_addresses.ipam(promised, before) is None
+        assert routing.host_addresses(promised, after) == ()
 
 
 @given(st.sets(st.integers(2, 253), min_size=1, max_size=49))

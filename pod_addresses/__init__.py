@@ -1,0 +1,1 @@
+"""Addresses that follow a pod: run in the pod, with the standard library alone."""

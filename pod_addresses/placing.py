@@ -1,0 +1,227 @@
+"""Brings addresses to the ENI of their link, and takes them from it: observe first, then only what is missing."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+from domain.errors import EniLifecycleError, SpecRejected, WrongState
+from domain.pods import following
+from domain.pods.errors import AddressBetween
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+
+    from domain.pods.errors import PodAddressError
+    from domain.pods.following import Address, Assignment, Holder, Home, Move, Network, PodLink
+
+NO_MAC = "00:00:00:00:00:00"
+"""Loopback's."""
+
+
+class Calls(Protocol):
+    """The calls to EC2: pod_addresses.ec2.Ec2."""
+
+    def interfaces_of_links(self, macs: Sequence[str], owner: str) -> tuple[Holder, ...]:
+        """Return the ENIs of a stack that have one of these MAC addresses."""
+        ...
+
+    def holders(self, subnet_id: str, addresses: Iterable[Address]) -> tuple[Holder, ...]:
+        """Return the ENIs of a subnet that have one of these addresses."""
+        ...
+
+    def networks(self, subnet_ids: Sequence[str]) -> Mapping[str, tuple[Network, ...]]:
+        """Return the ranges of subnets by id."""
+        ...
+
+    def assign_ipv4(self, eni_id: str, addresses: Sequence[Address], *, reassign: bool) -> None:
+        """Give an ENI IPv4 addresses."""
+        ...
+
+    def unassign_ipv4(self, eni_id: str, addresses: Sequence[Address]) -> None:
+        """Take IPv4 addresses from an ENI."""
+        ...
+
+    def assign_ipv6(self, eni_id: str, addresses: Sequence[Address]) -> None:
+        """Give an ENI IPv6 addresses."""
+        ...
+
+    def unassign_ipv6(self, eni_id: str, addresses: Sequence[Address]) -> None:
+        """Take IPv6 addresses from an ENI."""
+        ...
+
+
+class Failure(NamedTuple):
+    """Addresses for which a step failed."""
+
+    addresses: tuple[Address, ...]
+    error: EniLifecycleError
+
+
+class Outcome(NamedTuple):
+    """What came of some addresses: each is in one of the two."""
+
+    done: tuple[Address, ...] = ()
+    failures: tuple[Failure, ...] = ()
+
+
+class Placing:
+    """The addresses of one pod, and the ENIs of its links."""
+
+    def __init__(self, ec2: Calls, owner: str, say: Callable[..., None]) -> None:
+        """Remember whom to ask.
+
+        Args:
+            ec2: the calls.
+            owner: the stack whose ENIs these are.
+            say: is told what was done: an event's name, and its facts by keyword.
+        """
+        self._ec2 = ec2
+        self._owner = owner
+        self._say = say
+        self._asked: set[str] = set()
+        self.homes: dict[str, Home] = {}
+        """By the link's MAC address."""
+
+    def learn(
+        self, links: Sequence[PodLink], named: Sequence[str] = ()
+    ) -> tuple[PodAddressError, ...]:
+        """Find the ENIs of links that were not seen before, and return what is wrong with those that were named.
+
+        Raises:
+            EniLifecycleError: EC2 does not tell.
+        """
+        macs = tuple(
+            dict.fromkeys(link.mac for link in links if link.mac not in self._asked | {"", NO_MAC})
+        )
+        if not macs:
+            return ()
+        enis = self._ec2.interfaces_of_links(macs, self._owner)
+        subnets = sorted({eni.subnet_id for eni in enis})
+        networks = self._ec2.networks(subnets) if subnets else {}
+        found, problems = following.homes(links, enis, networks, named)
+        self._asked.update(macs)
+        self.homes.update(found)
+        return problems
+
+    def assign(self, home: Home, addresses: Iterable[Address]) -> Outcome:
+        """Bring addresses to an ENI; one that cannot be had keeps none of the others from it.
+
+        The states that it can find are those of domain.pods.following.assignment.
+        """
+        wanted = tuple(addresses)
+        try:
+            holders = self._ec2.holders(home.subnet_id, wanted)
+        except EniLifecycleError as error:
+            return Outcome(failures=(Failure(wanted, error),))
+        plan = following.assignment(home, wanted, holders, self._owner)
+        refused = tuple(Failure((address,), problem) for address, problem in plan.problems)
+        outcome = Outcome(plan.here, refused)
+        sources = dict(plan.sources)
+        for step, touched in self._steps(home, plan):
+            outcome = self._attempt(outcome, step, touched)
+            if touched[0] in outcome.done:
+                for address in touched:
+                    came = sources.get(address, "")
+                    self._say("assigned", address=address, eni=home.eni_id, source=came)
+        return outcome
+
+    def release(self, home: Home, addresses: Iterable[Address]) -> Outcome:
+        """Take from an ENI what it still has of some addresses. It can find each of them in any of these states:
+
+        1. on the ENI, as a secondary one: taken away;
+        2. on another ENI: the pod's successor has it, nothing is done;
+        3. on none: an earlier run, or another that runs now, was first;
+        4. as the ENI's primary address: it stays.
+        """
+        wanted = tuple(addresses)
+        try:
+            mine = following.to_release(home, wanted, self._ec2.holders(home.subnet_id, wanted))
+        except EniLifecycleError as error:
+            return Outcome(failures=(Failure(wanted, error),))
+        outcome = Outcome(tuple(each for each in wanted if each not in mine))
+        for version, unassign in ((4, self._ec2.unassign_ipv4), (6, self._ec2.unassign_ipv6)):
+            touched = tuple(each for each in mine if each.version == version)
+            if touched:
+                step = partial(self._unassign, unassign, home.eni_id, home, touched)
+                outcome = self._attempt(outcome, step, touched)
+                for address in touched:
+                    if address in outcome.done:
+                        self._say("released", address=address, eni=home.eni_id)
+        return outcome
+
+    def _steps(
+        self, home: Home, plan: Assignment
+    ) -> Iterator[tuple[Callable[[], None], tuple[Address, ...]]]:
+        ec2 = self._ec2
+        if plan.ipv4:
+            step = partial(ec2.assign_ipv4, home.eni_id, plan.ipv4, reassign=plan.reassign)
+            yield step, plan.ipv4
+        if plan.ipv6:
+            yield partial(ec2.assign_ipv6, home.eni_id, plan.ipv6), plan.ipv6
+        for move in plan.moves:
+            yield partial(self._move, home, move), move.addresses
+
+    def _attempt(
+        self, outcome: Outcome, step: Callable[[], None], touched: tuple[Address, ...]
+    ) -> Outcome:
+        try:
+            step()
+        except EniLifecycleError as error:
+            return outcome._replace(failures=(*outcome.failures, Failure(touched, error)))
+        return outcome._replace(done=(*outcome.done, *touched))
+
+    def _move(self, home: Home, move: Move) -> None:
+        """Take IPv6 addresses from another ENI and give them to this one; when that fails, give them back.
+
+        Killed in between, or without an answer, it leaves them on no ENI, on this one, or on the other: the next try finds each
+        as it is.
+
+        Raises:
+            EniLifecycleError: why this ENI could not have them; the other one has them again.
+            AddressBetween: neither has.
+        """
+        self._unassign(self._ec2.unassign_ipv6, move.source, home, move.addresses)
+        try:
+            self._ec2.assign_ipv6(home.eni_id, move.addresses)
+        except EniLifecycleError as first:
+            try:
+                self._ec2.assign_ipv6(move.source, move.addresses)
+            except EniLifecycleError as second:
+                raise AddressBetween(
+                    f"{', '.join(map(str, move.addresses))} went from {move.source} and came neither to {home.eni_id} nor back",
+                    value=f"{first}; going back: {second}",
+                    remedy="The next try assigns what is on no ENI.",
+                ) from first
+            self._say("rolled-back", addresses=move.addresses, eni=move.source, error=first.code)
+            raise
+
+    def _unassign(
+        self,
+        unassign: Callable[[str, Sequence[Address]], None],
+        eni_id: str,
+        home: Home,
+        addresses: tuple[Address, ...],
+    ) -> None:
+        """Take addresses from an ENI that had them a moment ago.
+
+        EC2 refuses all when one is not there any more, with a code that means any wrong parameter: so look again.
+
+        Raises:
+            WrongState: some are still there.
+        """
+        try:
+            unassign(eni_id, addresses)
+        except SpecRejected as refused:
+            holders = self._ec2.holders(home.subnet_id, addresses)
+            there = {
+                each for holder in holders if holder.eni_id == eni_id for each in holder.addresses
+            }
+            if there.isdisjoint(addresses):
+                return
+            if there.issuperset(addresses):
+                raise
+            raise WrongState(
+                f"some of {', '.join(map(str, addresses))} left {eni_id} meanwhile",
+                **refused.details,
+            ) from refused

@@ -1,0 +1,73 @@
+"""HTTP requests to AWS and to the node's agents: one connection each, no proxy, no redirect."""
+
+from __future__ import annotations
+
+import http.client
+import ssl
+from typing import TYPE_CHECKING, NamedTuple
+from urllib.parse import SplitResult, urlsplit
+
+from domain.errors import ServiceFault
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+TIMEOUT_S = 10.0
+"""For connecting and for each read. EC2 answers within a second or two."""
+MAX_BODY = 4 << 20
+
+
+class Answer(NamedTuple):
+    """An answer's status and body."""
+
+    status: int
+    body: bytes
+
+
+class Requests:
+    """Sends requests."""
+
+    def __init__(self, ca_bundle: str | None = None) -> None:
+        """Remember whom to trust.
+
+        Args:
+            ca_bundle: a file of certificates in place of the system's, as AWS_CA_BUNDLE names it.
+        """
+        self._ca_bundle = ca_bundle
+        self._context: ssl.SSLContext | None = None
+
+    def send(self, method: str, url: str, headers: Mapping[str, str], body: bytes = b"") -> Answer:
+        """Return the answer to one request.
+
+        Raises:
+            ServiceFault: none came, or not all of it.
+        """
+        parts = urlsplit(url)
+        connection = self._connection(parts)
+        try:
+            connection.request(method, target(parts), body=body or None, headers=dict(headers))
+            with connection.getresponse() as response:
+                return Answer(response.status, response.read(MAX_BODY))
+        except (OSError, http.client.HTTPException) as cause:
+            what = str(cause) or type(cause).__name__
+            raise ServiceFault(
+                f"no answer from {parts.netloc}: {what}", operation=method
+            ) from cause
+        finally:
+            connection.close()
+
+    def _connection(self, parts: SplitResult) -> http.client.HTTPConnection:
+        host = parts.hostname or ""
+        if parts.scheme == "http":
+            return http.client.HTTPConnection(host, parts.port, timeout=TIMEOUT_S)
+        if self._context is None:
+            self._context = ssl.create_default_context(cafile=self._ca_bundle)
+        return http.client.HTTPSConnection(
+            host, parts.port, timeout=TIMEOUT_S, context=self._context
+        )
+
+
+def target(parts: SplitResult) -> str:
+    """Return what a request line names: the path, with the query if there is one."""
+    path = parts.path or "/"
+    return f"{path}?{parts.query}" if parts.query else path

@@ -1,0 +1,164 @@
+"""Which ENI an address belongs on, what brings it there, and what the sidecar intends."""
+
+from __future__ import annotations
+
+from ipaddress import ip_address, ip_network
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from domain.pods import following
+from domain.pods.following import Holder, Home, Intent, Placed, PodLink
+
+if TYPE_CHECKING:
+    from domain.pods.following import Address
+
+OWNER, SUBNET = "MultusEni-lab", "subnet-1"
+NETWORKS = (ip_network("10.0.3.0/24"), ip_network("2001:db8::/64"))
+HOME = Home("eni-home", "0a:00:00:00:00:01", SUBNET, NETWORKS)
+ADDRESSES = tuple(
+    ip_address(text) for text in ("10.0.3.5", "10.0.3.6", "2001:db8::5", "2001:db8::6")
+)
+PLACED = st.builds(Placed, st.sampled_from(["a", "b"]), st.sampled_from(ADDRESSES))
+
+
+@st.composite
+def holders(draw: st.DrawFn) -> tuple[Holder, ...]:
+    """Draw ENIs that share out some of the addresses, each on one of them at most."""
+    made = []
+    left = list(ADDRESSES)
+    for name in ("eni-home", "eni-peer", "eni-else"):
+        mine = frozenset(draw(st.lists(st.sampled_from(left), unique=True)) if left else ())
+        left = [each for each in left if each not in mine]
+        owner = draw(st.sampled_from([OWNER, "other", None])) if name == "eni-else" else OWNER
+        primary = frozenset(
+            draw(st.lists(st.sampled_from(sorted(mine, key=str)), unique=True)) if mine else ()
+        )
+        made.append(Holder(name, name, SUBNET, owner, mine, primary))
+    return tuple(made)
+
+
+@given(st.lists(st.sampled_from(ADDRESSES)), holders())
+def test_each_address_is_dealt_with_once_and_nothing_foreign_is_touched(
+    wanted: list[Address], enis: tuple[Holder, ...]
+) -> None:
+    plan = following.assignment(HOME, wanted, enis, OWNER)
+    moved = [(address, move.source) for move in plan.moves for address in move.addresses]
+    dealt = [
+        *plan.here,
+        *plan.ipv4,
+        *plan.ipv6,
+        *(a for a, _ in moved),
+        *(a for a, _ in plan.problems),
+    ]
+    assert sorted(dealt, key=str) == sorted(set(wanted), key=str)
+    by_address: dict[Address, Holder] = {address: eni for eni in enis for address in eni.addresses}
+    taken: list[Address] = [*plan.ipv4, *(a for a, _ in moved)]
+    for address in taken:
+        holder = by_address.get(address)
+        assert holder is None or (holder.owner == OWNER and address not in holder.primary)
+    assert plan.reassign == any(address in by_address for address in plan.ipv4)
+    assert all(address not in by_address for address in plan.ipv6)
+    assert all(by_address[address].eni_id == source for address, source in moved)
+    assert len({move.source for move in plan.moves}) == len(plan.moves)
+
+
+@given(st.lists(st.sampled_from(ADDRESSES)), holders())
+def test_only_what_the_eni_has_is_released_and_never_its_primary_address(
+    wanted: list[Address], enis: tuple[Holder, ...]
+) -> None:
+    home = enis[0]
+    released = following.to_release(HOME, wanted, enis)
+    assert set(released) == (set(wanted) & home.addresses) - home.primary
+    assert len(set(released)) == len(released)
+
+
+def test_holders_in_another_subnet_do_not_count() -> None:
+    elsewhere = Holder("eni-x", "x", "subnet-2", "other", frozenset(ADDRESSES))
+    assert following.assignment(HOME, ADDRESSES, [elsewhere], OWNER).problems == ()
+
+
+OPERATIONS = st.lists(
+    st.tuples(
+        st.sampled_from(["appeared", "vanished", "done", "looked"]), st.lists(PLACED, max_size=3)
+    )
+)
+
+
+@given(OPERATIONS)
+def test_an_intent_never_wants_an_address_both_ways_and_follows_the_links(
+    operations: list[tuple[str, list[Placed]]],
+) -> None:
+    intent, links = Intent(), frozenset[Placed]()
+    for name, placed in operations:
+        if name in ("looked", "done"):
+            intent = getattr(intent, name)(placed)
+            links = frozenset(placed) if name == "looked" else links
+        for each in placed if name in ("appeared", "vanished") else ():
+            intent = getattr(intent, name)(each)
+            links = links | {each} if name == "appeared" else links - {each}
+        assert intent.on_links == links
+        assert not intent.assign & intent.release
+        assert intent.assign <= links
+        assert not intent.release & links
+    ending = intent.ending()
+    assert links <= ending.release
+    assert not ending.assign
+
+
+@given(st.frozensets(PLACED))
+def test_a_look_that_shows_nothing_new_asks_for_nothing(placed: frozenset[Placed]) -> None:
+    settled = Intent().looked(placed).done(placed)
+    assert settled.looked(placed) == settled
+
+
+@given(st.integers(1, 60), st.floats(0, 1))
+def test_pauses_grow_and_are_bounded(attempt: int, spread: float) -> None:
+    pause_s = following.pause_s(attempt, spread)
+    assert 0 < pause_s <= following.LONGEST_PAUSE_S
+    assert pause_s <= following.FIRST_PAUSE_S * 2.0 ** (attempt - 1)
+
+
+def eni(name: str, mac: str) -> Holder:
+    """Return an ENI of the stack."""
+    return Holder(name, mac, SUBNET, OWNER)
+
+
+LINKS = [PodLink(1, "eth0", "m0"), PodLink(2, "net1", "m1"), PodLink(3, "net2", "m2")]
+HOMES: dict[str, tuple[list[Holder], tuple[str, ...], list[str], list[str]]] = {
+    "whichever has one": ([eni("e1", "m1"), eni("e2", "m2")], (), ["e1", "e2"], []),
+    "those that were named": ([eni("e1", "m1"), eni("e2", "m2")], ("net2",), ["e2"], []),
+    "none": ([], (), [], []),
+    "no such link": ([eni("e1", "m1")], ("net7",), [], ["link-unknown"]),
+    "a link of no ENI": ([eni("e1", "m1")], ("eth0", "net1"), ["e1"], ["link-unknown"]),
+    "two with one MAC address": ([eni("e1", "m1"), eni("e3", "m1")], (), [], ["link-ambiguous"]),
+}
+
+
+@pytest.mark.parametrize(("enis", "named", "found", "codes"), HOMES.values(), ids=HOMES)
+def test_a_links_eni_is_the_one_with_its_mac_address(
+    enis: list[Holder], named: tuple[str, ...], found: list[str], codes: list[str]
+) -> None:
+    homes, problems = following.homes(LINKS, enis, {SUBNET: NETWORKS}, named)
+    assert [home.eni_id for home in homes.values()] == found
+    assert [problem.code for problem in problems] == codes
+    assert all(problem.remedy and problem.value for problem in problems)
+
+
+@pytest.mark.parametrize(
+    ("text", "good"),
+    [("10.0.3.7", True), ("10.0.4.7", False), ("2001:db8::7", True), ("2001:db8:1::7", False)],
+)
+def test_an_address_must_be_in_the_enis_subnet_whatever_its_mask(text: str, *, good: bool) -> None:
+    problems = list(following.outside([Placed("m", ip_address(text))], {"m": HOME}))
+    assert (problems == []) is good
+
+
+def test_what_a_failure_says_has_code_value_and_remedy() -> None:
+    from domain.pods.errors import line  # noqa: PLC0415
+
+    said: Any = line(following.nothing(LINKS))
+    assert said.startswith("nothing-to-assign: ")
+    assert "(found: eth0 m0, net1 m1, net2 m2)" in said

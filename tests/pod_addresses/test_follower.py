@@ -1,0 +1,250 @@
+"""The sidecar: what it does when links change, and that it does nothing when they do not."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import pytest
+
+from domain.errors import AccessDenied, Throttled
+from localaws.faults import Fault, FaultKind
+from node_bootstrap.deadline import Deadline
+from pod_addresses.follower import Follower, facts
+from tests.fakes.pod_links import FakeLinks
+from tests.pod_addresses.conftest import addresses
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.pod_addresses.conftest import World
+
+V4, V4B, V6 = "10.0.3.100", "10.0.3.101", "2001:db8:0:3::100"
+
+
+@dataclass
+class Pod:
+    """A pod with a link of an ENI, and its sidecar."""
+
+    world: World
+    eni: str
+    ready_file: Path
+    named: tuple[str, ...] = ()
+    pauses: list[float] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.links = FakeLinks(eth0="0a:ff:00:00:00:01", net1=self.world.mac(self.eni))
+        self.follower = Follower(
+            self.links,
+            self.world.placing(),
+            self.world.say,
+            named=self.named,
+            ready_file=self.ready_file,
+            spread=lambda: 0.5,
+        )
+
+    def run(self, *events: object) -> None:
+        """Follow while these things happen, one after the other."""
+        self.links.ended = False
+        self.links.next_events = list(events)  # type: ignore[arg-type]
+        self.follower.run(lambda: self.links.ended)
+
+    def end(self, timeout_s: float = 5.0) -> bool:
+        """Release at the pod's end, with pauses that cost no time."""
+        passed = [0.0]
+
+        def pause(seconds: float) -> None:
+            passed[0] += max(seconds, 0.01)
+            self.pauses.append(seconds)
+
+        return self.follower.release(Deadline(timeout_s, lambda: passed[0]), pause)
+
+
+@pytest.fixture
+def pod(world: World, tmp_path: Path) -> Pod:
+    return Pod(world, world.a, tmp_path / "ready")
+
+
+def test_an_address_that_appears_is_assigned_and_one_that_vanishes_is_released(pod: Pod) -> None:
+    seen = []
+
+    def note() -> None:
+        seen.append(pod.world.on(pod.eni))
+
+    def part() -> None:
+        note()
+        pod.links.remove("net1", V4)
+
+    pod.run(lambda: pod.links.add("net1", V4, V6), part, note)
+    assert seen == [{V4, V6}, {V6}]
+    assert pod.links.waits == [None] * 4, "it sleeps until the kernel tells"
+
+
+def test_what_is_there_at_the_start_and_assigned_already_is_only_looked_at(pod: Pod) -> None:
+    pod.links.have("net1", V4)
+    pod.world.put(pod.eni, V4)
+    pod.run()
+    assert set(pod.world.calls()) == {"DescribeNetworkInterfaces", "DescribeSubnets"}
+    assert pod.world.on(pod.eni) == {V4}
+
+
+def test_an_address_that_another_node_took_over_is_not_taken_back(pod: Pod) -> None:
+    pod.links.have("net1", V4)
+    pod.run(
+        lambda: pod.world.put(pod.world.b, V4),
+        lambda: pod.links.add("net1", V4B),
+        pod.links.overflow,
+        lambda: pod.links.remove("net1", V4B),
+    )
+    assert (pod.world.on(pod.eni), pod.world.on(pod.world.b)) == (set(), {V4})
+    assert pod.end()
+    assert pod.world.on(pod.world.b) == {V4}, "the end takes it from nobody either"
+
+
+def test_an_address_that_is_put_on_the_link_once_more_is_taken_back(pod: Pod) -> None:
+    pod.links.have("net1", V4)
+    pod.run(lambda: pod.world.put(pod.world.b, V4), lambda: pod.links.add("net1", V4))
+    assert pod.world.on(pod.eni) == {V4}
+
+
+def test_after_lost_events_everything_is_read_anew(pod: Pod) -> None:
+    pod.links.have("net1", V4)
+
+    def unheard() -> None:
+        pod.links.remove("net1", V4)
+        pod.links.add("net1", V4B)
+        pod.links.overflow()
+
+    pod.run(unheard)
+    assert pod.world.on(pod.eni) == {V4B}
+
+
+def test_a_link_that_is_plugged_in_later_is_followed(pod: Pod) -> None:
+    pod.run(lambda: pod.links.plug("net2", pod.world.mac(pod.world.a2), V4))
+    assert pod.world.on(pod.world.a2) == {V4}
+
+
+def test_only_named_links_count(world: World, tmp_path: Path) -> None:
+    pod = Pod(world, world.a, tmp_path / "ready", named=("net1",))
+    pod.links.plug("net2", world.mac(world.a2), V4B)
+    pod.links.have("net1", V4)
+    pod.run()
+    assert (world.on(world.a), world.on(world.a2)) == ({V4}, set())
+
+
+def test_the_end_releases_what_the_links_have_but_the_primary_address(pod: Pod) -> None:
+    pod.links.have("net1", V4, V6, pod.world.primary(pod.eni))
+    pod.run()
+    assert pod.ready_file.exists()
+    assert pod.end()
+    assert pod.world.on(pod.eni) == set()
+    assert not pod.ready_file.exists()
+
+
+def test_throttled_it_waits_and_tries_again_and_is_not_ready_meanwhile(pod: Pod) -> None:
+    pod.world.account.faults.inject(Fault("AssignPrivateIpAddresses", FaultKind.THROTTLE, times=2))
+    pod.links.have("net1", V4)
+    ready = []
+    note = lambda: ready.append(pod.ready_file.exists())  # noqa: E731 - one line, used three times
+    pod.run(note, note, note)
+    assert ready == [False, False, True]
+    assert pod.links.waits == [0.275, 0.55, None, None]
+    assert pod.world.on(pod.eni) == {V4}
+
+
+def test_a_throttled_look_at_the_start_is_tried_again(pod: Pod) -> None:
+    pod.world.account.faults.inject(Fault("DescribeNetworkInterfaces", FaultKind.THROTTLE))
+    pod.links.have("net1", V4)
+    pod.run(lambda: None, lambda: None)
+    assert pod.world.on(pod.eni) == {V4}
+
+
+def test_a_look_that_is_denied_ends_it_and_it_was_never_ready(pod: Pod) -> None:
+    pod.world.may([{"Effect": "Allow", "Action": "ec2:DescribeTags", "Resource": "*"}])
+    pod.links.have("net1", V4)
+    with pytest.raises(AccessDenied):
+        pod.run()
+    assert [event for event, _ in pod.world.said] == ["not-ready"]
+
+
+def test_it_is_not_ready_while_a_link_that_counts_is_not_there(
+    world: World, tmp_path: Path
+) -> None:
+    pod = Pod(world, world.a, tmp_path / "ready", named=("net1", "net2"))
+    ready = []
+
+    def note() -> None:
+        ready.append(pod.ready_file.exists())
+
+    def plug() -> None:
+        note()
+        pod.links.plug("net2", world.mac(world.a2), V4)
+
+    pod.run(lambda: pod.links.add("net1", V4B), plug, note)
+    assert ready == [False, True]
+    assert world.on(world.a2) == {V4}
+
+
+def test_what_cannot_be_assigned_is_told_once_and_tried_at_the_next_event(pod: Pod) -> None:
+    pod.world.put(pod.world.foreign, V4)
+    pod.links.have("net1", V4, V4B)
+    ready = []
+
+    def free() -> None:
+        pod.world.ec2.unassign_private_ip_addresses(
+            NetworkInterfaceId=pod.world.foreign, PrivateIpAddresses=[V4]
+        )
+        pod.links.add("net1", V4)
+
+    pod.run(
+        lambda: ready.append(pod.ready_file.exists()),
+        lambda: pod.links.remove("net1", V4B),
+        free,
+        lambda: ready.append(pod.ready_file.exists()),
+    )
+    failed = [told for event, told in pod.world.said if event == "failed"]
+    assert [told["error"].code for told in failed] == ["address-foreign"]
+    assert ready == [False, True]
+    assert pod.world.on(pod.eni) == {V4}
+
+
+def test_a_release_that_is_throttled_is_tried_until_its_time_is_up(pod: Pod) -> None:
+    pod.links.have("net1", V4)
+    pod.run()
+    pod.world.account.faults.inject(
+        Fault("UnassignPrivateIpAddresses", FaultKind.THROTTLE, times=3)
+    )
+    assert pod.end(timeout_s=60.0)
+    assert len(pod.pauses) == 3
+    assert pod.world.on(pod.eni) == set()
+
+
+def test_a_release_that_cannot_be_is_told(pod: Pod) -> None:
+    pod.links.have("net1", V4)
+    pod.run()
+    pod.world.account.faults.inject(
+        Fault("UnassignPrivateIpAddresses", FaultKind.THROTTLE, times=None)
+    )
+    assert not pod.end(timeout_s=3.0)
+    assert pod.world.on(pod.eni) == {V4}
+
+
+def test_a_fail_over_takes_a_look_and_a_call(pod: Pod, world: World, tmp_path: Path) -> None:
+    standby = Pod(world, world.b, tmp_path / "standby")
+    pod.links.have("net1", V4)
+    pod.run()
+    standby.run()
+    world.account.calls.clear()
+    standby.run(lambda: standby.links.add("net1", V4))
+    assert world.on(world.b) == {V4}
+    assert world.calls() == ["DescribeNetworkInterfaces", "AssignPrivateIpAddresses"]
+
+
+def test_an_event_is_told_in_values_that_json_has() -> None:
+    told = facts([("addresses", addresses(V4)), ("eni", "eni-1"), ("source", "")])
+    assert told == {"addresses": [V4], "eni": "eni-1"}
+    assert facts([("error", Throttled("slow"))]) == {
+        "error_code": "throttled",
+        "retryable": True,
+        "message": "throttled: slow.",
+    }
