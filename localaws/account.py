@@ -141,6 +141,7 @@ class Account:
         yield from self.autoscaling.patches()
         yield from self.schedules.patches()
         yield from self.clusters.patches()
+        yield from self.public_parameters.patches()
 
     @contextmanager
     def active(self) -> Iterator[Account]:
