@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from domain.preflight import adoption, cluster, created, hooks, networks, room, supply
+from domain.preflight import adoption, cluster, created, hooks, leftovers, networks, room, supply
 from domain.preflight.findings import Finding, Rule, Severity, error, worst_first
 from domain.preflight.looks import Group, Whole
 from domain.preflight.observed import Unseen, shown
@@ -31,7 +31,7 @@ def group_exists(group: Group) -> Iterator[Trouble]:
         )
 
 
-WHOLE_RULES: tuple[Rule[Whole], ...] = cluster.RULES
+WHOLE_RULES: tuple[Rule[Whole], ...] = (*cluster.RULES, *leftovers.RULES)
 GROUP_RULES: tuple[Rule[Group], ...] = (
     Rule("group-missing", "the Auto Scaling group exists", group_exists),
     *cluster.GROUP_RULES,
@@ -89,6 +89,7 @@ def _not_shown(account: Account) -> Iterator[Finding]:
 def _unseen(account: Account) -> Iterator[Unseen]:
     parts: list[object] = [
         account.groups,
+        account.others,
         account.subnets,
         account.reservations,
         account.security_groups,
@@ -105,6 +106,8 @@ def _unseen(account: Account) -> Iterator[Unseen]:
     if not isinstance(account.groups, Unseen):
         for group in account.groups.values():
             parts += [group.launches, group.hooks]
+    if not isinstance(account.others, Unseen):
+        parts += [group.hooks for group in account.others]
     if not isinstance(account.rules, Unseen):
         parts += [rule.targets for rule in account.rules]
     yield from (part for part in parts if isinstance(part, Unseen))
