@@ -10,6 +10,9 @@ import boto3
 import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
+from moto.events.responses import EventsHandler
+from moto.sns.responses import SNSResponse
+from moto.ssm.responses import SimpleSystemManagerResponse
 
 from authoring.instance_types import image_parameter
 from localaws.__main__ import greeting
@@ -121,6 +124,36 @@ def test_what_a_change_set_cannot_read_is_told_as_sdks_read_it(
     assert error["Code"] == "ValidationError"
     assert message in error["Message"]
     assert told.value.response["ResponseMetadata"]["HTTPStatusCode"] == 400
+
+
+@pytest.mark.parametrize(
+    ("service", "api", "action"),
+    [
+        pytest.param("sns", SNSResponse, "list_topics", id="query"),
+        pytest.param("ssm", SimpleSystemManagerResponse, "describe_parameters", id="JSON"),
+        pytest.param("events", EventsHandler, "list_rules", id="JSON, events"),
+    ],
+)
+def test_what_an_inner_call_is_refused_is_told_in_the_outer_calls_protocol(
+    account: Account,
+    monkeypatch: pytest.MonkeyPatch,
+    service: str,
+    api: type,
+    action: str,
+) -> None:
+    def asks_ec2(_: object) -> object:
+        return account.client("ec2").describe_vpcs(VpcIds=["vpc-0123"])
+
+    monkeypatch.setattr(api, action, asks_ec2)
+    with serve(account) as endpoint:
+        client = _client(service, endpoint.url)
+        with pytest.raises(ClientError) as told:
+            getattr(client, action)()
+        client.close()
+
+    error, metadata = told.value.response["Error"], told.value.response["ResponseMetadata"]
+    assert (error["Code"], metadata["HTTPStatusCode"]) == ("InvalidVpcID.NotFound", 400)
+    assert "vpc-0123" in error["Message"]
 
 
 def test_a_change_set_over_http_takes_the_image_that_eks_recommends(account: Account) -> None:
