@@ -58,12 +58,12 @@ class Named:
             ),
         )
 
-    def placement_groups(self) -> Shown[frozenset[str]]:
-        """Return the names of the placement groups that are available; the call has no pages."""
+    def placement_groups(self) -> Shown[Mapping[str, str]]:
+        """Return the strategy of each placement group that is available, by name; the call has no pages."""
         return seen(
             "ec2:DescribePlacementGroups",
-            lambda: frozenset(
-                raw["GroupName"]
+            lambda: {
+                raw["GroupName"]: raw["Strategy"]
                 for chunk in chunks(self._names("placement_group"), FILTER_VALUES)
                 for raw in self._ec2.describe_placement_groups(
                     Filters=[
@@ -71,7 +71,7 @@ class Named:
                         {"Name": "state", "Values": ["available"]},
                     ]
                 )["PlacementGroups"]
-            ),
+            },
         )
 
     def _names(self, key: str) -> Sequence[str]:

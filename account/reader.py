@@ -18,6 +18,7 @@ from authoring.cluster import facts
 from domain import tags
 from domain.model import EniId, GroupName, InstanceId, SecurityGroupId, SubnetId, VpcId
 from domain.preflight.hooks import takes_a_hook_of
+from domain.preflight.leftovers import may_be_left_behind
 from domain.preflight.looks import Whole
 from domain.preflight.observed import (
     Account,
@@ -27,6 +28,7 @@ from domain.preflight.observed import (
     EventRule,
     InstanceType,
     Launches,
+    OtherGroup,
     SecurityGroup,
     Subnet,
     Unseen,
@@ -36,7 +38,7 @@ from domain.preflight.observed import (
 from domain.reservations import AddressHolder, CidrReservation, ReservationId, pod_ranges
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 
     from account.asking import Raw
     from account.session import Session
@@ -64,8 +66,8 @@ ACTIONS = (
     "events:ListTargetsByRule",
 )
 """Every right that is used; sts:GetCallerIdentity needs none."""
-NAMES_PER_CALL = 50
-"""Group names in one DescribeAutoScalingGroups (Auto Scaling API reference)."""
+GROUPS_PAGE = 100
+"""MaxRecords of DescribeAutoScalingGroups (Auto Scaling API reference)."""
 PAGE = 1000
 LARGEST_TYPES_PAGE = 100
 """MaxResults of DescribeInstanceTypes (EC2 API reference)."""
@@ -122,11 +124,12 @@ class _Reader:
         self._events: Any = session.client("events")
 
     def read(self, config: Config, nodes: NodeConfig) -> Account:
-        groups = self._groups([group.auto_scaling_group for group in config.node_groups])
+        raws = self._all_groups()
         subnets = self._subnets()
         named = Named(self._ec2, (each.create for each in self._planned.values() if each.create))
         account = Account(
-            groups=groups,
+            groups=self._groups(raws, {each.auto_scaling_group for each in config.node_groups}),
+            others=self._others(raws, config),
             subnets=subnets,
             reservations={},
             takers={},
@@ -153,27 +156,44 @@ class _Reader:
 
     # Auto Scaling.
 
-    def _groups(self, names: Sequence[GroupName]) -> Shown[Mapping[GroupName, AutoScalingGroup]]:
-        def ask() -> list[Raw]:
-            return [
-                raw
-                for chunk in chunks(names, NAMES_PER_CALL)
-                for raw in pages(
+    def _all_groups(self) -> Shown[Sequence[Raw]]:
+        return seen(
+            "autoscaling:DescribeAutoScalingGroups",
+            lambda: list(
+                pages(
                     self._autoscaling,
                     "describe_auto_scaling_groups",
                     "AutoScalingGroups",
-                    AutoScalingGroupNames=chunk,
+                    PaginationConfig={"PageSize": GROUPS_PAGE},
                 )
-            ]
+            ),
+        )
 
-        raws = seen("autoscaling:DescribeAutoScalingGroups", ask)
+    def _groups(
+        self, raws: Shown[Sequence[Raw]], names: Container[str]
+    ) -> Shown[Mapping[GroupName, AutoScalingGroup]]:
         if isinstance(raws, Unseen):
             return raws
-        found = {GroupName(raw["AutoScalingGroupName"]): self._group(raw) for raw in raws}
+        found = {
+            GroupName(raw["AutoScalingGroupName"]): self._group(raw)
+            for raw in raws
+            if raw["AutoScalingGroupName"] in names
+        }
         return {
             **found,
             **{name: _as_planned(group, found.get(name)) for name, group in self._planned.items()},
         }
+
+    def _others(self, raws: Shown[Sequence[Raw]], config: Config) -> Shown[tuple[OtherGroup, ...]]:
+        if isinstance(raws, Unseen):
+            return raws
+        return tuple(
+            OtherGroup(GroupName(name), self._hooks(name))
+            for raw in raws
+            # A group that is being deleted has a status.
+            if "Status" not in raw
+            and may_be_left_behind(config, name := raw["AutoScalingGroupName"], _group_tags(raw))
+        )
 
     def _group(self, raw: Raw) -> AutoScalingGroup:
         pool = raw.get("WarmPoolConfiguration", {})
@@ -198,7 +218,7 @@ class _Reader:
                     if each["LifecycleState"] == "InService"
                 )
             ),
-            tags={tag["Key"]: tag.get("Value", "") for tag in raw.get("Tags", [])},
+            tags=_group_tags(raw),
             max_healthy_percent=_max_healthy_percent(raw),
             capacity_rebalance=raw.get("CapacityRebalance", False),
         )
@@ -477,6 +497,10 @@ def _as_planned(planned: AutoScalingGroup, found: AutoScalingGroup | None) -> Au
         hooks=found.hooks,
         in_service=found.in_service,
     )
+
+
+def _group_tags(raw: Raw) -> dict[str, str]:
+    return {tag["Key"]: tag.get("Value", "") for tag in raw.get("Tags", [])}
 
 
 def _max_healthy_percent(raw: Raw) -> int:

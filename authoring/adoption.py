@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from authoring.problems import path_of
 from authoring.resolution import named
-from domain import naming
+from domain import naming, tags
 from domain.errors import ConfigInvalid, Problem
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def adopted(authored: Authored, found: Mapping[Sought, Sequence[str]]) -> Author
         found: the names by what was looked up.
 
     Raises:
-        ConfigInvalid: nothing was found for a node group, or a group that another one has as well.
+        ConfigInvalid: nothing was found for a node group, or a group that another one has as well, or that a stack creates.
     """
     groups = [
         (position, group, name)
@@ -63,6 +63,7 @@ def adopted(authored: Authored, found: Mapping[Sought, Sequence[str]]) -> Author
     ]
     problems = [
         *_not_found(authored, found),
+        *_created_by_stacks(authored, found),
         *_found_twice(authored, groups),
         *_not_one(authored, found),
     ]
@@ -118,13 +119,48 @@ def _not_found(authored: Authored, found: Mapping[Sought, Sequence[str]]) -> Ite
         )
 
 
+def _created_by_stacks(
+    authored: Authored, found: Mapping[Sought, Sequence[str]]
+) -> Iterator[Problem]:
+    """Yield tags that mean groups which a stack creates too, this one's before they are there: their nodes would be served
+    twice, by their own hooks and by those of the adoption."""
+    for position, group in enumerate(authored.node_groups):
+        asked = _sought(group, authored.cluster_name)
+        if not isinstance(asked, TaggedGroups):
+            continue
+        names = {name for name in found[asked] if naming.creator_of(name) is not None}
+        for name in sorted(names.union(_to_be_created(authored, asked))):
+            yield Problem(
+                _path(position, "auto_scaling_groups", "tags"),
+                dict(asked.tags),
+                f"are tags of the Auto Scaling group {name} too, which the stack {naming.creator_of(name)} creates and serves",
+                "Write a tag that the groups to adopt have and no created group has, or name each by auto_scaling_group.",
+            )
+
+
+def _to_be_created(authored: Authored, asked: TaggedGroups) -> Iterator[str]:
+    """Yield the names of the file's created groups that will have all of these tags."""
+    owner = naming.owner(authored.name)
+    for group in authored.node_groups:
+        if group.create is not None:
+            name = naming.created_group(owner, group.name)
+            theirs = {
+                **authored.tags,
+                **group.create.tags,
+                tags.NAME: name,
+                tags.of_cluster(authored.cluster_name): "owned",
+            }
+            if theirs.items() >= set(asked.tags):
+                yield name
+
+
 def _found_twice(
     authored: Authored, groups: Sequence[tuple[int, NodeGroup, str]]
 ) -> Iterator[Problem]:
     first: dict[str, int] = {}
     for position, group, name in groups:
         other = first.setdefault(name, position)
-        if other != position:
+        if other != position and naming.creator_of(name) is None:
             yield Problem(
                 _path(position),
                 group.name,

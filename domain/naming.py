@@ -30,9 +30,13 @@ CONFIG_FILE = "config.json"
 """The resolved configuration's name at the root of the functions' asset."""
 
 
+STACK_MARK = "MultusEni-"
+"""Begins the name of every stack, and so of every hook and created group."""
+
+
 def owner(name: str) -> str:
     """Return the stack's name for a configuration's name: the value of the owner tag, unique per account and region."""
-    return f"MultusEni-{name}"
+    return f"{STACK_MARK}{name}"
 
 
 GROUP_MARK = "-Nodes-"
@@ -40,14 +44,29 @@ GROUP_MARK = "-Nodes-"
 other configuration's stack, nor one of its groups', has the same name: CloudFormation would make the one out of the other."""
 
 
+LAUNCH_MARK = "-launch"
+
+
 def created_group(owner_name: str, node_group: str) -> str:
     """Return the name of the Auto Scaling group, and of the stack, of a node group that is created."""
     return f"{owner_name}{GROUP_MARK}{node_group}"
 
 
+def creator_of(group: str) -> str | None:
+    """Return the owner of the Auto Scaling group that has this name when it is created; None for a name of another kind."""
+    creator, mark, _ = group.partition(GROUP_MARK)
+    return creator if mark and creator.startswith(STACK_MARK) else None
+
+
 def launch_hook(owner_name: str) -> str:
     """Return the name of the launch hook; the rule filters on it, so two stacks never answer each other's hooks."""
-    return f"{owner_name}-launch"
+    return f"{owner_name}{LAUNCH_MARK}"
+
+
+def launch_hook_owner(hook: str) -> str | None:
+    """Return whose launch hook has this name; None for a name of another kind."""
+    ours = hook.startswith(STACK_MARK) and hook.endswith(LAUNCH_MARK)
+    return hook[: -len(LAUNCH_MARK)] if ours else None
 
 
 def terminate_hook(owner_name: str) -> str:

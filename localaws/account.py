@@ -18,7 +18,7 @@ from localaws.events.service import Events
 from localaws.faults import Faults
 from localaws.functions.service import Functions
 from localaws.gate import Gate
-from localaws.iam import managed_policies
+from localaws.iam import deletion, managed_policies
 from localaws.iam.authorization import Authorizations
 from localaws.iam.principals import Principals
 from localaws.identity import ACCOUNT_ID
@@ -132,6 +132,7 @@ class Account:
         """Yield every module's patches, in the order in which they must be applied."""
         yield from self.gate.patches()
         yield from managed_policies.patches()
+        yield from deletion.patches()
         yield from bucket_policies.patches()
         yield from self.ec2.patches()
         yield from self.cloudformation.patches()
@@ -141,6 +142,7 @@ class Account:
         yield from self.autoscaling.patches()
         yield from self.schedules.patches()
         yield from self.clusters.patches()
+        yield from self.public_parameters.patches()
 
     @contextmanager
     def active(self) -> Iterator[Account]:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
-from botocore.exceptions import ReadTimeoutError
+from botocore.exceptions import ClientError, ReadTimeoutError
 from botocore.model import OperationNotFoundError
 from moto.core import responses, serialize
 from moto.core.errors import ErrorLookupFactory, ErrorShape
@@ -122,6 +122,12 @@ class Gate:
         except Refusal as refusal:
             outcome = refusal.code
             answer = response.serialized(ActionResult(refusal))
+        except ClientError as inner:
+            # What AWS's own call inside this one was refused. Moto's server would answer its message as plain text, which
+            # no SDK can read.
+            passed_on = _refusal_of(inner)
+            outcome = passed_on.code
+            answer = response.serialized(ActionResult(passed_on))
         except _Silence as silence:
             outcome = silence.outcome
             answer = self._say_nothing(response, silence)
@@ -220,6 +226,11 @@ def _consequence(fault: Fault, call: Call) -> Exception:
         return Refusal(fault.code, fault.message, fault.status)
     crashed = fault.kind in (FaultKind.CRASH_BEFORE, FaultKind.CRASH_AFTER)
     return _Silence(outcome=str(fault.kind), crashed=crashed)
+
+
+def _refusal_of(inner: ClientError) -> Refusal:
+    error, metadata = inner.response["Error"], inner.response["ResponseMetadata"]
+    return Refusal(error["Code"], error["Message"], metadata["HTTPStatusCode"])
 
 
 def _model_of_error(original: Callable[..., ErrorShape]) -> Callable[..., ErrorShape]:

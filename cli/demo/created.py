@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from authoring.instance_types import architecture, image_parameter
 from domain import naming
-from localaws.identity import ACCOUNT_ID, REGION
+from localaws.identity import ACCOUNT_ID
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -50,13 +49,6 @@ def rewrite(create: dict[str, Any], *, subnets: Mapping[str, str]) -> None:
         create.pop(key, None)
     create.get("root_volume", {}).pop("kms_key_arn", None)
     create["subnets"] = dict(subnets)
-
-
-def publish_image(account: Account, group: Mapping[str, Any], image: str) -> None:
-    """Have AWS recommend an image for a group that is created."""
-    version = group["create"].get("kubernetes_version", KUBERNETES)
-    name = image_parameter(version, architecture(group["instance_types"][0]))
-    account.public_parameters.publish(name, image, REGION)
 
 
 def make_cluster(account: Account, name: str, subnets: Sequence[str], *, ipv6: bool) -> None:

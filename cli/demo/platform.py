@@ -148,7 +148,6 @@ def build(account: Account, document: dict[str, Any]) -> Platform:
                 moved[f"{group['name']}/{spec['name']}"] = (before, spec["pod_ranges"])
         if "create" in group:
             _prepare_group(network, group, zones.of_group(place))
-            created.publish_image(account, group, network.image)
         else:
             # A template's name is one in the account and has fewer letters to choose from than a group's.
             template = f"{document['name']}-{place}"

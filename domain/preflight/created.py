@@ -138,6 +138,20 @@ def placement_group_exists(group: Group) -> Iterator[Trouble]:
         )
 
 
+def placement_group_has_the_zones(group: Group) -> Iterator[Trouble]:
+    """A cluster placement group cannot span Availability Zones (EC2 User Guide, "Placement groups", rules and limitations): where
+    its first instance is, all others have to be, and a launch in another zone fails."""
+    name, known = group.create.placement_group, shown(group.account.placement_groups)
+    zones = group.zones() if name is not None and known.get(name) == "cluster" else ()
+    if len(zones) > 1:
+        yield warning(
+            "create.placement_group",
+            f"{name} is of the strategy cluster, which is for one zone, and the group launches in {', '.join(zones)}: launches "
+            "in all of them but one fail",
+            "Write a node group with a placement group for each zone; or name one of the strategy spread or partition.",
+        )
+
+
 def image_fits(group: Group) -> Iterator[Trouble]:
     """A launch is refused from an image that is not there or not shared with the account (InvalidAMIID.NotFound), that is not
     available (InvalidAMIID.Unavailable), or that is of another architecture than the type (EC2 API reference, error codes,
@@ -291,6 +305,11 @@ RULES: tuple[Rule[Group], ...] = (
         "placement-group-missing",
         "the placement group exists, or none is named",
         placement_group_exists,
+    ),
+    Rule(
+        "placement-group-zones",
+        "the placement group is for as many zones as the group launches in, or none is named",
+        placement_group_has_the_zones,
     ),
     Rule("image-unsuitable", "every instance type can launch the image", image_fits),
     Rule("access-entry", "the cluster lets the nodes join", nodes_may_join),

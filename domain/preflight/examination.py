@@ -9,6 +9,7 @@ from domain.preflight import (
     cluster,
     created,
     hooks,
+    leftovers,
     networks,
     reservations,
     room,
@@ -40,7 +41,11 @@ def group_exists(group: Group) -> Iterator[Trouble]:
         )
 
 
-WHOLE_RULES: tuple[Rule[Whole], ...] = (*cluster.RULES, *reservations.WHOLE_RULES)
+WHOLE_RULES: tuple[Rule[Whole], ...] = (
+    *cluster.RULES,
+    *reservations.WHOLE_RULES,
+    *leftovers.RULES,
+)
 GROUP_RULES: tuple[Rule[Group], ...] = (
     Rule("group-missing", "the Auto Scaling group exists", group_exists),
     *cluster.GROUP_RULES,
@@ -99,6 +104,7 @@ def _not_shown(account: Account) -> Iterator[Finding]:
 def _unseen(account: Account) -> Iterator[Unseen]:
     parts: list[object] = [
         account.groups,
+        account.others,
         account.subnets,
         account.reservations,
         account.takers,
@@ -116,6 +122,8 @@ def _unseen(account: Account) -> Iterator[Unseen]:
     if not isinstance(account.groups, Unseen):
         for group in account.groups.values():
             parts += [group.launches, group.hooks]
+    if not isinstance(account.others, Unseen):
+        parts += [group.hooks for group in account.others]
     if not isinstance(account.rules, Unseen):
         parts += [rule.targets for rule in account.rules]
     yield from (part for part in parts if isinstance(part, Unseen))

@@ -145,7 +145,25 @@ def hooks_have_room(group: Group) -> Iterator[Trouble]:
         )
 
 
+def no_other_stack_serves_the_group(group: Group) -> Iterator[Trouble]:
+    """Two stacks never answer each other's hooks, so a group with the hooks of both has every node served twice: each attaches
+    interfaces of its own, and a node waits for both."""
+    ours = group.whole.config.owner
+    owners = {naming.launch_hook_owner(hook) for hook in shown(group.in_account.hooks)}
+    for other in sorted(each for each in owners if each not in {None, ours}):
+        yield warning(
+            group.in_account.name,
+            f"has the launch hook of the stack {other}, which attaches its interfaces to the same nodes",
+            f"Take the group out of one of the two configurations; or destroy {other} first, if this is its new name.",
+        )
+
+
 RULES: tuple[Rule[Group], ...] = (
     Rule("hook-answered-by-others", "no other rule hears of our hooks", nobody_else_answers),
+    Rule(
+        "served-by-another-stack",
+        "no other stack serves the group",
+        no_other_stack_serves_the_group,
+    ),
     Rule("too-many-hooks", "the group has room for our hooks", hooks_have_room),
 )

@@ -207,11 +207,22 @@ class EventRule:
 
 
 @dataclass(frozen=True)
+class OtherGroup:
+    """An Auto Scaling group that is in no node group of the file, and that this stack may have made or hooked."""
+
+    name: GroupName
+    hooks: Shown[tuple[str, ...]]
+    """The names of its lifecycle hooks."""
+
+
+@dataclass(frozen=True)
 class Account:
     """All of it."""
 
     groups: Shown[Mapping[GroupName, AutoScalingGroup]]
     """Those of the configuration that exist."""
+    others: Shown[tuple[OtherGroup, ...]]
+    """Those of the Region that may be what an earlier file has left behind."""
     subnets: Shown[Mapping[SubnetId, Subnet]]
     """Every subnet of the Region."""
     reservations: Shown[Mapping[SubnetId, tuple[CidrReservation, ...]]]
@@ -233,8 +244,8 @@ class Account:
     """Those that the file names, as far as this account may launch them."""
     key_pairs: Shown[frozenset[str]]
     """Those that the file names, as far as they are there."""
-    placement_groups: Shown[frozenset[str]]
-    """Those that the file names, as far as they can be launched into."""
+    placement_groups: Shown[Mapping[str, str]]
+    """Those that the file names, as far as they can be launched into: `cluster`, `spread` or `partition`, by name."""
     rules: Shown[tuple[EventRule, ...]]
     held: Shown[Mapping[InstanceId, frozenset[str]]]
     """The names of the stack's interfaces that are attached, by instance."""

@@ -43,6 +43,12 @@ OUT_OF_BOUNDS = Rule(
     message="Parameter '{name}' must have {bound} {limit}",
     source="CloudFormation User Guide, Parameters: MinLength, MaxLength, MinValue and MaxValue",
 )
+NOT_IN_STORE = Rule(
+    code="ValidationError",
+    message="Unable to fetch parameters [{names}] from parameter store for this account.",
+    source="seen in https://github.com/awslabs/aws-deployment-framework/issues/339, CreateChangeSet; with one name there, and "
+    "the comma between several assumed",
+)
 
 SSM_TYPE = re.compile(r"AWS::SSM::Parameter::Value<(.+)>")
 
@@ -68,7 +74,7 @@ def decide(
     declared: Mapping[str, Json],
     given: Sequence[Mapping[str, Json]],
     previous: Mapping[str, Parameter],
-    lookup: Callable[[str], str],
+    lookup: Callable[[str], str | None],
 ) -> dict[str, Parameter]:
     """Return every declared parameter's value.
 
@@ -76,10 +82,10 @@ def decide(
         declared: the template's Parameters section.
         given: the caller's Parameters, with ParameterKey and ParameterValue or UsePreviousValue.
         previous: the values of the stack as it is.
-        lookup: gives the value of an SSM parameter.
+        lookup: gives the value of an SSM parameter; None when there is none of the name.
 
     Raises:
-        Refusal: one has no value, is not declared, or is not what the declaration allows.
+        Refusal: one has no value, is not declared, names no SSM parameter, or is not what the declaration allows.
     """
     unknown = sorted({str(one["ParameterKey"]) for one in given} - set(declared))
     if unknown:
@@ -88,11 +94,14 @@ def decide(
     missing = [name for name, text in texts.items() if text is None]
     if missing:
         raise MISSING.refusal(names=", ".join(missing))
-    return {
-        name: _parameter(name, declared[name], text, lookup)
-        for name, text in texts.items()
-        if text is not None
-    }
+    known = {name: text for name, text in texts.items() if text is not None}
+    for name, text in known.items():
+        _check(name, declared[name], text)
+    names = {text for name, text in known.items() if _from_ssm(declared[name])}
+    stored = {name: value for name in names if (value := lookup(name)) is not None}
+    if names - stored.keys():
+        raise NOT_IN_STORE.refusal(names=",".join(sorted(names - stored.keys())))
+    return {name: _parameter(declared[name], text, stored) for name, text in known.items()}
 
 
 def _text(
@@ -114,16 +123,16 @@ def _text(
     return None if default is None else str(default)
 
 
-def _parameter(
-    name: str, body: Mapping[str, Json], text: str, lookup: Callable[[str], str]
-) -> Parameter:
-    _check(name, body, text)
+def _from_ssm(body: Mapping[str, Json]) -> re.Match[str] | None:
+    return SSM_TYPE.fullmatch(str(body["Type"]))
+
+
+def _parameter(body: Mapping[str, Json], text: str, stored: Mapping[str, str]) -> Parameter:
     hidden = str(body.get("NoEcho", False)).lower() == "true"
-    declared_type = str(body["Type"])
-    from_ssm = SSM_TYPE.fullmatch(declared_type)
-    resolved = lookup(text) if from_ssm else None
+    from_ssm = _from_ssm(body)
+    resolved = stored[text] if from_ssm else None
     value = text if resolved is None else resolved
-    element = from_ssm[1] if from_ssm else declared_type
+    element = from_ssm[1] if from_ssm else str(body["Type"])
     if element == "CommaDelimitedList" or element.startswith("List<"):
         return Parameter(text, [item.strip() for item in value.split(",")], resolved, hidden)
     return Parameter(text, value, resolved, hidden)

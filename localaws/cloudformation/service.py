@@ -6,6 +6,7 @@ import threading
 import uuid
 from typing import TYPE_CHECKING
 
+from botocore.exceptions import ClientError
 from moto.cloudformation.responses import CloudFormationResponse
 from moto.core.models import DEFAULT_ACCOUNT_ID as ACCOUNT_ID
 from moto.iam import models as iam_models
@@ -83,6 +84,12 @@ NO_EXPORT = Rule(
     code="ValidationError",
     message="No export named {name} found.",
     source="CloudFormation User Guide, Fn::ImportValue",
+)
+NO_TEMPLATE = Rule(
+    code="ValidationError",
+    message="S3 error: {reason}\nFor more information check "
+    "http://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html",
+    source="seen in https://github.com/aws-quickstart/quickstart-git2s3/issues/78",
 )
 
 EMPTY_CHANGE_SET = "The submitted information didn't contain changes. Submit different information to create a change set."
@@ -281,7 +288,11 @@ class CloudFormation:
             worker.join()
 
     def template(self, asked: Mapping[str, Json], stack: Stack | None, region: str) -> Template:
-        """Return the template that a call brings along, points to in S3, or means by UsePreviousTemplate."""
+        """Return the template that a call brings along, points to in S3, or means by UsePreviousTemplate.
+
+        Raises:
+            Refusal: it cannot be read.
+        """
         if asked.get("UsePreviousTemplate") and stack is not None:
             return stack.revision.template
         if asked.get("TemplateURL"):
@@ -290,7 +301,10 @@ class CloudFormation:
 
     def _from_s3(self, url: str, region: str) -> str:
         bucket, key = bucket_and_key(url)
-        answer = self._account.client("s3", region).get_object(Bucket=bucket, Key=key)
+        try:
+            answer = self._account.client("s3", region).get_object(Bucket=bucket, Key=key)
+        except ClientError as refused:
+            raise NO_TEMPLATE.refusal(reason=refused.response["Error"]["Message"]) from refused
         text: str = answer["Body"].read().decode()
         return text
 
@@ -316,15 +330,18 @@ class CloudFormation:
         document.check(template, HANDLERS)
         _require_capabilities(template, asked.get("Capabilities") or ())
         tags = {tag["Key"]: tag["Value"] for tag in asked.get("Tags") or ()}
-        ssm = self._account.client("ssm", stack.region)
         values = parameters.decide(
             template.section("Parameters"),
             asked.get("Parameters") or (),
             stack.revision.parameters,
-            lambda name: str(ssm.get_parameter(Name=name)["Parameter"]["Value"]),
+            lambda name: self._stored(name, stack.region),
         )
         keeps_tags = stack.status != "REVIEW_IN_PROGRESS" and "Tags" not in asked
         return Revision(template, values, stack.revision.tags if keeps_tags else tags)
+
+    def _stored(self, name: str, region: str) -> str | None:
+        found = self._account.client("ssm", region).get_parameters(Names=[name])["Parameters"]
+        return str(found[0]["Value"]) if found else None
 
     def _changes(self, stack: Stack, revision: Revision) -> tuple[list[Change], bool]:
         """Return the changes, and whether the revision is what the stack is already."""

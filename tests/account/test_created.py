@@ -32,7 +32,7 @@ def test_nobody_is_asked_about_what_no_group_names(place: Place) -> None:
     assert (looked.images(), looked.key_pairs(), looked.placement_groups()) == (
         {},
         frozenset(),
-        frozenset(),
+        {},
     )
     assert place.account.calls.all() == ()
 
@@ -98,7 +98,7 @@ def test_key_pairs_are_seen_and_unknown_ones_are_left_out(place: Place) -> None:
 def test_placement_groups_are_seen_and_unknown_ones_are_left_out(place: Place) -> None:
     place.account.client("ec2").create_placement_group(GroupName="rack", Strategy="spread")
     groups = [Created(subnets={}, placement_group=name) for name in ("rack", "nowhere")]
-    assert named(*groups).placement_groups() == frozenset({"rack"})
+    assert named(*groups).placement_groups() == {"rack": "spread"}
     [call] = place.account.calls.of_action("DescribePlacementGroups")
     assert {"Name": "state", "Values": ["available"]} in call.params["Filters"]
 

@@ -127,6 +127,63 @@ def test_it_sees_hooks_tags_and_running_nodes(place: Place) -> None:
     assert (group.nodes, group.running_types) == (2, ("m5.2xlarge",))
 
 
+LEFT = "MultusEni-example-Nodes-old"
+
+
+def make_group(place: Place, name: str, **tags: str) -> None:
+    """Make an empty group that is in no node group, with our launch hook."""
+    place.account.client("autoscaling").create_auto_scaling_group(
+        AutoScalingGroupName=name,
+        LaunchTemplate={
+            "LaunchTemplateId": make_template(
+                place, name, ImageId="ami-12c6146b", InstanceType="m5.large"
+            )
+        },
+        MinSize=0,
+        MaxSize=1,
+        AvailabilityZones=["us-east-1a"],
+        Tags=[{"Key": key, "Value": value} for key, value in tags.items()],
+        LifecycleHookSpecificationList=[
+            {
+                "LifecycleHookName": "MultusEni-example-launch",
+                "LifecycleTransition": "autoscaling:EC2_INSTANCE_LAUNCHING",
+            }
+        ],
+    )
+
+
+def test_it_sees_groups_that_the_stack_or_its_hooks_may_have_been_left_on(place: Place) -> None:
+    make_group(place, LEFT)
+    make_group(place, "of-the-cluster", **{"kubernetes.io/cluster/telco": "owned"})
+    make_group(place, "of-another-cluster", **{"kubernetes.io/cluster/lab": "owned"})
+    place.account.calls.clear()
+    account = place.read(planned(NAMES_ALL))
+    hooks = ("MultusEni-example-launch",)
+    assert account.others == (
+        observed.OtherGroup(GroupName(LEFT), hooks),
+        observed.OtherGroup(GroupName("of-the-cluster"), hooks),
+    )
+    assert len(place.account.calls.of_action("DescribeLifecycleHooks")) == 4
+    assert set(shown(account.groups)) == {
+        "telco-control-plane",
+        "telco-user-plane",
+        "MultusEni-example-Nodes-new",
+    }
+
+
+def test_a_group_that_is_being_deleted_is_not_left_behind(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_group(place, LEFT)
+
+    def delete(answer: dict[str, Any]) -> None:
+        for raw in answer["AutoScalingGroups"]:
+            raw["Status"] = "Delete in progress"
+
+    change_answers(monkeypatch, "autoscaling.DescribeAutoScalingGroups", delete)
+    assert place.read().others == ()
+
+
 def test_a_group_that_is_not_there_is_left_out(place: Place) -> None:
     place.document["node_groups"][0]["auto_scaling_group"] = "nobody"
     assert set(shown(place.read().groups)) == {"telco-user-plane"}
@@ -419,7 +476,7 @@ def test_it_sees_the_rules_that_may_take_our_hooks_and_no_others(place: Place) -
 def test_it_reads_every_page(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = place.read()
     monkeypatch.setattr(reader, "PAGE", 5)
-    monkeypatch.setattr(reader, "NAMES_PER_CALL", 1)
+    monkeypatch.setattr(reader, "GROUPS_PAGE", 1)
     monkeypatch.setattr(reader, "FILTER_VALUES", 1)
     place.account.calls.clear()
     assert place.read() == whole

@@ -119,3 +119,57 @@ def test_a_hook_that_a_node_answers_is_for_one_group(written: Callable[..., Auth
         "Write a node group for each, by auto_scaling_group: a node answers the hook by its group's name."
     ]
     assert authoring.adopted(authored, {TAGGED: ["a"]}).node_groups[0].auto_scaling_group == "a"
+
+
+CREATE = {
+    "subnets": {"us-east-1a": "subnet-000000ff"},
+    "min_size": 0,
+    "max_size": 1,
+    "tags": {"team": "core"},
+}
+IN_USE = (
+    "are tags of the Auto Scaling group {name} too, which the stack {stack} creates and serves "
+    "(got {{'multus': 'n3', 'team': 'core'}}). "
+    "Write a tag that the groups to adopt have and no created group has, or name each by auto_scaling_group."
+)
+
+
+def test_tags_that_groups_of_another_stack_have_are_refused(
+    written: Callable[..., Authored],
+) -> None:
+    name = "MultusEni-core-Nodes-user-plane"
+    assert refused(written(BY_TAGS), {TAGGED: ["a", name]}) == [
+        "node_groups[0].auto_scaling_groups.tags: "
+        + IN_USE.format(name=name, stack="MultusEni-core")
+    ]
+
+
+@pytest.mark.parametrize("there", [False, True], ids=["not there yet", "there"])
+@pytest.mark.parametrize(
+    "cluster", [{}, {"kubernetes.io/cluster/lab": "owned"}], ids=["own tags", "and the cluster's"]
+)
+def test_tags_that_a_group_of_the_same_file_will_have_are_refused_before_it_is_there(
+    written: Callable[..., Authored], cluster: dict[str, str], *, there: bool
+) -> None:
+    asked = {"multus": "n3", "team": "core", **cluster}
+    edits = {
+        **BY_TAGS,
+        (*GROUP, "auto_scaling_groups"): {"tags": asked},
+        ("tags",): {"multus": "n3"},
+    }
+    authored = written(another(edits, create=CREATE, instance_types=["m5.large"]))
+    name = "MultusEni-lab-Nodes-others"
+    tagged = TaggedGroups(tuple(sorted(asked.items())))
+    [told] = refused(authored, {tagged: ["a", name] if there else ["a"]})
+    assert (
+        f"are tags of the Auto Scaling group {name} too, which the stack MultusEni-lab creates"
+        in told
+    )
+
+
+def test_tags_that_a_created_group_has_in_part_are_those_of_others(
+    written: Callable[..., Authored],
+) -> None:
+    authored = written(another(BY_TAGS, create=CREATE, instance_types=["m5.large"]))
+    adopted = authoring.adopted(authored, {TAGGED: ["a"]})
+    assert [group.auto_scaling_group for group in adopted.node_groups] == ["a", None]

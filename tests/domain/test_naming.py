@@ -87,3 +87,20 @@ def test_a_created_groups_stack_is_no_configurations_nor_one_of_its_groups() -> 
     a, a_b = naming.owner("a"), naming.owner("a-b")
     assert naming.created_group(a, "b") not in {a_b, naming.created_group(a_b, "b")}
     assert naming.created_group(a, "b-c") != naming.created_group(a_b, "c")
+
+
+def test_a_created_group_and_a_launch_hook_tell_whose_they_are() -> None:
+    owner = naming.owner("a-b")
+    assert naming.creator_of(naming.created_group(owner, "b-c")) == owner
+    assert naming.launch_hook_owner(naming.launch_hook(owner)) == owner
+
+
+@pytest.mark.parametrize("name", ["workers", "MultusEni-a", "eks-Nodes-b", ""])
+def test_a_name_of_another_kind_tells_nobody(name: str) -> None:
+    assert naming.creator_of(name) is None
+    assert naming.launch_hook_owner(name) is None
+
+
+@pytest.mark.parametrize("hook", ["MultusEni-a-ready", "nth-launch"])
+def test_another_hook_tells_nobody(hook: str) -> None:
+    assert naming.launch_hook_owner(hook) is None

@@ -209,15 +209,14 @@ def test_a_created_group_is_hooked_from_its_first_node_on_upgraded_and_goes_with
     activities = account.client("autoscaling").describe_scaling_activities()["Activities"]
     assert [one["StatusCode"] for one in activities] == ["Successful"]
 
-    newer = account.client("ec2").register_image(Name="newer", Architecture="x86_64")["ImageId"]
-    account.public_parameters.publish(image_parameter("1.33", "x86_64"), newer, REGION)
+    newer = account.client("ssm").get_parameter(Name=image_parameter("1.33", "x86_64"))
     made.document["node_groups"][0]["create"]["kubernetes_version"] = "1.33"
     made.write(tmp_path / "config.yaml")
     upgraded = cli.run("deploy", "--all", "--require-approval", "never", "--output", assembly, *app)
     assert upgraded.returncode == 0, upgraded.stdout
     (successor,) = observer.nodes()
     assert (successor.state, successor.instance_id != node.instance_id) == (IN_SERVICE, True)
-    assert _images(account, [node, successor]) == [first, newer]
+    assert _images(account, [node, successor]) == [first, newer["Parameter"]["Value"]]
     assert len(observer.enis()) == 1
 
     destroyed = cli.run("destroy", "--all", "--force", "--app", assembly)

@@ -26,6 +26,7 @@ from domain.preflight.observed import (
     Image,
     InstanceType,
     Launches,
+    OtherGroup,
     SecurityGroup,
     Subnet,
     Unseen,
@@ -107,6 +108,8 @@ class Scene:
         self.rules: tuple[EventRule, ...] = ()
         self.held: dict[InstanceId, frozenset[str]] = {}
         self.images = {AMI: Image(AMI, "x86_64", "available", "/dev/xvda", 20)}
+        self.placement_groups = {"rack": "spread"}
+        self.others: tuple[OtherGroup, ...] = ()
         self.adopt_running = False
         self.reservations: dict[SubnetId, tuple[CidrReservation, ...]] = {}
         self.takers: dict[SubnetId, tuple[AddressHolder, ...]] = {}
@@ -190,6 +193,7 @@ class Scene:
         """Return the configuration for the functions and for the nodes, and the account."""
         account = Account(
             groups={GROUP: self.group},
+            others=self.others,
             subnets=self.subnets,
             reservations=self.reservations,
             takers=self.takers,
@@ -200,7 +204,7 @@ class Scene:
             vpc_cni=self.cni,
             images=self.images,
             key_pairs=frozenset({"ops"}),
-            placement_groups=frozenset({"rack"}),
+            placement_groups=self.placement_groups,
             rules=self.rules,
             held=self.held,
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import socket
 from typing import TYPE_CHECKING, Any
 
@@ -9,7 +10,11 @@ import boto3
 import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
+from moto.events.responses import EventsHandler
+from moto.sns.responses import SNSResponse
+from moto.ssm.responses import SimpleSystemManagerResponse
 
+from authoring.instance_types import image_parameter
 from localaws.__main__ import greeting
 from localaws.account import Account
 from localaws.clock import SystemClock
@@ -29,6 +34,18 @@ def account() -> Iterator[Account]:
 def _client(service: str, url: str) -> Any:  # noqa: ANN401  # any service's client
     config = Config(retries={"total_max_attempts": 1})
     return boto3.client(service, endpoint_url=url, config=config)  # type: ignore[call-overload]  # any service's name
+
+
+def _template(parameter: str) -> str:
+    """Return a template that reads a parameter of Systems Manager."""
+    return json.dumps(
+        {
+            "Parameters": {
+                "P": {"Type": "AWS::SSM::Parameter::Value<String>", "Default": parameter}
+            },
+            "Resources": {"Q": {"Type": "AWS::SQS::Queue"}},
+        }
+    )
 
 
 def _queues(client: Any) -> list[str]:  # noqa: ANN401  # any service's client
@@ -76,6 +93,81 @@ def test_an_action_that_nobody_has_is_told_and_not_retried(account: Account) -> 
         client.close()
 
     assert told.value.response["Error"]["Code"] == "NotImplemented"
+
+
+@pytest.mark.parametrize(
+    ("asked", "message"),
+    [
+        (
+            {"TemplateBody": _template("/aws/service/eks/optimized-ami/1.33/none")},
+            "Unable to fetch parameters [/aws/service/eks/optimized-ami/1.33/none] from parameter store for this account.",
+        ),
+        (
+            {"TemplateURL": "https://s3.eu-west-1.amazonaws.com/nobodys/template"},
+            "S3 error: The specified bucket does not exist",
+        ),
+    ],
+    ids=["parameter", "template"],
+)
+def test_what_a_change_set_cannot_read_is_told_as_sdks_read_it(
+    account: Account, asked: dict[str, str], message: str
+) -> None:
+    with serve(account) as endpoint:
+        client = _client("cloudformation", endpoint.url)
+        with pytest.raises(ClientError) as told:
+            client.create_change_set(
+                StackName="s", ChangeSetName="c", ChangeSetType="CREATE", **asked
+            )
+        client.close()
+
+    error = told.value.response["Error"]
+    assert error["Code"] == "ValidationError"
+    assert message in error["Message"]
+    assert told.value.response["ResponseMetadata"]["HTTPStatusCode"] == 400
+
+
+@pytest.mark.parametrize(
+    ("service", "api", "action"),
+    [
+        pytest.param("sns", SNSResponse, "list_topics", id="query"),
+        pytest.param("ssm", SimpleSystemManagerResponse, "describe_parameters", id="JSON"),
+        pytest.param("events", EventsHandler, "list_rules", id="JSON, events"),
+    ],
+)
+def test_what_an_inner_call_is_refused_is_told_in_the_outer_calls_protocol(
+    account: Account,
+    monkeypatch: pytest.MonkeyPatch,
+    service: str,
+    api: type,
+    action: str,
+) -> None:
+    def asks_ec2(_: object) -> object:
+        return account.client("ec2").describe_vpcs(VpcIds=["vpc-0123"])
+
+    monkeypatch.setattr(api, action, asks_ec2)
+    with serve(account) as endpoint:
+        client = _client(service, endpoint.url)
+        with pytest.raises(ClientError) as told:
+            getattr(client, action)()
+        client.close()
+
+    error, metadata = told.value.response["Error"], told.value.response["ResponseMetadata"]
+    assert (error["Code"], metadata["HTTPStatusCode"]) == ("InvalidVpcID.NotFound", 400)
+    assert "vpc-0123" in error["Message"]
+
+
+def test_a_change_set_over_http_takes_the_image_that_eks_recommends(account: Account) -> None:
+    with serve(account) as endpoint:
+        client = _client("cloudformation", endpoint.url)
+        name = image_parameter("1.33", "arm64")
+        client.create_change_set(
+            StackName="s", ChangeSetName="c", ChangeSetType="CREATE", TemplateBody=_template(name)
+        )
+        change_set = client.describe_change_set(StackName="s", ChangeSetName="c")
+        client.close()
+
+    (parameter,) = change_set["Parameters"]
+    assert parameter["ResolvedValue"].startswith("ami-")
 
 
 def test_nothing_listens_afterwards(account: Account) -> None:

@@ -77,6 +77,10 @@ def image(**changes: object) -> Change:
     return change
 
 
+def placed(strategy: str) -> Change:
+    return lambda scene: scene.placement_groups.update(rack=strategy)
+
+
 def cluster(**changes: object) -> Change:
     return lambda scene: scene.change_cluster(**changes)
 
@@ -177,6 +181,13 @@ TROUBLES: dict[str, tuple[str, Change, Severity, str, str]] = {
         ERROR,
         "create.placement_group",
         "there is no placement group nowhere",
+    ),
+    "a cluster placement group in two zones": (
+        "placement-group-zones",
+        every(create(placement_group="rack"), placed("cluster")),
+        WARNING,
+        "create.placement_group",
+        "rack is of the strategy cluster, which is for one zone, and the group launches in us-east-1a, us-east-1b",
     ),
     "an image that is not seen": (
         "image-unsuitable",
@@ -292,6 +303,22 @@ NO_TROUBLES: dict[str, tuple[str, Change]] = {
     ),
     "a key pair that is there": ("key-pair-missing", create(key_pair="ops")),
     "a placement group that is there": ("placement-group-missing", create(placement_group="rack")),
+    "a spread placement group in two zones": (
+        "placement-group-zones",
+        create(placement_group="rack"),
+    ),
+    "a cluster placement group in one zone": (
+        "placement-group-zones",
+        every(
+            create(placement_group="rack"),
+            placed("cluster"),
+            lambda s: s.change_group(subnet_ids=s.group.subnet_ids[:1]),
+        ),
+    ),
+    "no placement group beside a cluster one": (
+        "placement-group-zones",
+        every(create(), placed("cluster")),
+    ),
     "an image that fits": ("image-unsuitable", image()),
     "an image that is as large as the volume": ("image-unsuitable", image(root_gib=50)),
     "an image that does not tell its root": (

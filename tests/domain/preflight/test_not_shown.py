@@ -26,9 +26,11 @@ SILENT = {
         "instance-type-unknown",
         "zone-without-type",
         "too-many-hooks",
+        "served-by-another-stack",
         "nodes-without-interfaces",
         *(rule.code for rule in created.RULES),
     },
+    ("others", "autoscaling:DescribeAutoScalingGroups"): {"created-group-left", "hooks-left"},
     ("subnets", "ec2:DescribeSubnets"): {
         "cluster-vpc",
         "subnet-missing",
@@ -82,7 +84,9 @@ SILENT = {
     },
     ("images", "ec2:DescribeImages"): {"image-unsuitable"},
     ("key_pairs", "ec2:DescribeKeyPairs"): {"key-pair-missing"},
-    ("placement_groups", "ec2:DescribePlacementGroups"): {"placement-group-missing"},
+    ("placement_groups", "ec2:DescribePlacementGroups"): {
+        *("placement-group-missing", "placement-group-zones"),
+    },
     ("rules", "events:ListRules"): {"hook-answered-by-others"},
     ("held", "ec2:DescribeNetworkInterfaces"): {"nodes-without-interfaces"},
 }

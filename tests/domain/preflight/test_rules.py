@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from domain.config import Ipv4Mode, SecurityGroupSelector, SubnetSelector
-from domain.model import InstanceId, SecurityGroupId, SubnetId, VpcId
+from domain.model import GroupName, InstanceId, SecurityGroupId, SubnetId, VpcId
 from domain.node.config import Driver
 from domain.preflight import created
 from domain.preflight.examination import CODES, NOT_SHOWN
@@ -20,6 +20,7 @@ from domain.preflight.networks import CNI_TAG
 from domain.preflight.observed import (
     EventRule,
     Launches,
+    OtherGroup,
     SecurityGroup,
     Unseen,
     VpcCni,
@@ -54,6 +55,11 @@ def every(*changes: Change) -> Change:
             each(scene)
 
     return change
+
+
+def left(name: str, hooks: tuple[str, ...] | Unseen = ()) -> Change:
+    """Let there be an Auto Scaling group that is in no node group."""
+    return lambda scene: setattr(scene, "others", (OtherGroup(GroupName(name), hooks),))
 
 
 def in_service(**held: list[str]) -> Change:
@@ -1052,9 +1058,53 @@ TROUBLES: dict[str, tuple[str, Change, Severity, str, str]] = {
         "telco-workers",
         "would have 51 lifecycle hooks, and a group takes 50",
     ),
+    "a group that another stack serves": (
+        "served-by-another-stack",
+        lambda s: s.change_group(hooks=("MultusEni-old-launch", "MultusEni-old-terminate")),
+        WARNING,
+        "telco-workers",
+        "has the launch hook of the stack MultusEni-old",
+    ),
+    "a created group that is in the file no more": (
+        "created-group-left",
+        left("MultusEni-example-Nodes-old"),
+        WARNING,
+        "MultusEni-example-Nodes-old",
+        "was created for a node group that is not in the file any more",
+    ),
+    "a created group whose hooks are not shown": (
+        "created-group-left",
+        left("MultusEni-example-Nodes-old", hooks=Unseen("autoscaling:Describe", "AccessDenied")),
+        WARNING,
+        "MultusEni-example-Nodes-old",
+        "nobody answers its hooks",
+    ),
+    "a group that was made with our hooks": (
+        "hooks-left",
+        left("workers-2", hooks=("MultusEni-example-ready", "x", "MultusEni-example-launch")),
+        WARNING,
+        "workers-2",
+        "has our MultusEni-example-launch and MultusEni-example-ready, and is not in the file",
+    ),
 }
 
 NO_TROUBLES: dict[str, tuple[str, Change]] = {
+    "a group that this stack serves, and other tools": (
+        "served-by-another-stack",
+        lambda s: s.change_group(hooks=("MultusEni-example-launch", "nth-launch", "MultusEni-x")),
+    ),
+    "a group of another stack's": (
+        "created-group-left",
+        left("MultusEni-example-2-Nodes-old"),
+    ),
+    "hooks of others on other groups": (
+        "hooks-left",
+        left("workers-2", hooks=("MultusEni-example-2-launch", "nth")),
+    ),
+    "a created group, of which another rule tells": (
+        "hooks-left",
+        left("MultusEni-example-Nodes-old", hooks=("MultusEni-example-launch",)),
+    ),
     "types that more zones have than the group launches in": (
         "zone-without-type",
         offered(m5_xlarge="abc", m6i_xlarge="abf"),

@@ -12,7 +12,7 @@ from localaws.rules import Refusal
 
 def _decide(body: dict[str, Any], given: str | None = None) -> Parameter:
     values = [] if given is None else [{"ParameterKey": "P", "ParameterValue": given}]
-    return decide({"P": body}, values, {}, {"/name": "found"}.__getitem__)["P"]
+    return decide({"P": body}, values, {}, {"/name": "found"}.get)["P"]
 
 
 @pytest.mark.parametrize(
@@ -70,4 +70,19 @@ def test_the_previous_value_is_used_where_there_is_one(
 
     assert (
         decide({"P": {"Type": "String", "Default": "d"}}, given, previous, str)["P"].value == value
+    )
+
+
+def test_names_that_no_parameter_has_are_told_all_at_once() -> None:
+    body = {"Type": "AWS::SSM::Parameter::Value<String>"}
+    declared = {
+        "A": {**body, "Default": "/b"},
+        "B": {**body, "Default": "/a"},
+        "C": {**body, "Default": "/name"},
+    }
+    with pytest.raises(Refusal) as told:
+        decide(declared, [], {}, {"/name": "found"}.get)
+    assert told.value.code == "ValidationError"
+    assert told.value.message == (
+        "Unable to fetch parameters [/a,/b] from parameter store for this account."
     )

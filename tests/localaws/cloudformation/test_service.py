@@ -202,6 +202,25 @@ def test_a_resource_that_will_not_go_makes_the_deletion_fail(
     assert stacks.delete() == "DELETE_COMPLETE"
 
 
+def test_a_managed_policy_that_a_role_of_somebody_else_has_goes_once_it_is_taken_off(
+    stacks: Stacks, account: Account
+) -> None:
+    allows = {"Effect": "Allow", "Action": "s3:GetObject", "Resource": "*"}
+    document = {"Version": "2012-10-17", "Statement": [allows]}
+    trust = {"Version": "2012-10-17", "Statement": []}
+    stacks.create(
+        {"P": {"Type": "AWS::IAM::ManagedPolicy", "Properties": {"PolicyDocument": document}}}
+    )
+    iam, held = account.client("iam"), {"RoleName": "node", "PolicyArn": stacks.physical_ids()["P"]}
+    iam.create_role(RoleName="node", AssumeRolePolicyDocument=json.dumps(trust))
+    iam.attach_role_policy(**held)
+
+    assert stacks.delete() == "DELETE_FAILED"
+    assert "Cannot delete a policy attached to entities" in stacks.reasons()["P"]
+    iam.detach_role_policy(**held)
+    assert stacks.delete() == "DELETE_COMPLETE"
+
+
 def test_retained_resources_stay(stacks: Stacks, account: Account) -> None:
     stacks.create({"Kept": _parameter("/kept", DeletionPolicy="Retain"), "A": _parameter("/a")})
 
