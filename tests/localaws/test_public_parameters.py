@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from botocore.exceptions import ClientError
+from moto import mock_aws
 
 from localaws.account import Account
 from localaws.clock import VirtualClock
@@ -20,8 +21,8 @@ NAME = "/aws/service/eks/optimized-ami/1.33/amazon-linux-2023/x86_64/standard/re
 
 @pytest.fixture
 def account() -> Iterator[Account]:
-    """Return an account in virtual time."""
-    with Account(VirtualClock()).active() as account:
+    """Return an account in virtual time, with nothing in it that another test has left."""
+    with Account(VirtualClock()).active() as account, mock_aws():
         yield account
 
 
