@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import json
 import queue
-import subprocess
 import sys
 from dataclasses import dataclass
 from email import message_from_string
@@ -24,24 +23,22 @@ from cli.demo.promises import IN_SERVICE, Observer, broken_promises, left_behind
 from cli.demo.watch import Watch
 from domain.naming import POD_RANGE_TYPE, RESERVE_HANDLER
 from domain.tags import OWNER
-from localaws.account import Account
-from localaws.clock import SystemClock
 from localaws.events.envelope import Occurrence
 from localaws.identity import ACCOUNT_ID, REGION
-from localaws.server import serve
+from tests.e2e.cli import bootstrapped
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from cli.demo.promises import NodeView
+    from localaws.account import Account
     from localaws.client import Client
     from localaws.server import Endpoint
+    from tests.e2e.cli import Cli
 
 pytestmark = [pytest.mark.e2e, pytest.mark.subprocesses("cdk", "python")]
 
 ROOT = Path(__file__).parents[2]
-CLI = ROOT / "node_modules" / ".bin" / "cdk"
-CLI_TIMEOUT_S = 120
 SERVED_WITHIN_S = 20
 """For an event to go through the bus, the queue and the mapping, on a busy machine."""
 
@@ -77,47 +74,6 @@ app.synth()
 '''
 
 
-@dataclass(frozen=True)
-class Cli:
-    """The CDK's CLI in an app's folder, pointed at an account."""
-
-    folder: Path
-    endpoint: Endpoint
-
-    def run(self, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
-        """Run a command to its end."""
-        environ = {
-            **self.endpoint.environ(),
-            "CDK_HOME": str(self.folder / "home"),
-            "CDK_VALIDATION": "false",
-            "QUEUE_TIMEOUT_S": "60",
-            **variables,
-        }
-        return subprocess.run(  # noqa: S603  # our own npm package
-            [str(CLI), *arguments, "--no-notices", "--ci"],
-            cwd=self.folder,
-            env=environ,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            check=False,
-            timeout=CLI_TIMEOUT_S,
-        )
-
-
-@pytest.fixture(scope="module")
-def account() -> Iterator[Account]:
-    clock = SystemClock()
-    yield Account(clock)
-    clock.stop()
-
-
-@pytest.fixture(scope="module")
-def endpoint(account: Account) -> Iterator[Endpoint]:
-    with serve(account) as endpoint:
-        yield endpoint
-
-
 @pytest.fixture(scope="module")
 def cli(tmp_path_factory: pytest.TempPathFactory, endpoint: Endpoint) -> Cli:
     folder = tmp_path_factory.mktemp("app")
@@ -126,10 +82,7 @@ def cli(tmp_path_factory: pytest.TempPathFactory, endpoint: Endpoint) -> Cli:
     (folder / "app.py").write_text(APP)
     settings = {"app": f"{sys.executable} app.py", "versionReporting": False}
     (folder / "cdk.json").write_text(json.dumps(settings))
-    cli = Cli(folder, endpoint)
-    bootstrapped = cli.run("bootstrap", "aws://123456789012/us-east-1")
-    assert bootstrapped.returncode == 0, bootstrapped.stdout
-    return cli
+    return bootstrapped(folder, endpoint)
 
 
 def test_a_stack_is_deployed_updated_rolled_back_and_destroyed(cli: Cli, account: Account) -> None:
@@ -206,7 +159,9 @@ def test_a_created_group_is_hooked_from_its_first_node_on_upgraded_and_goes_with
     )
     assert answered.params["LifecycleActionResult"] == "CONTINUE"
     (first,) = _images(account, [node])
-    activities = account.client("autoscaling").describe_scaling_activities()["Activities"]
+    activities = account.client("autoscaling").describe_scaling_activities(
+        AutoScalingGroupName=node.group
+    )["Activities"]
     assert [one["StatusCode"] for one in activities] == ["Successful"]
 
     newer = account.client("ssm").get_parameter(Name=image_parameter("1.33", "x86_64"))
