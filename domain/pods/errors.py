@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from domain.errors import EniLifecycleError
+from domain.errors import EniLifecycleError, Transient
 
 
 class PodAddressError(EniLifecycleError):
@@ -66,11 +66,10 @@ class AddressForeign(PodAddressError):
     code = "address-foreign"
 
 
-class AddressBetween(PodAddressError):
+class AddressBetween(PodAddressError, Transient):
     """An IPv6 address was taken from one ENI and could be given to neither: it is on none now, and a next try finds it free."""
 
     code = "address-between"
-    retryable = True
 
 
 class LinksUnreadable(PodAddressError):
@@ -91,11 +90,10 @@ class CredentialsUnusable(PodAddressError):
     code = "credentials-unusable"
 
 
-class CredentialsLate(PodAddressError):
+class CredentialsLate(PodAddressError, Transient):
     """Who gives the pod its credentials does not answer yet."""
 
     code = "credentials-late"
-    retryable = True
 
 
 class RegionUnknown(PodAddressError):

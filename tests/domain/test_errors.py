@@ -21,7 +21,7 @@ def family(kind: type[EniLifecycleError]) -> Iterator[type[EniLifecycleError]]:
         yield from family(child)
 
 
-ALL = list(family(EniLifecycleError))
+ALL = list(dict.fromkeys(family(EniLifecycleError)))
 KINDS = [kind for kind in ALL if not issubclass(kind, NodeError)]
 """Those of a node have rules of their own, in tests/domain/node/test_errors.py; the codes are one list for both."""
 
