@@ -125,10 +125,11 @@ def warnings(group: NodeGroup, interface: Interface) -> Iterator[str]:
         )
     if interface.pod_ipam in HANDS_OUT:
         return
-    yield (
-        "EC2 may give a node an address that a pod brings, and as its primary one it never moves. Make a subnet CIDR"
-        " reservation of type explicit for what pods bring."
-    )
+    if not interface.reserve_pod_ranges:
+        yield (
+            "EC2 may give a node an address that a pod brings, and as its primary one it never moves. Write what pods bring as"
+            " pod_ranges with reserve_pod_ranges: true, which keeps EC2 out of them."
+        )
     if isinstance(interface.subnets, ByTags) or len(interface.subnets) > 1:
         yield (
             "an address is of one subnet, and of use on nodes in that one alone. Keep a pod that brings its own in the zone of"

@@ -185,6 +185,10 @@ TOLD: dict[str, tuple[dict[str, Any], list[str]]] = {
         },
         [ROOM, "n3: EC2 may give a node an address of 10.0.49.0/24."],
     ),
+    "what pods bring is reserved": (
+        {"pod_ipam": "static", "pod_ranges": RANGE, "reserve_pod_ranges": True},
+        [ROOM],
+    ),
     "a check that may stay": (
         {"source_dest_check": False},
         [ROOM, "n3: source_dest_check: false is not needed", KEEP],
