@@ -194,21 +194,15 @@ def _holder(item: ET.Element) -> Holder:
         for each in _items(item, "ipv6AddressesSet")
     ]
     both = [(ip_address(text), primary == "true") for text, primary in (*ipv4, *ipv6)]
-    owner: str | None = next(
-        (
-            _text(each, "value")
-            for each in _items(item, "tagSet")
-            if _text(each, "key") == tags.OWNER
-        ),
-        None,
-    )
+    tagged = {_text(each, "key"): _text(each, "value") for each in _items(item, "tagSet")}
     return Holder(
         eni_id=_text(item, "networkInterfaceId"),
         mac=_text(item, "macAddress").lower(),
         subnet_id=_text(item, "subnetId"),
-        owner=owner,
+        owner=tagged.get(tags.OWNER),
         addresses=frozenset(address for address, _ in both),
         primary=frozenset(address for address, primary in both if primary),
+        interface=tagged.get(tags.INTERFACE),
     )
 
 

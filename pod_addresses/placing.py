@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from domain.errors import EniLifecycleError, SpecRejected, WrongState
 from domain.pods import following
@@ -11,9 +11,10 @@ from domain.pods.errors import AddressBetween
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from ipaddress import IPv6Address
 
     from domain.pods.errors import PodAddressError
-    from domain.pods.following import Address, Assignment, Holder, Home, Move, Network, PodLink
+    from domain.pods.following import Address, Assignment, Holder, Home, Network, PodLink
 
 NO_MAC = "00:00:00:00:00:00"
 """Loopback's."""
@@ -94,12 +95,14 @@ class Placing:
         macs = tuple(
             dict.fromkeys(link.mac for link in links if link.mac not in self._asked | {"", NO_MAC})
         )
-        if not macs:
+        known = {link.name for link in links if link.mac in self.homes}
+        sought = [name for name in named if name not in known]
+        if not macs or (named and not sought):
             return ()
         enis = self._ec2.interfaces_of_links(macs, self._owner)
         subnets = sorted({eni.subnet_id for eni in enis})
         networks = self._ec2.networks(subnets) if subnets else {}
-        found, problems = following.homes(links, enis, networks, named)
+        found, problems = following.homes(links, enis, networks, sought)
         self._asked.update(macs)
         self.homes.update(found)
         return problems
@@ -118,12 +121,12 @@ class Placing:
         refused = tuple(Failure((address,), problem) for address, problem in plan.problems)
         outcome = Outcome(plan.here, refused)
         sources = dict(plan.sources)
-        for step, touched in self._steps(home, plan):
-            outcome = self._attempt(outcome, step, touched)
-            if touched[0] in outcome.done:
-                for address in touched:
-                    came = sources.get(address, "")
-                    self._say("assigned", address=address, eni=home.eni_id, source=came)
+        for act, touched in self._steps(home, plan):
+            outcome = self._attempt_all(outcome, act, touched)
+        for address in wanted:
+            if address in outcome.done and address not in plan.here:
+                came = sources.get(address, "")
+                self._say("assigned", address=address, eni=home.eni_id, source=came)
         return outcome
 
     def release(self, home: Home, addresses: Iterable[Address]) -> Outcome:
@@ -152,15 +155,29 @@ class Placing:
 
     def _steps(
         self, home: Home, plan: Assignment
-    ) -> Iterator[tuple[Callable[[], None], tuple[Address, ...]]]:
+    ) -> Iterator[tuple[Callable[[tuple[Any, ...]], None], tuple[Address, ...]]]:
         ec2 = self._ec2
         if plan.ipv4:
-            step = partial(ec2.assign_ipv4, home.eni_id, plan.ipv4, reassign=plan.reassign)
-            yield step, plan.ipv4
+            yield partial(ec2.assign_ipv4, home.eni_id, reassign=plan.reassign), plan.ipv4
         if plan.ipv6:
-            yield partial(ec2.assign_ipv6, home.eni_id, plan.ipv6), plan.ipv6
+            yield partial(ec2.assign_ipv6, home.eni_id), plan.ipv6
         for move in plan.moves:
-            yield partial(self._move, home, move), move.addresses
+            yield partial(self._move, home, move.source), move.addresses
+
+    def _attempt_all(
+        self,
+        outcome: Outcome,
+        act: Callable[[tuple[Any, ...]], None],
+        addresses: tuple[Address, ...],
+    ) -> Outcome:
+        """Do a step for all at once; EC2 does it for all or none, so after a refusal that lasts for each alone."""
+        after = self._attempt(outcome, partial(act, addresses), addresses)
+        refused = after.failures[len(outcome.failures) :]
+        if len(addresses) == 1 or not refused or refused[0].error.retryable:
+            return after
+        for address in addresses:
+            outcome = self._attempt(outcome, partial(act, (address,)), (address,))
+        return outcome
 
     def _attempt(
         self, outcome: Outcome, step: Callable[[], None], touched: tuple[Address, ...]
@@ -171,7 +188,7 @@ class Placing:
             return outcome._replace(failures=(*outcome.failures, Failure(touched, error)))
         return outcome._replace(done=(*outcome.done, *touched))
 
-    def _move(self, home: Home, move: Move) -> None:
+    def _move(self, home: Home, source: str, addresses: tuple[IPv6Address, ...]) -> None:
         """Take IPv6 addresses from another ENI and give them to this one; when that fails, give them back.
 
         Killed in between, or without an answer, it leaves them on no ENI, on this one, or on the other: the next try finds each
@@ -181,19 +198,19 @@ class Placing:
             EniLifecycleError: why this ENI could not have them; the other one has them again.
             AddressBetween: neither has.
         """
-        self._unassign(self._ec2.unassign_ipv6, move.source, home, move.addresses)
+        self._unassign(self._ec2.unassign_ipv6, source, home, addresses)
         try:
-            self._ec2.assign_ipv6(home.eni_id, move.addresses)
+            self._ec2.assign_ipv6(home.eni_id, addresses)
         except EniLifecycleError as first:
             try:
-                self._ec2.assign_ipv6(move.source, move.addresses)
+                self._ec2.assign_ipv6(source, addresses)
             except EniLifecycleError as second:
                 raise AddressBetween(
-                    f"{', '.join(map(str, move.addresses))} went from {move.source} and came neither to {home.eni_id} nor back",
+                    f"{', '.join(map(str, addresses))} went from {source} and came neither to {home.eni_id} nor back",
                     value=f"{first}; going back: {second}",
                     remedy="The next try assigns what is on no ENI.",
                 ) from first
-            self._say("rolled-back", addresses=move.addresses, eni=move.source, error=first.code)
+            self._say("rolled-back", addresses=addresses, eni=source, error=first.code)
             raise
 
     def _unassign(

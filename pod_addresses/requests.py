@@ -57,13 +57,15 @@ class Requests:
             connection.close()
 
     def _connection(self, parts: SplitResult) -> http.client.HTTPConnection:
+        # Without a port http.client takes the end of an IPv6 address for one.
         host = parts.hostname or ""
         if parts.scheme == "http":
-            return http.client.HTTPConnection(host, parts.port, timeout=TIMEOUT_S)
+            port = parts.port or http.client.HTTP_PORT
+            return http.client.HTTPConnection(host, port, timeout=TIMEOUT_S)
         if self._context is None:
             self._context = ssl.create_default_context(cafile=self._ca_bundle)
         return http.client.HTTPSConnection(
-            host, parts.port, timeout=TIMEOUT_S, context=self._context
+            host, parts.port or http.client.HTTPS_PORT, timeout=TIMEOUT_S, context=self._context
         )
 
 

@@ -64,6 +64,8 @@ class Holder:
     addresses: frozenset[Address] = frozenset()
     primary: frozenset[Address] = frozenset()
     """The addresses that stay with it: the primary IPv4 address, and an IPv6 address that was made primary."""
+    interface: str | None = None
+    """Which interface of its node it is, by the tag: of another one the addresses may be a pool's."""
 
 
 @dataclass(frozen=True)
@@ -75,6 +77,8 @@ class Home:
     subnet_id: str
     networks: tuple[Network, ...]
     """The ranges of its subnet."""
+    interface: str | None = None
+    """Which interface of its node it is, by the tag."""
 
 
 @dataclass(frozen=True)
@@ -138,7 +142,9 @@ def homes(
             )
             continue
         (eni,) = candidates
-        found[link.mac] = Home(eni.eni_id, link.mac, eni.subnet_id, networks[eni.subnet_id])
+        found[link.mac] = Home(
+            eni.eni_id, link.mac, eni.subnet_id, networks[eni.subnet_id], eni.interface
+        )
     return found, tuple(problems)
 
 
@@ -196,8 +202,9 @@ def assignment(
 
     1. on the ENI already: an earlier run, or the init container, did it; nothing is done;
     2. on no ENI: never assigned, released, or a move of an IPv6 address ended half-way; assigned;
-    3. on another ENI of this stack, as a secondary one: the pod's former node, or its peer's; moved;
-    4. on an ENI of somebody else, or as an ENI's primary address: refused, and nothing else of the same pod waits for it.
+    3. on another node's ENI of this stack and interface, as a secondary one: the pod's former node, or its peer's; moved;
+    4. on an ENI of somebody else or of another interface, whose node may have given it to a pod, or as an ENI's primary address:
+       refused, and nothing else of the same pod waits for it.
     """
     made, by_address = Assignment(), {}
     for holder in holders:
@@ -221,7 +228,7 @@ def _with(
         if isinstance(address, IPv4Address):
             return replace(made, ipv4=(*made.ipv4, address))
         return replace(made, ipv6=(*made.ipv6, address))
-    if holder.owner != owner or address in holder.primary:
+    if holder.owner != owner or holder.interface != home.interface or address in holder.primary:
         return replace(made, problems=(*made.problems, (address, _foreign(address, holder, owner))))
     made = replace(made, sources=(*made.sources, (address, holder.eni_id)))
     if isinstance(address, IPv4Address):
@@ -240,8 +247,10 @@ def _moves(moves: tuple[Move, ...], address: IPv6Address, source: str) -> tuple[
 def _foreign(address: Address, holder: Holder, owner: str) -> PodAddressError:
     if holder.owner != owner:
         what = f"an ENI that is not of {owner}"
-    else:
+    elif address in holder.primary:
         what = "an ENI whose primary address it is"
+    else:
+        what = f"an ENI of another interface ({holder.interface})"
     return AddressForeign(
         f"{address} is on {what}",
         value=f"{holder.eni_id}, {'of ' + holder.owner if holder.owner else 'without an owner tag'}",

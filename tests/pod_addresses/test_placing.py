@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from domain import errors
+from domain import errors, tags
 from domain.pods import policy
 from domain.pods.errors import AddressBetween, AddressForeign
 from domain.pods.following import PodLink
@@ -103,6 +103,23 @@ def test_an_address_that_is_not_ours_to_take_stays_and_keeps_nothing_else_back(
     assert isinstance(only_error(outcome), AddressForeign)
     assert not only_error(outcome).retryable
     assert (outcome.done, world.on(world.a)) == (addresses(V4), {V4})
+
+
+def test_one_address_that_ec2_refuses_keeps_no_other_from_being_assigned(world: World) -> None:
+    outcome = assign(world, world.a, V4, "10.99.0.1", V6)
+    assert sorted(outcome.done, key=str) == sorted(addresses(V4, V6), key=str)
+    assert [failure.addresses for failure in outcome.failures] == [addresses("10.99.0.1")]
+    assert world.on(world.a) == {V4, V6}
+
+
+def test_an_address_of_another_interface_of_the_stack_is_not_taken(world: World) -> None:
+    """The node of that one may have given it to a pod."""
+    world.ec2.create_tags(Resources=[world.b], Tags=[{"Key": tags.INTERFACE, "Value": "n4"}])
+    world.ec2.assign_private_ip_addresses(NetworkInterfaceId=world.b, PrivateIpAddresses=[V4])
+    error = only_error(assign(world, world.a, V4))
+    assert isinstance(error, AddressForeign)
+    assert "of another interface (n4)" in str(error)
+    assert V4 in world.on(world.b)
 
 
 def test_an_ipv6_address_goes_back_when_it_cannot_be_given(world: World) -> None:
@@ -234,6 +251,13 @@ def test_the_enis_of_links_are_found_once_by_owner_and_mac_address(world: World)
         "link-unknown",
         "link-unknown",
     ]
+
+
+def test_a_link_that_comes_later_is_no_news_of_one_that_was_found(world: World) -> None:
+    placing = at(world, world.a)
+    links = [PodLink(2, "net1", world.mac(world.a)), PodLink(3, "vip0", "02:00:00:00:00:99")]
+    assert placing.learn(links, ["net1"]) == ()
+    assert world.calls() == []
 
 
 def test_the_pods_role_may_place_on_its_stacks_enis_alone(world: World) -> None:
