@@ -31,6 +31,7 @@ def faults(file: Written) -> Iterator[Fault]:
     for interface in interfaces:
         yield from _kept(interface)
         yield from _reserved(interface)
+        yield from _whole_subnets(interface)
         yield from _lists(interface)
         yield from _plugins(interface)
         yield from pod_families.faults(interface)
@@ -103,6 +104,23 @@ def _reserved(interface: WrittenInterface) -> Iterator[Fault]:
                     text,
                     f"is in none of pod_subnets ({', '.join(item.pod_subnets)}), so in no subnet that can keep it",
                     "Correct one of the two.",
+                )
+
+
+def _whole_subnets(interface: WrittenInterface) -> Iterator[Fault]:
+    """What is kept free in a subnet, by from_start or by a reservation, must leave its nodes' own addresses."""
+    item = interface.item
+    if not _says(interface, "pod_ranges", "pod_subnets", "ipv4", "reserve_pod_ranges"):
+        return
+    for position, text in enumerate(item.pod_ranges):
+        kept = item.reserve_pod_ranges or (item.ipv4 == "from_start" and ":" not in text)
+        for subnet in map(ip_network, item.pod_subnets if kept else ()):
+            if ranges.contains(ip_network(text), subnet):
+                yield Fault(
+                    _at(interface, "pod_ranges", position),
+                    text,
+                    f"is all of the subnet {subnet}, and nodes have addresses of it too",
+                    "Write a part of it.",
                 )
 
 

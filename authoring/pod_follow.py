@@ -8,7 +8,7 @@ from authoring.instance_types import known_types
 from authoring.models import ByTags
 from authoring.node_checks import nobody
 from authoring.pod_checks import HANDS_OUT
-from authoring.problems import Fault
+from authoring.problems import Fault, path_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,6 +24,27 @@ def faults(file: Written) -> Iterator[Fault]:
         for interface in group.interfaces:
             if interface.item.pod_follow and "pod_follow" not in interface.unreadable:
                 yield from _faults(interface)
+    yield from _pools_of_one_name(file)
+
+
+def _pools_of_one_name(file: Written) -> Iterator[Fault]:
+    """The policy of the pods knows an ENI by the name of its interface, and a pool's ENIs would be in their reach."""
+    pooled = {
+        interface.item.name: interface.location
+        for group in file.groups
+        for interface in group.interfaces
+        if interface.item.pod_pool is not None and "name" not in interface.unreadable
+    }
+    for group in file.groups:
+        for interface in group.interfaces:
+            elsewhere = pooled.get(interface.item.name, interface.location)
+            if interface.item.pod_follow and elsewhere != interface.location:
+                yield Fault(
+                    (*interface.location, "name"),
+                    interface.item.name,
+                    f"is the name of {path_of(elsewhere)} too, whose pool the pods of this one could take addresses from",
+                    "Give one of the two another name.",
+                )
 
 
 def _faults(interface: WrittenInterface) -> Iterator[Fault]:
@@ -48,6 +69,14 @@ def _faults(interface: WrittenInterface) -> Iterator[Fault]:
             True,
             f"is for a pod's link, and with driver: {node.item.driver} there is none",
             "Leave it out: nothing in the pod sees which addresses a DPDK application uses.",
+        )
+    whole = node.item.pod_network == "host-device" and node.says("pod_network")
+    if whole and by_node and item.ipv6 is not None and "ipv6" not in interface.unreadable:
+        yield Fault(
+            (*interface.location, "ipv6"),
+            f"count: {item.ipv6.count}",
+            "gives the ENI addresses that a pod which sets them would have released when it ends",
+            "Leave it out: what the pod sets is assigned, in IPv6 too.",
         )
     stays = node.item.driver == "kernel" and node.item.pod_network.startswith("ipvlan")
     if node.item.host_address and node.says("host_address") and stays:

@@ -82,6 +82,15 @@ REFUSED: dict[str, tuple[dict[Location, Any], list[tuple[str, str]]]] = {
         whereabouts(pod_routes=["2001:db8::/48"]),
         [(f"{N3}.pod_routes[0]", "is an IPv6 destination, and the network's pods have no IPv6")],
     ),
+    "all of a subnet to reserve": (
+        interface(
+            pod_ipam="static",
+            pod_subnets=SUBNETS,
+            pod_ranges=SUBNETS,
+            reserve_pod_ranges=True,
+        ),
+        [(f"{N3}.pod_ranges[0]", "is all of the subnet 10.0.48.0/22, and nodes have addresses")],
+    ),
     "nothing to reserve": (
         interface(reserve_pod_ranges=True),
         [(f"{N3}.reserve_pod_ranges", "has no ranges to reserve")],

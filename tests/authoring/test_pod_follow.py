@@ -55,6 +55,29 @@ REFUSED: dict[str, tuple[dict[Location, Any], list[tuple[str, str]]]] = {
         followed(node={}),
         [(f"{N3}.pod_follow", "no pod network leads to the interface")],
     ),
+    "a pool of an interface of one name": (
+        {
+            **followed(),
+            ("node_groups", 1): {
+                "name": "others",
+                "auto_scaling_group": "lab-others",
+                "interfaces": [
+                    {
+                        "name": "n3",
+                        "subnets": {"us-east-1a": "subnet-0000000a"},
+                        "security_groups": ["sg-0000000a"],
+                        "pod_pool": {"ipv4": 4},
+                        "node": {"pod_network": "ipvlan-l2"},
+                    }
+                ],
+            },
+        },
+        [(f"{N3}.name", "is the name of node_groups[1].interfaces[0] too, whose pool the pods")],
+    ),
+    "IPv6 of a whole device": (
+        followed(ipv6={"count": 1}, node={"pod_network": "host-device"}),
+        [(f"{N3}.ipv6", "gives the ENI addresses that a pod which sets them would have released")],
+    ),
     "a pool": (
         followed(pod_pool={"ipv4": 4}),
         [(f"{N3}.pod_follow", "with pod_pool a node gives every further address of its ENI")],
