@@ -122,7 +122,8 @@ class Placing:
         outcome = Outcome(plan.here, refused)
         sources = dict(plan.sources)
         for act, touched in self._steps(home, plan):
-            outcome = self._attempt_all(outcome, act, touched)
+            step = partial(self._as_seen, act, home, sources)
+            outcome = self._attempt_all(outcome, step, touched)
         for address in wanted:
             if address in outcome.done and address not in plan.here:
                 came = sources.get(address, "")
@@ -163,6 +164,35 @@ class Placing:
             yield partial(ec2.assign_ipv6, home.eni_id), plan.ipv6
         for move in plan.moves:
             yield partial(self._move, home, move.source), move.addresses
+
+    def _as_seen(
+        self,
+        act: Callable[[tuple[Any, ...]], None],
+        home: Home,
+        sources: Mapping[Address, str],
+        addresses: tuple[Address, ...],
+    ) -> None:
+        """Do a step that rests on a look; refused because it is not so any more, it can be tried again.
+
+        EC2 has one code for an address that somebody took meanwhile and for one that it never gives.
+
+        Raises:
+            WrongState: an address is on another ENI than it was.
+        """
+        try:
+            act(addresses)
+        except SpecRejected as refused:
+            now = {
+                address: holder.eni_id
+                for holder in self._ec2.holders(home.subnet_id, addresses)
+                for address in holder.addresses
+            }
+            moved = [each for each in addresses if now.get(each, "") != sources.get(each, "")]
+            if not moved:
+                raise
+            raise WrongState(
+                f"{', '.join(map(str, moved))} moved between look and call", **refused.details
+            ) from refused
 
     def _attempt_all(
         self,

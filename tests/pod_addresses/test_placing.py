@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -120,6 +120,25 @@ def test_an_address_of_another_interface_of_the_stack_is_not_taken(world: World)
     assert isinstance(error, AddressForeign)
     assert "of another interface (n4)" in str(error)
     assert V4 in world.on(world.b)
+
+
+def test_an_address_that_is_taken_between_look_and_call_can_be_tried_again(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    placing = at(world, world.a)
+    home, usual = placing.homes[world.mac(world.a)], placing._ec2.assign_ipv4
+
+    def late(eni: str, asked: Any, *, reassign: bool) -> None:  # noqa: ANN401 - addresses
+        monkeypatch.setattr(placing._ec2, "assign_ipv4", usual)
+        world.ec2.assign_private_ip_addresses(NetworkInterfaceId=world.b, PrivateIpAddresses=[V4])
+        usual(eni, asked, reassign=reassign)
+
+    monkeypatch.setattr(placing._ec2, "assign_ipv4", late)
+    error = only_error(placing.assign(home, addresses(V4)))
+    assert isinstance(error, errors.WrongState)
+    assert error.retryable
+    assert placing.assign(home, addresses(V4)).done == addresses(V4)
+    assert V4 in world.on(world.a)
 
 
 def test_an_ipv6_address_goes_back_when_it_cannot_be_given(world: World) -> None:
