@@ -163,9 +163,8 @@ _IPV4 = {
 
 def _addresses(spec: InterfaceSpec) -> str:
     parts = [_IPV4[spec.ipv4]]
-    ipv4_ranges = [text for text in spec.pod_ranges if ":" not in text]
-    if ipv4_ranges and spec.ipv4 is Ipv4Mode.FROM_START:
-        parts += ["but none in", *ipv4_ranges]
+    if spec.ipv4_pod_ranges and spec.ipv4 is Ipv4Mode.FROM_START:
+        parts += ["but none in", *spec.ipv4_pod_ranges]
     if spec.reserve_pod_ranges:
         parts += ["reserved for pods:", *spec.pod_ranges]
     if spec.ipv6_count:

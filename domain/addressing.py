@@ -37,7 +37,7 @@ def free_from_start(
         (int(network.network_address), int(network.broadcast_address))
         for network in (
             *subnet.reservations,
-            *(ipaddress.IPv4Network(text) for text in pod_ranges if ":" not in text),
+            *(ipaddress.IPv4Network(text) for text in pod_ranges),
         )
     )
     occupied = {int(ipaddress.IPv4Address(address)) for address in taken}
@@ -86,7 +86,7 @@ def choose(
     Args:
         subnet: where.
         taken: addresses known to be in use.
-        pod_ranges: CIDRs never taken from; those of IPv6 say nothing here.
+        pod_ranges: CIDRs of IPv4 never taken from.
         conflicts: how often this caller has lost an address already.
         asked: how many addresses the run chooses in this subnet now.
         who: what tells this caller from the others, for its place in the window.

@@ -69,6 +69,11 @@ class InterfaceSpec:
     tags: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
     @property
+    def ipv4_pod_ranges(self) -> tuple[str, ...]:
+        """The pods' CIDRs of IPv4, the family that `from_start` chooses addresses of."""
+        return tuple(text for text in self.pod_ranges if ":" not in text)
+
+    @property
     def ipv4_addresses(self) -> int:
         """How many IPv4 addresses the interface has in all."""
         return 0 if self.ipv4 is Ipv4Mode.NONE else 1 + self.pool_ipv4

@@ -360,7 +360,7 @@ def _with_address(create: Create, choice: _Choice) -> Create:
     address = addressing.choose(
         subnet,
         choice.used[create.subnet_id],
-        create.spec.pod_ranges,
+        create.spec.ipv4_pod_ranges,
         conflicts=choice.conflicts.get((create.instance_id, create.spec.name), 0),
         asked=choice.asked[create.subnet_id],
         who=f"{create.instance_id}/{create.spec.name}",

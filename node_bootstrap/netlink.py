@@ -250,12 +250,7 @@ class Events:
             groups: LINKS or EVERYTHING.
             connected: a socket to use in place of a new one.
         """
-        if connected is None:
-            connected = socket.socket(
-                socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, socket.NETLINK_ROUTE
-            )
-            connected.bind((0, sum(1 << (group - 1) for group in groups)))
-        self._socket = connected
+        self._socket = connected or subscribed(groups)
         self._socket.setblocking(False)
         self._poll = select.poll()
         self._poll.register(self._socket, select.POLLIN)
@@ -286,6 +281,22 @@ class Events:
             except OSError as lost:
                 if lost.errno != errno.ENOBUFS:
                     raise
+
+
+def subscribed(groups: tuple[int, ...]) -> socket.socket:
+    """Return a socket on which the kernel tells of changes.
+
+    Args:
+        groups: multicast groups (RTNLGRP_*).
+
+    Raises:
+        OSError: the kernel, or a sandbox, allows no such socket.
+    """
+    made = socket.socket(
+        socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, socket.NETLINK_ROUTE
+    )
+    made.bind((0, sum(1 << (group - 1) for group in groups)))
+    return made
 
 
 def attribute(kind: int, value: bytes) -> bytes:

@@ -9,14 +9,14 @@ from __future__ import annotations
 import errno
 import math
 import select
-import socket
 from typing import TYPE_CHECKING, NamedTuple
 
 from domain.pods.errors import LinksUnreadable
 from domain.pods.following import Placed, PodLink
-from node_bootstrap.netlink import Netlink, parse_address, split
+from node_bootstrap.netlink import Netlink, parse_address, split, subscribed
 
 if TYPE_CHECKING:
+    import socket
     from collections.abc import Mapping
     from types import TracebackType
 
@@ -58,7 +58,7 @@ class PodLinks:
             LinksUnreadable: the sandbox allows no such socket.
         """
         try:
-            self._socket = connected or _subscribed()
+            self._socket = connected or subscribed(GROUPS)
         except OSError as refused:
             raise _unreadable(refused) from refused
         self._socket.setblocking(False)
@@ -179,14 +179,6 @@ def _having(seen: Seen, placed: Placed) -> Seen:
 def _without(seen: Seen, placed: Placed) -> Seen:
     there = tuple(each for each in seen.appeared if each != placed)
     return seen._replace(appeared=there, vanished=(*seen.vanished, placed))
-
-
-def _subscribed() -> socket.socket:
-    made = socket.socket(
-        socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, socket.NETLINK_ROUTE
-    )
-    made.bind((0, sum(1 << (group - 1) for group in GROUPS)))
-    return made
 
 
 def _unreadable(refused: OSError) -> LinksUnreadable:

@@ -182,7 +182,7 @@ def _has_its_address(spec: InterfaceSpec, eni: EniView) -> bool:
     if spec.ipv4 is Ipv4Mode.NONE:
         return not present
     primary = [item["PrivateIpAddress"] for item in present if item.get("Primary", True)]
-    pods = [ipaddress.IPv4Network(text) for text in spec.pod_ranges if ":" not in text]
+    pods = [ipaddress.IPv4Network(text) for text in spec.ipv4_pod_ranges]
     return len(primary) == 1 and not any(
         ipaddress.IPv4Address(address) in network for address in primary for network in pods
     )

@@ -205,9 +205,8 @@ def pod_ranges_are_in_subnets(group: Group) -> Iterator[Trouble]:
     """A range keeps addresses of the interface's subnets for pods; one that is in none of them keeps nothing."""
     for spec in group.config.interfaces:
         cidrs = [each.ipv4_cidr for each in group.candidates(spec) if each.ipv4_cidr]
-        ranges = [text for text in spec.pod_ranges if ":" not in text]
         # Of a range that is to be reserved pod-range-unreservable tells.
-        for text in ranges if cidrs and not spec.reserve_pod_ranges else ():
+        for text in spec.ipv4_pod_ranges if cidrs and not spec.reserve_pod_ranges else ():
             if not any(IPv4Network(text).overlaps(cidr) for cidr in cidrs):
                 yield warning(
                     spec.name,

@@ -148,7 +148,7 @@ def _kept(group: Group, subnet: Subnet, cidr: IPv4Network) -> int:
     ranges = [each.network for each in known if isinstance(each.network, IPv4Network)]
     for other in group.whole.config.node_groups:
         for spec in other.interfaces:
-            ranges += [IPv4Network(text) for text in spec.pod_ranges if ":" not in text]
+            ranges += [IPv4Network(text) for text in spec.ipv4_pod_ranges]
     inside = [cidr if cidr.subnet_of(each) else each for each in ranges if each.overlaps(cidr)]
     return sum(each.num_addresses for each in collapse_addresses(inside))
 

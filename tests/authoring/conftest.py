@@ -99,3 +99,12 @@ def said(edited: Callable[..., str]) -> Callable[..., list[str]]:
         return []
 
     return read
+
+
+def assert_told(lines: list[str], expected: list[tuple[str, str]]) -> None:
+    """Hold what is told to its places and words, each with a remedy."""
+    assert len(lines) == len(expected), lines
+    for line, (path, what) in zip(sorted(lines), sorted(expected), strict=True):
+        assert line.startswith(path), line
+        assert what in line
+        assert line.partition("(got ")[2].partition(")")[2].strip(". "), "no remedy"

@@ -8,7 +8,7 @@ import pytest
 
 import authoring
 from authoring.pod_warnings import warnings
-from tests.authoring.conftest import create
+from tests.authoring.conftest import assert_told, create
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -119,12 +119,7 @@ def test_a_fault_is_said_with_its_place_and_a_remedy(
     edits: dict[Location, Any],
     expected: list[tuple[str, str]],
 ) -> None:
-    lines = sorted(said({**ONE_ZONE, **edits}))
-    assert len(lines) == len(expected), lines
-    for line, (path, what) in zip(lines, sorted(expected), strict=True):
-        assert line.startswith(path), line
-        assert what in line
-        assert line.partition("(got ")[2].partition(")")[2].strip(". "), "no remedy"
+    assert_told(said({**ONE_ZONE, **edits}), expected)
 
 
 ACCEPTED: dict[str, dict[Location, Any]] = {

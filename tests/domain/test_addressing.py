@@ -11,6 +11,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from domain import addressing
+from domain.config import InterfaceSpec, SecurityGroupSelector, SubnetSelector
 from domain.errors import SpecRejected, SubnetExhausted
 from domain.model import Subnet, SubnetId
 
@@ -141,5 +142,12 @@ def test_an_ipv6_only_subnet_has_no_address_to_choose_and_a_subnet_with_ipv4_is_
 
 def test_ranges_of_ipv6_take_no_ipv4_address_away() -> None:
     subnet = Subnet(SubnetId("subnet-1"), "us-east-1a", CIDR)
-    free = addressing.free_from_start(subnet, (), ("2001:db8::/64", "10.0.0.0/29"))
+    spec = InterfaceSpec(
+        "n3",
+        SubnetSelector(),
+        SecurityGroupSelector(),
+        1,
+        pod_ranges=("2001:db8::/64", "10.0.0.0/29"),
+    )
+    free = addressing.free_from_start(subnet, (), spec.ipv4_pod_ranges)
     assert next(free) == "10.0.0.8"

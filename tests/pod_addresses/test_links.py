@@ -150,10 +150,10 @@ def test_a_wait_ends_when_somebody_wakes_it(pair: tuple[socket.socket, socket.so
 
 
 def test_a_sandbox_without_netlink_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    def refused() -> socket.socket:
+    def refused(_: tuple[int, ...]) -> socket.socket:
         raise PermissionError(errno.EPERM, "Operation not permitted")
 
-    monkeypatch.setattr(links, "_subscribed", refused)
+    monkeypatch.setattr(links, "subscribed", refused)
     with pytest.raises(LinksUnreadable) as caught:
         PodLinks()
     assert "seccomp" in caught.value.remedy
