@@ -133,6 +133,7 @@ def test_a_created_group_is_hooked_from_its_first_node_on_upgraded_and_goes_with
     group["create"] |= {"min_size": 1, "max_size": 2, "kubernetes_version": "1.32"}
     platform.without_ready_hooks(document)
     made = platform.build(account, document)
+    before = _resources(account)
     made.write(tmp_path / "config.yaml")
     config = authoring.resolve(authoring.load(tmp_path / "config.yaml"))
     app = (
@@ -176,14 +177,26 @@ def test_a_created_group_is_hooked_from_its_first_node_on_upgraded_and_goes_with
 
     destroyed = cli.run("destroy", "--all", "--force", "--app", assembly)
     assert destroyed.returncode == 0, destroyed.stdout
-    (kept,) = account.client("cloudformation").describe_stacks()["Stacks"]
-    assert kept["StackName"] == "CDKToolkit"
     assert observer.enis_in(list(made.subnets)) == []
+    assert _resources(account) == before
+
+
+def _resources(account: Account) -> dict[str, set[str]]:
+    """Return what the account has of everything that a deployment with a created group makes, by kind."""
     client = account.client
-    assert client("autoscaling").describe_auto_scaling_groups()["AutoScalingGroups"] == []
-    assert client("ec2").describe_launch_templates()["LaunchTemplates"] == []
-    assert client("lambda").list_functions()["Functions"] == []
-    assert client("sqs").list_queues().get("QueueUrls", []) == []
+    listed = {
+        "StackName": client("cloudformation").describe_stacks()["Stacks"],
+        "AutoScalingGroupName": client("autoscaling").describe_auto_scaling_groups()[
+            "AutoScalingGroups"
+        ],
+        "LaunchTemplateId": client("ec2").describe_launch_templates()["LaunchTemplates"],
+        "FunctionName": client("lambda").list_functions()["Functions"],
+        "RoleName": client("iam").list_roles()["Roles"],
+        "InstanceProfileName": client("iam").list_instance_profiles()["InstanceProfiles"],
+    }
+    return {key: {each[key] for each in found} for key, found in listed.items()} | {
+        "QueueUrl": set(client("sqs").list_queues().get("QueueUrls", [])),
+    }
 
 
 def test_nodes_of_an_ipv6_cluster_get_dual_stack_and_ipv6_only_interfaces(
