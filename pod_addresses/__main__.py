@@ -37,6 +37,7 @@ Have EC2 deliver to the pod's Multus addresses: assign them to the ENI that each
 release them when the pod ends."""
 EPILOG = "Exit codes: 0 done, 1 an address is not assigned or not released, 2 the command cannot be used so."
 
+CA_BUNDLE = "AWS_CA_BUNDLE"
 EXIT_FAILED, EXIT_USAGE = 1, 2
 
 
@@ -116,8 +117,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _init(given: argparse.Namespace) -> int:
     deadline = Deadline(given.timeout)
+    requests = Requests(os.environ.get(CA_BUNDLE))
+    requests.end_by(deadline)
     with PodLinks() as links:
-        placing = wired(os.environ, MetadataService(), deadline, given.owner, say)
+        placing = wired(
+            os.environ, requests, MetadataService(), deadline, owner=given.owner, tell=say
+        )
         patience = Patience(deadline, _sleep, random.random)
         assign_all(
             links.look(), placing, patience, named=tuple(given.link), asked=tuple(given.address)
@@ -135,20 +140,27 @@ def _follow(given: argparse.Namespace) -> int:
     signal.set_wakeup_fd(waker.fileno())
     with awake, waker, PodLinks(awake.fileno()) as links:
         deadline = Deadline(given.release_timeout)
-        placing = wired(os.environ, MetadataService(), deadline, given.owner, say)
+        requests = Requests(os.environ.get(CA_BUNDLE))
+        placing = wired(
+            os.environ, requests, MetadataService(), deadline, owner=given.owner, tell=say
+        )
         follower = Follower(
             links, placing, say, named=tuple(given.link), ready_file=given.ready_file
         )
         follower.run(lambda: bool(stopped))
-        released = follower.release(Deadline(given.release_timeout), _sleep)
+        deadline = Deadline(given.release_timeout)
+        requests.end_by(deadline)
+        released = follower.release(deadline, _sleep)
         signal.set_wakeup_fd(-1)
     return 0 if released else EXIT_FAILED
 
 
 def wired(
     environ: Mapping[str, str],
+    requests: Requests,
     metadata: MetadataService,
     deadline: Deadline,
+    *,
     owner: str,
     tell: Callable[..., None],
 ) -> Placing:
@@ -158,7 +170,6 @@ def wired(
         CredentialsMissing: the pod has no role.
         RegionUnknown: nobody tells the Region.
     """
-    requests = Requests(environ.get("AWS_CA_BUNDLE"))
     region = endpoints.region(environ, metadata, deadline)
     credentials = PodCredentials(environ, requests, region)
     url = endpoints.url("ec2", region, environ)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import random
+import time
 from typing import TYPE_CHECKING, Protocol
 
 from domain.errors import EniLifecycleError
 from domain.pods import errors, following
-from domain.pods.following import Intent, Placed
+from domain.pods.following import Due, Intent, Placed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -43,6 +44,7 @@ class Follower:
         named: Sequence[str] = (),
         ready_file: Path | None = None,
         spread: Callable[[], float] = random.random,
+        now_s: Callable[[], float] = time.monotonic,
     ) -> None:
         """Remember whom to ask.
 
@@ -53,6 +55,7 @@ class Follower:
             named: the links that count. None: whichever belongs to an ENI of the stack.
             ready_file: is there while every address is where it belongs.
             spread: a random number from 0 to 1.
+            now_s: seconds of a clock that never goes back.
         """
         self._links = links
         self._placing = placing
@@ -60,8 +63,9 @@ class Follower:
         self._named = tuple(named)
         self._ready_file = ready_file
         self._spread = spread
+        self._now_s = now_s
         self._intent = Intent()
-        self._given_up: frozenset[Placed] = frozenset()
+        self._due = Due()
         self._look_due = True
         self._attempt = 0
         self._ready: bool | None = None
@@ -71,8 +75,9 @@ class Follower:
     def run(self, stopping: Callable[[], bool]) -> None:
         """Follow until `stopping`; then nothing is released yet, see `release`.
 
-        After each change, and after a pause where something may work later, it does what is missing. It sleeps otherwise: it asks
-        EC2 nothing while nothing changes, so an address that another node took over stays there.
+        After each change, and after a pause where something may work later, it does what is missing. It sleeps otherwise: once what
+        it found assigned was there each time that it looked again, it asks EC2 nothing while nothing changes. An address that
+        another node took over stays there.
 
         Raises:
             LinksUnreadable: the kernel does not tell.
@@ -81,26 +86,29 @@ class Follower:
         self._show(ready=False)
         while not stopping():
             later = self._step()
-            self._show(ready=not (later or self._given_up or self._unknown))
+            self._show(ready=not (later or self._due.refused or self._unknown))
             if stopping():
                 return
-            self._take(self._links.wait(self._pause_s() if later else None))
+            due_s = self._due.pause_s(self._now_s())
+            self._take(self._links.wait(self._pause_s() if later else due_s))
 
     def release(self, deadline: Deadline, pause: Callable[[float], object]) -> bool:
         """Release what the links have, and return whether all of it could be before the deadline."""
         self._show(ready=False)
-        self._intent, self._attempt = self._intent.ending(), 0
+        self._intent, self._due, self._attempt = self._intent.ending(), Due(), 0
         while self._do(self._intent.release, self._placing.release):
             if deadline.is_over():
                 return False
             pause(min(self._pause_s(), deadline.left_s()))
-        return not self._given_up
+        return not self._due.refused
 
     def _step(self) -> bool:
         """Do what is missing and return whether some of it has to be tried again."""
         later = self._look() if self._look_due else False
+        self._due, self._intent = self._due.come(self._intent, self._now_s())
         later |= self._do(self._intent.release, self._placing.release)
         later |= self._do(self._intent.assign, self._placing.assign)
+        later |= self._do(self._intent.keep, self._placing.keep)
         if not later:
             self._attempt = 0
         return later
@@ -130,13 +138,12 @@ class Follower:
 
     def _take(self, seen: Seen) -> None:
         self._look_due |= seen.anew
+        self._due = self._due.without((*seen.vanished, *seen.appeared))
         for placed in seen.vanished:
             self._intent = self._intent.vanished(placed)
-            self._given_up -= {placed}
         for placed in seen.appeared:
             if placed.mac in self._placing.homes:
                 self._intent = self._intent.appeared(placed)
-                self._given_up -= {placed}
 
     def _do(
         self, what: Iterable[Placed], act: Callable[[Home, Iterable[Address]], Outcome]
@@ -147,18 +154,22 @@ class Follower:
             home = self._placing.homes[mac]
             outcome = act(home, [each.address for each in todo if each.mac == mac])
             finished = [Placed(mac, address) for address in outcome.done]
+            refused: list[Placed] = []
             for failure in outcome.failures:
                 self._say(
                     "failed", addresses=failure.addresses, eni=home.eni_id, error=failure.error
                 )
                 if failure.error.retryable:
                     later = True
-                    continue
-                # Nothing but a change helps: the next event of the link tries again.
-                given_up = [Placed(mac, address) for address in failure.addresses]
-                self._given_up |= frozenset(given_up)
-                finished += given_up
-            self._intent = self._intent.done(finished)
+                else:
+                    refused += [Placed(mac, address) for address in failure.addresses]
+            self._intent = self._intent.done((*finished, *refused))
+            found = [Placed(mac, address) for address in outcome.found]
+            self._due = (
+                self._due.without(each for each in finished if each not in found)
+                .with_found(found, self._now_s(), self._spread())
+                .with_refused(refused, self._now_s(), self._spread())
+            )
         return later
 
     def _pause_s(self) -> float:

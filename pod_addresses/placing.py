@@ -60,10 +60,12 @@ class Failure(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """What came of some addresses: each is in one of the two."""
+    """What came of some addresses: each is in one of the first two."""
 
     done: tuple[Address, ...] = ()
     failures: tuple[Failure, ...] = ()
+    found: tuple[Address, ...] = ()
+    """Those of the done that were on their ENI already."""
 
 
 class Placing:
@@ -112,20 +114,30 @@ class Placing:
 
         The states that it can find are those of domain.pods.following.assignment.
         """
+        return self._assign(home, addresses, take=True)
+
+    def keep(self, home: Home, addresses: Iterable[Address]) -> Outcome:
+        """Bring addresses to an ENI that no other one has; what another has by now stays there, and that is done.
+
+        The states that it can find are those of domain.pods.following.assignment.
+        """
+        return self._assign(home, addresses, take=False)
+
+    def _assign(self, home: Home, addresses: Iterable[Address], *, take: bool) -> Outcome:
         wanted = tuple(addresses)
         try:
             holders = self._ec2.holders(home.subnet_id, wanted)
         except EniLifecycleError as error:
             return Outcome(failures=(Failure(wanted, error),))
-        plan = following.assignment(home, wanted, holders, self._owner)
+        plan = following.assignment(home, wanted, holders, self._owner, take=take)
         refused = tuple(Failure((address,), problem) for address, problem in plan.problems)
-        outcome = Outcome(plan.here, refused)
+        outcome = Outcome((*plan.here, *plan.elsewhere), refused, plan.here)
         sources = dict(plan.sources)
         for act, touched in self._steps(home, plan):
             step = partial(self._as_seen, act, home, sources)
             outcome = self._attempt_all(outcome, step, touched)
-        for address in wanted:
-            if address in outcome.done and address not in plan.here:
+        for address in outcome.done:
+            if address not in (*plan.here, *plan.elsewhere):
                 came = sources.get(address, "")
                 self._say("assigned", address=address, eni=home.eni_id, source=came)
         return outcome

@@ -12,8 +12,12 @@ from domain.errors import ServiceFault
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from node_bootstrap.deadline import Deadline
+
 TIMEOUT_S = 10.0
 """For connecting and for each read. EC2 answers within a second or two."""
+LEAST_S = 0.1
+"""What a request gets when the time is up: none at all would be to wait forever, or not to wait for the connection."""
 MAX_BODY = 4 << 20
 
 
@@ -34,7 +38,12 @@ class Requests:
             ca_bundle: a file of certificates in place of the system's, as AWS_CA_BUNDLE names it.
         """
         self._ca_bundle = ca_bundle
+        self._deadline: Deadline | None = None
         self._context: ssl.SSLContext | None = None
+
+    def end_by(self, deadline: Deadline) -> None:
+        """Wait for no answer longer than until then."""
+        self._deadline = deadline
 
     def send(self, method: str, url: str, headers: Mapping[str, str], body: bytes = b"") -> Answer:
         """Return the answer to one request.
@@ -61,12 +70,17 @@ class Requests:
         host = parts.hostname or ""
         if parts.scheme == "http":
             port = parts.port or http.client.HTTP_PORT
-            return http.client.HTTPConnection(host, port, timeout=TIMEOUT_S)
+            return http.client.HTTPConnection(host, port, timeout=self._timeout_s())
         if self._context is None:
             self._context = ssl.create_default_context(cafile=self._ca_bundle)
+        port = parts.port or http.client.HTTPS_PORT
         return http.client.HTTPSConnection(
-            host, parts.port or http.client.HTTPS_PORT, timeout=TIMEOUT_S, context=self._context
+            host, port, timeout=self._timeout_s(), context=self._context
         )
+
+    def _timeout_s(self) -> float:
+        left_s = TIMEOUT_S if self._deadline is None else self._deadline.left_s()
+        return min(TIMEOUT_S, max(LEAST_S, left_s))
 
 
 def target(parts: SplitResult) -> str:

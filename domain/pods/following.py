@@ -7,7 +7,7 @@ copies the master's address; containernetworking/cni, Documentation/ipvlan.md). 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from typing import TYPE_CHECKING, NamedTuple, Union
 
@@ -29,6 +29,11 @@ Network = Union[IPv4Network, IPv6Network]
 
 FIRST_PAUSE_S = 0.5
 LONGEST_PAUSE_S = 15.0
+LOOKS_AGAIN_AFTER_S = (5.0, 30.0)
+"""When an address that was found on its ENI is looked at again: whoever assigned it may be another pod on the ENI, about to release
+it. A release takes no longer than its sidecar needs to hear of it, or than EC2 throttles it."""
+TRIES_REFUSED_AFTER_S = 60.0
+"""When what EC2 refused for good is tried again: room comes on a full ENI, a policy is attached, and no link tells of either."""
 
 
 class Placed(NamedTuple):
@@ -102,6 +107,8 @@ class Assignment:
     """Which ENI has which of the addresses."""
     here: tuple[Address, ...] = ()
     """What the ENI has already."""
+    elsewhere: tuple[Address, ...] = ()
+    """What another ENI has, and may keep."""
     problems: tuple[tuple[Address, PodAddressError], ...] = ()
 
 
@@ -196,7 +203,12 @@ def nothing(links: Iterable[PodLink]) -> PodAddressError:
 
 
 def assignment(
-    home: Home, addresses: Iterable[Address], holders: Iterable[Holder], owner: str
+    home: Home,
+    addresses: Iterable[Address],
+    holders: Iterable[Holder],
+    owner: str,
+    *,
+    take: bool = True,
 ) -> Assignment:
     """Return what brings addresses to an ENI. It can find each of them in any of these states:
 
@@ -205,13 +217,19 @@ def assignment(
     3. on another node's ENI of this stack and interface, as a secondary one: the pod's former node, or its peer's; moved;
     4. on an ENI of somebody else or of another interface, whose node may have given it to a pod, or as an ENI's primary address:
        refused, and nothing else of the same pod waits for it.
+
+    Without `take` nothing is moved: what is on another ENI, whosever, stays there.
     """
-    made, by_address = Assignment(), {}
-    for holder in holders:
-        if holder.subnet_id == home.subnet_id:
-            by_address.update(dict.fromkeys(holder.addresses, holder))
+    made, by_address = Assignment(), dict[Address, Holder]()
+    for each in holders:
+        if each.subnet_id == home.subnet_id:
+            by_address.update(dict.fromkeys(each.addresses, each))
     for address in dict.fromkeys(addresses):
-        made = _with(made, home, address, by_address.get(address), owner)
+        holder = by_address.get(address)
+        if take or holder is None or holder.eni_id == home.eni_id:
+            made = _with(made, home, address, holder, owner)
+        else:
+            made = replace(made, elsewhere=(*made.elsewhere, address))
     return made
 
 
@@ -277,24 +295,29 @@ def to_release(
 
 @dataclass(frozen=True)
 class Intent:
-    """What the sidecar has yet to do, by what the links showed.
+    """What the sidecar has yet to do, by what the links showed and by the time.
 
-    Nothing here looks at EC2: an address that another node took over stays there until the pod's own link shows a new event.
+    An address that another node took over stays there until the pod's own link shows a new event: what is done for the time's sake
+    alone moves nothing that was here.
     """
 
     on_links: frozenset[Placed] = frozenset()
     assign: frozenset[Placed] = frozenset()
     release: frozenset[Placed] = frozenset()
+    keep: frozenset[Placed] = frozenset()
+    """What is assigned only if no ENI has it."""
 
     def appeared(self, placed: Placed) -> Intent:
         """Return what follows from an address that a link got, or got once more."""
-        return Intent(self.on_links | {placed}, self.assign | {placed}, self.release - {placed})
+        intent = self._without([placed])
+        return replace(intent, on_links=self.on_links | {placed}, assign=intent.assign | {placed})
 
     def vanished(self, placed: Placed) -> Intent:
         """Return what follows from an address that a link lost; of one that was never there, nothing."""
         if placed not in self.on_links:
             return self
-        return Intent(self.on_links - {placed}, self.assign - {placed}, self.release | {placed})
+        intent = self._without([placed])
+        return replace(intent, on_links=self.on_links - {placed}, release=intent.release | {placed})
 
     def looked(self, seen: Iterable[Placed]) -> Intent:
         """Return what follows from a look at everything: of what is as it was, nothing."""
@@ -306,14 +329,91 @@ class Intent:
             intent = intent.vanished(placed)
         return intent
 
+    def refused(self, placed: Placed) -> Intent:
+        """Return what follows when it is time to try again what was refused: what the link says of it by now."""
+        if placed in self.on_links:
+            return self.appeared(placed)
+        return replace(self, release=self.release | {placed})
+
+    def found(self, placed: Placed) -> Intent:
+        """Return what follows when it is time to look again at what was found on its ENI."""
+        wanted = self.on_links - self.assign
+        return replace(self, keep=self.keep | ({placed} & wanted))
+
     def done(self, placed: Iterable[Placed]) -> Intent:
         """Return the same without what was done, or given up."""
-        finished = frozenset(placed)
-        return replace(self, assign=self.assign - finished, release=self.release - finished)
+        return self._without(placed)
 
     def ending(self) -> Intent:
         """Return what is left when the pod ends: to release all that its links have."""
-        return Intent(frozenset(), frozenset(), self.release | self.on_links)
+        return Intent(release=self.release | self.on_links)
+
+    def _without(self, placed: Iterable[Placed]) -> Intent:
+        those = frozenset(placed)
+        return replace(
+            self,
+            assign=self.assign - those,
+            release=self.release - those,
+            keep=self.keep - those,
+        )
+
+
+@dataclass(frozen=True)
+class Due:
+    """What is come back to though no link tells anything new, each once its time has come.
+
+    Times are seconds of one clock that never goes back.
+    """
+
+    refused: Mapping[Placed, float] = field(default_factory=dict)
+    """When what EC2 refused is tried again."""
+    found: Mapping[Placed, tuple[int, float]] = field(default_factory=dict)
+    """How often what was found on its ENI was found there, and when it is looked at again."""
+
+    def without(self, placed: Iterable[Placed]) -> Due:
+        """Return the same without some addresses: a link told something new of them, or they are where they belong."""
+        those = frozenset(placed)
+        return Due(
+            {each: at for each, at in self.refused.items() if each not in those},
+            {each: what for each, what in self.found.items() if each not in those},
+        )
+
+    def with_refused(self, placed: Iterable[Placed], now_s: float, spread: float) -> Due:
+        """Return the same with what EC2 refused just now; `spread` is a random number from 0 to 1."""
+        those = tuple(placed)
+        at_s = now_s + _spread_s(TRIES_REFUSED_AFTER_S, spread)
+        rest = self.without(those)
+        return replace(rest, refused={**rest.refused, **dict.fromkeys(those, at_s)})
+
+    def with_found(self, placed: Iterable[Placed], now_s: float, spread: float) -> Due:
+        """Return the same with what was found on its ENI just now, unless that was often enough."""
+        those = frozenset(placed)
+        rest, added = self.without(those), {}
+        for each in those:
+            times, _ = self.found.get(each, (0, 0.0))
+            if times < len(LOOKS_AGAIN_AFTER_S):
+                at_s = now_s + _spread_s(LOOKS_AGAIN_AFTER_S[times], spread)
+                added[each] = (times + 1, at_s)
+        return replace(rest, found={**rest.found, **added})
+
+    def come(self, intent: Intent, now_s: float) -> tuple[Due, Intent]:
+        """Return what is not due yet, and what follows from what is."""
+        refused = [each for each, at_s in self.refused.items() if at_s <= now_s]
+        for each in refused:
+            intent = intent.refused(each)
+        waiting = dict(self.found)
+        for each, (times, at_s) in self.found.items():
+            if at_s <= now_s:
+                intent = intent.found(each)
+                # How often it was found is known until it is found again.
+                waiting[each] = (times, float("inf"))
+        return replace(self.without(refused), found=waiting), intent
+
+    def pause_s(self, now_s: float) -> float | None:
+        """Return how long it is until the first is due. None: nothing will be."""
+        times = [*self.refused.values(), *(at_s for _, at_s in self.found.values())]
+        first_s = min(times, default=float("inf"))
+        return None if first_s == float("inf") else max(0.0, first_s - now_s)
 
 
 def pause_s(attempt: int, spread: float) -> float:
@@ -328,3 +428,8 @@ def pause_s(attempt: int, spread: float) -> float:
     """
     longest_s = min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2.0 ** (attempt - 1))
     return longest_s * (0.1 + 0.9 * spread)
+
+
+def _spread_s(seconds: float, spread: float) -> float:
+    """Return a time with up to a quarter more, so that pods that started together do not ask together."""
+    return seconds * (1.0 + 0.25 * spread)

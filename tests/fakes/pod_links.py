@@ -21,6 +21,7 @@ class FakeLinks:
     Attributes:
         next_events: what happens while somebody waits, one for each wait. When nothing is left the pod ends.
         waits: how long each wait was to last.
+        now_s: the time.
     """
 
     def __init__(self, **macs: str) -> None:
@@ -30,6 +31,7 @@ class FakeLinks:
         self._seen = Seen()
         self.next_events: list[Callable[[], object]] = []
         self.waits: list[float | None] = []
+        self.now_s = 0.0
         self.ended = False
 
     def look(self) -> tuple[PodLink, ...]:
@@ -49,6 +51,12 @@ class FakeLinks:
             self.next_events.pop(0)()
         else:
             self.ended = True
+
+    def wait_in_vain(self) -> None:
+        """Let nothing happen until the wait is over."""
+        timeout_s = self.waits[-1]
+        assert timeout_s is not None, "it would wait forever"
+        self.now_s += timeout_s
 
     def have(self, name: str, *addresses: str) -> None:
         """Have given a link addresses long ago: nobody is told."""

@@ -24,6 +24,7 @@ from node_bootstrap.deadline import Deadline
 from node_bootstrap.imds import MetadataService
 from pod_addresses import __main__ as command
 from pod_addresses.credentials import AUTHORIZATION_FILE, FULL_URI
+from pod_addresses.requests import Requests
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -174,7 +175,10 @@ class World:
 
     def placing(self) -> Placing:
         """Return who assigns, wired as in the pod, by the pod's environment."""
-        return command.wired(self.environ, MetadataService(), Deadline(1.0), OWNER, self.say)
+        deadline = Deadline(1.0)
+        return command.wired(
+            self.environ, Requests(), MetadataService(), deadline, owner=OWNER, tell=self.say
+        )
 
     def say(self, event: str, **told: object) -> None:
         """Keep what is said."""

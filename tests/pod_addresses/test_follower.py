@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from domain.errors import AccessDenied, Throttled
+from domain.pods import policy
 from localaws.faults import Fault, FaultKind
 from node_bootstrap.deadline import Deadline
 from pod_addresses.follower import Follower, facts
 from tests.fakes.pod_links import FakeLinks
-from tests.pod_addresses.conftest import addresses
+from tests.pod_addresses.conftest import ARNS, INTERFACE, OWNER, addresses
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -41,6 +42,7 @@ class Pod:
             named=self.named,
             ready_file=self.ready_file,
             spread=lambda: 0.5,
+            now_s=lambda: self.links.now_s,
         )
 
     def run(self, *events: object) -> None:
@@ -83,9 +85,78 @@ def test_an_address_that_appears_is_assigned_and_one_that_vanishes_is_released(p
 def test_what_is_there_at_the_start_and_assigned_already_is_only_looked_at(pod: Pod) -> None:
     pod.links.have("net1", V4)
     pod.world.put(pod.eni, V4)
-    pod.run()
+    pod.run(*[pod.links.wait_in_vain] * 2)
     assert set(pod.world.calls()) == {"DescribeNetworkInterfaces", "DescribeSubnets"}
     assert pod.world.on(pod.eni) == {V4}
+    assert pod.links.waits == [5.625, 33.75, None], "it looks twice more, and then sleeps"
+
+
+@pytest.mark.parametrize("looks", [0, 1])
+def test_what_another_pod_on_the_eni_gives_up_late_is_assigned_anew(pod: Pod, looks: int) -> None:
+    pod.world.put(pod.eni, V4, V6)
+
+    def give_up() -> None:
+        for unassign, key, address in (
+            (pod.world.ec2.unassign_private_ip_addresses, "PrivateIpAddresses", V4),
+            (pod.world.ec2.unassign_ipv6_addresses, "Ipv6Addresses", V6),
+        ):
+            unassign(NetworkInterfaceId=pod.eni, **{key: [address]})
+        pod.links.wait_in_vain()
+
+    pod.run(lambda: pod.links.add("net1", V4, V6), *[pod.links.wait_in_vain] * looks, give_up)
+    assert pod.world.on(pod.eni) == {V4, V6}
+    assert pod.links.waits[-1] is None, "what it assigned itself is not looked at again"
+
+
+def test_what_another_node_took_over_is_not_taken_back_by_a_look(pod: Pod) -> None:
+    pod.links.have("net1", V4)
+    pod.world.put(pod.eni, V4)
+
+    def take_over() -> None:
+        pod.world.put(pod.world.b, V4)
+        pod.links.wait_in_vain()
+
+    pod.run(take_over)
+    assert pod.world.on(pod.world.b) == {V4}
+    assert pod.links.waits == [5.625, None]
+
+
+def test_room_that_comes_on_a_full_eni_is_taken_within_a_minute_or_so(
+    world: World, tmp_path: Path
+) -> None:
+    full = world.eni(OWNER)
+    world.node((full,), "t3.micro")
+    world.put(full, V4)
+    pod = Pod(world, full, tmp_path / "ready")
+    pod.links.have("net1", V4B)
+    ready = []
+
+    def make_room() -> None:
+        ready.append(pod.ready_file.exists())
+        world.ec2.unassign_private_ip_addresses(NetworkInterfaceId=full, PrivateIpAddresses=[V4])
+        pod.links.wait_in_vain()
+
+    pod.run(pod.links.wait_in_vain, make_room, lambda: ready.append(pod.ready_file.exists()))
+    assert pod.links.waits == [67.5, 67.5, None, None]
+    assert ready == [False, True]
+    assert world.on(full) == {V4B}
+
+
+def test_a_release_that_is_denied_is_tried_again_until_it_is_allowed(pod: Pod) -> None:
+    pod.links.have("net1", V4)
+    allowed = policy.statements(OWNER, [INTERFACE], ARNS)
+
+    def deny() -> None:
+        pod.world.may([{"Effect": "Allow", "Action": "ec2:Describe*", "Resource": "*"}])
+        pod.links.remove("net1", V4)
+
+    def allow() -> None:
+        assert pod.world.on(pod.eni) == {V4}
+        pod.world.may(allowed)
+        pod.links.wait_in_vain()
+
+    pod.run(deny, pod.links.wait_in_vain, allow)
+    assert pod.world.on(pod.eni) == set()
 
 
 def test_an_address_that_another_node_took_over_is_not_taken_back(pod: Pod) -> None:

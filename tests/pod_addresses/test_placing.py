@@ -11,11 +11,12 @@ from domain.pods import policy
 from domain.pods.errors import AddressBetween, AddressForeign
 from domain.pods.following import PodLink
 from localaws.faults import Fault, FaultKind
+from pod_addresses.placing import Outcome
 from tests.pod_addresses.conftest import ARNS, INTERFACE, OWNER, addresses
 
 if TYPE_CHECKING:
     from domain.errors import EniLifecycleError
-    from pod_addresses.placing import Outcome, Placing
+    from pod_addresses.placing import Placing
     from tests.pod_addresses.conftest import World
 
 V4, V4B, V6 = "10.0.3.100", "10.0.3.101", "2001:db8:0:3::100"
@@ -55,7 +56,7 @@ def only_error(outcome: Outcome) -> EniLifecycleError:
 
 def test_free_addresses_are_assigned_with_one_call_per_family(world: World) -> None:
     outcome = assign(world, world.a, V4, V4B, V6)
-    assert outcome == (addresses(V4, V4B, V6), ())
+    assert outcome == Outcome(addresses(V4, V4B, V6))
     assert world.on(world.a) == {V4, V4B, V6}
     assert world.calls() == [DESCRIBE, DESCRIBE, ASSIGN4, ASSIGN6]
     assert "AllowReassignment" not in world.account.calls.of_action(ASSIGN4)[0].params
@@ -243,7 +244,7 @@ def test_an_address_that_leaves_between_look_and_release_is_no_failure(
     monkeypatch.setattr(ec2, "unassign_ipv4", late)
     outcome = placing.release(home, addresses(*texts))
     if len(texts) == 1:
-        assert outcome == (addresses(V4), ())
+        assert outcome == Outcome(addresses(V4))
     else:
         assert only_error(outcome).retryable
         monkeypatch.undo()

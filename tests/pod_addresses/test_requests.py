@@ -1,11 +1,14 @@
-"""Where a request goes."""
+"""Where a request goes, and how long it waits."""
 
 from __future__ import annotations
 
+import socket
 from urllib.parse import urlsplit
 
 import pytest
 
+from domain.errors import ServiceFault
+from node_bootstrap.deadline import Deadline
 from pod_addresses.requests import Requests
 
 
@@ -22,3 +25,22 @@ from pod_addresses.requests import Requests
 def test_an_ipv6_address_is_no_host_with_a_port(url: str, host: str, port: int) -> None:
     connection = Requests(None)._connection(urlsplit(url))
     assert (connection.host, connection.port) == (host, port)
+
+
+@pytest.mark.parametrize(("left_s", "timeout_s"), [(30.0, 10.0), (4.0, 4.0), (0.0, 0.1)])
+def test_a_request_waits_no_longer_than_its_command_has_time(
+    left_s: float, timeout_s: float
+) -> None:
+    requests = Requests()
+    requests.end_by(Deadline(left_s, lambda: 0.0))
+    for url in ("http://localhost/", "https://localhost/"):
+        assert requests._connection(urlsplit(url)).timeout == timeout_s
+
+
+def test_a_server_that_never_answers_is_a_fault_once_the_time_is_up() -> None:
+    requests = Requests()
+    requests.end_by(Deadline(0.2))
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}/"
+        with pytest.raises(ServiceFault, match="timed out"):
+            requests.send("GET", url, {})

@@ -10,9 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.pods import following
-from domain.pods.following import Holder, Home, Intent, Placed, PodLink
+from domain.pods.following import Due, Holder, Home, Intent, Placed, PodLink
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from domain.pods.following import Address
 
 OWNER, SUBNET = "MultusEni-lab", "subnet-1"
@@ -75,6 +77,21 @@ def test_only_what_the_eni_has_is_released_and_never_its_primary_address(
     assert len(set(released)) == len(released)
 
 
+@given(st.lists(st.sampled_from(ADDRESSES)), holders())
+def test_what_may_not_be_taken_stays_where_it_is(
+    wanted: list[Address], enis: tuple[Holder, ...]
+) -> None:
+    plan = following.assignment(HOME, wanted, enis, OWNER, take=False)
+    held = {address: eni.eni_id for eni in enis for address in eni.addresses}
+    assert (plan.moves, plan.reassign, plan.problems) == ((), False, ())
+    assert {*plan.ipv4, *plan.ipv6} == set(wanted) - held.keys()
+    assert {held[address] for address in plan.here} <= {"eni-home"}
+    assert "eni-home" not in {held[address] for address in plan.elsewhere}
+    assert sorted((*plan.here, *plan.elsewhere), key=str) == sorted(
+        set(wanted) & held.keys(), key=str
+    )
+
+
 def test_holders_in_another_subnet_do_not_count() -> None:
     elsewhere = Holder("eni-x", "x", "subnet-2", "other", frozenset(ADDRESSES))
     assert following.assignment(HOME, ADDRESSES, [elsewhere], OWNER).problems == ()
@@ -82,7 +99,8 @@ def test_holders_in_another_subnet_do_not_count() -> None:
 
 OPERATIONS = st.lists(
     st.tuples(
-        st.sampled_from(["appeared", "vanished", "done", "looked"]), st.lists(PLACED, max_size=3)
+        st.sampled_from(["appeared", "vanished", "done", "looked", "found", "refused"]),
+        st.lists(PLACED, max_size=3),
     )
 )
 
@@ -96,12 +114,13 @@ def test_an_intent_never_wants_an_address_both_ways_and_follows_the_links(
         if name in ("looked", "done"):
             intent = getattr(intent, name)(placed)
             links = frozenset(placed) if name == "looked" else links
-        for each in placed if name in ("appeared", "vanished") else ():
+        for each in placed if name not in ("looked", "done") else ():
             intent = getattr(intent, name)(each)
-            links = links | {each} if name == "appeared" else links - {each}
+            links |= {each} if name == "appeared" else frozenset()
+            links -= {each} if name == "vanished" else frozenset()
         assert intent.on_links == links
-        assert not intent.assign & intent.release
-        assert intent.assign <= links
+        assert not intent.assign & (intent.release | intent.keep)
+        assert intent.assign | intent.keep <= links
         assert not intent.release & links
     ending = intent.ending()
     assert links <= ending.release
@@ -112,6 +131,40 @@ def test_an_intent_never_wants_an_address_both_ways_and_follows_the_links(
 def test_a_look_that_shows_nothing_new_asks_for_nothing(placed: frozenset[Placed]) -> None:
     settled = Intent().looked(placed).done(placed)
     assert settled.looked(placed) == settled
+
+
+A, B = (Placed("a", address) for address in ADDRESSES[:2])
+
+
+def test_what_was_found_is_looked_at_twice_more_and_then_no_more() -> None:
+    due, intent, now_s, looks = Due(), Intent().appeared(A).done([A]), 0.0, []
+    due = due.with_found([A], now_s, spread=0.0)
+    while (pause_s := due.pause_s(now_s)) is not None:
+        assert due.come(intent, now_s) == (due, intent), "not before its time"
+        now_s += pause_s
+        due, wanted = due.come(intent, now_s)
+        assert wanted.keep == {A}
+        assert not wanted.assign
+        assert due.pause_s(now_s) is None, "until it is known what came of it"
+        looks.append(now_s)
+        due = due.with_found([A], now_s, spread=0.0)
+    assert looks == [5.0, 35.0]
+    assert due == Due()
+
+
+def test_what_was_refused_is_tried_again_the_way_the_link_is_by_then() -> None:
+    due = Due().with_refused([A, B], 100.0, spread=1.0)
+    assert due.pause_s(100.0) == 75.0
+    rest, wanted = due.come(Intent(on_links=frozenset({A})), 175.0)
+    assert wanted.assign == {A}
+    assert wanted.release == {B}
+    assert rest == Due()
+
+
+@pytest.mark.parametrize("again", [Due.with_found, Due.with_refused])
+def test_news_of_an_address_ends_what_was_due(again: Callable[..., Due]) -> None:
+    due = again(Due(), [A, B], 0.0, 0.0)
+    assert due.without([A]) == again(Due(), [B], 0.0, 0.0)
 
 
 @given(st.integers(1, 60), st.floats(0, 1))
