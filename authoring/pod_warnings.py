@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from ipaddress import ip_network
 from typing import TYPE_CHECKING
 
-from authoring import pod_follow
+from authoring import pod_families, pod_follow
 from authoring.models import ByTags
 from authoring.pod_checks import HANDS_OUT
 
@@ -46,6 +47,8 @@ def _warnings(interface: Interface) -> Iterator[str]:
             )
     if _has_sbr(interface) and interface.pod_ipam == "static":
         yield from _no_default_route(interface)
+    if interface.pod_ipam == "static":
+        yield from _other_family(interface)
     if interface.pod_ipam == "whereabouts" and isinstance(interface.subnets, ByTags):
         yield (
             "whereabouts hands out its one range in every subnet that has the tags, and a pod's address is of use in one only."
@@ -82,6 +85,17 @@ def _no_default_route(interface: Interface) -> Iterator[str]:
         yield (
             "sbr has no default route for packets from an address that pods bring: what is outside the subnet is sent by"
             ' the cluster\'s own network. Write pod_routes: ["0.0.0.0/0"] with pod_subnets, unless that is meant.'
+        )
+
+
+def _other_family(interface: Interface) -> Iterator[str]:
+    """Whoever assigns addresses may assign any that the subnet has, so what the ENI itself is given does not settle it."""
+    known = pod_families.of_eni(interface)
+    routes = [text for text in interface.pod_routes if ip_network(text).version not in known]
+    if routes:
+        yield (
+            f"pods reach {', '.join(routes)} only from addresses of that family that their annotations bring, and the ENI is"
+            " given none of it by this file: each has to be assigned to it, in a subnet that has such addresses."
         )
 
 

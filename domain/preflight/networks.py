@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from ipaddress import IPv4Network
+from ipaddress import ip_network
 from typing import TYPE_CHECKING
 
 from domain.config import Ipv4Mode
 from domain.preflight.findings import Rule, error, warning
 from domain.preflight.observed import CannotTell, shown
+from domain.reservations import overlap
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -202,16 +203,17 @@ def _families(spec: InterfaceSpec, subnet: Subnet) -> Iterator[Trouble]:
 
 
 def pod_ranges_are_in_subnets(group: Group) -> Iterator[Trouble]:
-    """A range keeps addresses of the interface's subnets for pods; one that is in none of them keeps nothing."""
+    """A range is of addresses of the interface's subnets; one that is in none of them keeps nothing, and EC2 assigns an ENI
+    addresses of its subnet alone (EC2 API reference, AssignPrivateIpAddresses and AssignIpv6Addresses)."""
     for spec in group.config.interfaces:
-        cidrs = [each.ipv4_cidr for each in group.candidates(spec) if each.ipv4_cidr]
+        blocks = [cidr for subnet in group.candidates(spec) for cidr in subnet.cidrs.cidrs]
         # Of a range that is to be reserved pod-range-unreservable tells.
-        for text in spec.ipv4_pod_ranges if cidrs and not spec.reserve_pod_ranges else ():
-            if not any(IPv4Network(text).overlaps(cidr) for cidr in cidrs):
+        for text in spec.pod_ranges if blocks and not spec.reserve_pod_ranges else ():
+            if not any(overlap(ip_network(text), block) for block in blocks):
                 yield warning(
                     spec.name,
-                    f"the pod range {text} is in none of its subnets ({', '.join(map(str, cidrs))})",
-                    "Correct the range: as it stands, no address is kept for the pods.",
+                    f"the pod range {text} is in none of its subnets ({', '.join(map(str, blocks))})",
+                    "Correct the range: as it stands no address is kept for the pods, and none can be assigned to an ENI.",
                 )
 
 

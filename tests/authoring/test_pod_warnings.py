@@ -32,6 +32,22 @@ CASES: dict[str, tuple[dict[str, Any], list[str]]] = {
         {"pod_ipam": "static", "pod_ranges": None},
         ["n3: EC2 drops what pods send from addresses that pods bring"],
     ),
+    "a way for addresses of a family that the ENI is not given": (
+        {"pod_ipam": "static", "pod_ranges": None, "pod_routes": ["10.8.0.0/16", "2001:db8::/32"]},
+        [
+            "n3: EC2 drops what pods send from addresses that pods bring",
+            "n3: pods reach 2001:db8::/32 only from addresses of that family that their annotations bring",
+        ],
+    ),
+    "a way for addresses of a family that the ENI is given": (
+        {
+            "pod_ipam": "static",
+            "pod_ranges": None,
+            "ipv6": {"count": 1},
+            "pod_routes": ["2001:db8::/32"],
+        },
+        ["n3: EC2 drops what pods send from addresses that pods bring"],
+    ),
     "source routing without a default route": (
         {"pod_ipam": "static", "pod_ranges": None, "pod_plugins": {"sbr": True}},
         [

@@ -506,6 +506,17 @@ TROUBLES: dict[str, tuple[str, Change, Severity, str, str]] = {
         "n3",
         "192.168.0.0/28 is in none of its subnets (10.0.1.0/24, 10.1.1.0/24)",
     ),
+    "a pod range of IPv6 elsewhere": (
+        "pod-range-outside",
+        every(
+            lambda s: s.change_spec("n3", ipv6_count=1, pod_ranges=("2001:db8:9::/80",)),
+            ipv6_in("n3-a", "2001:db8:1::/64"),
+            ipv6_in("n3-b", "2001:db8:2::/64"),
+        ),
+        WARNING,
+        "n3",
+        "2001:db8:9::/80 is in none of its subnets (10.0.1.0/24, 2001:db8:1::/64, 10.1.1.0/24, 2001:db8:2::/64)",
+    ),
     "a range to reserve that is in no subnet as a whole": (
         "pod-range-unreservable",
         reserving("10.0.0.0/23"),
@@ -1197,6 +1208,13 @@ NO_TROUBLES: dict[str, tuple[str, Change]] = {
     "a pod range in one of the subnets": (
         "pod-range-outside",
         lambda s: s.change_spec("n3", ipv4=Ipv4Mode.FROM_START, pod_ranges=("10.1.1.128/25",)),
+    ),
+    "a pod range of IPv6 in one of the subnets": (
+        "pod-range-outside",
+        every(
+            lambda s: s.change_spec("n3", ipv6_count=1, pod_ranges=("2001:db8:2::1000/116",)),
+            ipv6_in("n3-b", "2001:db8:2::/64"),
+        ),
     ),
     "a range that can be reserved": ("pod-range-unreservable", reserving("10.0.1.128/25")),
     "a range that this stack has reserved": (
