@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
+from cli import range_requests
 from cli.demo.promises import Observer
 from cli.rehearsal import Function, SerialWorkers, rehearse
 from domain import naming, tags
@@ -58,8 +59,11 @@ def _deliver(rehearsal: Rehearsal, text: str, console: Console) -> None:
     sent = prepare(rehearsal, text)
     before = _look(rehearsal)
     rehearsal.account.calls.clear()
+    rehearsal.mailbox.bodies.clear()
     if sent.function is Function.RECONCILE:
         answer = rehearsal.reconcile()
+    elif sent.function is Function.RESERVE:
+        answer = rehearsal.request(sent.body)
     else:
         answer = rehearsal.deliver(sent.function, [sent.body])
     completed = [
@@ -76,6 +80,14 @@ def _deliver(rehearsal: Rehearsal, text: str, console: Console) -> None:
     _show(console, "Log", [line for each in answer.output for line in log_lines(each)])
     _show(console, "Answer", _indented(json.dumps(answer.response)))
     _show(console, "API calls", [f"{number:3} {action}" for action, number in counts.items()])
+    if sent.function is Function.RESERVE:
+        _show(
+            console,
+            "Answer to CloudFormation",
+            [line for body in rehearsal.mailbox.bodies for line in _indented(body)],
+        )
+        _show(console, "CIDR reservations", changes(before.reservations, after.reservations))
+        return
     _show(console, "Hooks completed", [_completion(params) for params in completed])
     _show(console, "Nodes", changes(before.nodes, after.nodes))
     _show(console, "ENIs", changes(before.enis, after.enis))
@@ -111,6 +123,8 @@ def prepare(rehearsal: Rehearsal, text: str) -> Sent:
         return Sent(Function.LAUNCH, text, "the payload is not JSON; any queue would deliver it")
     if not isinstance(payload, dict):
         return Sent(Function.LAUNCH, text, "the payload is no event; any queue would deliver it")
+    if range_requests.KIND in payload:
+        return Sent(Function.RESERVE, *range_requests.prepare(rehearsal, payload))
     if payload.get("source") == "aws.scheduler":
         return Sent(Function.RECONCILE, text, "invoked by the schedule; nothing was prepared")
     play = _PLAYS.get(str(payload.get("detail-type")))
@@ -332,6 +346,7 @@ def _completion(params: Mapping[str, Any]) -> str:
 class _Look:
     nodes: Mapping[str, str]
     enis: Mapping[str, str]
+    reservations: Mapping[str, str]
 
 
 def _look(rehearsal: Rehearsal) -> _Look:
@@ -345,6 +360,7 @@ def _look(rehearsal: Rehearsal) -> _Look:
             for raw in members["AutoScalingInstances"]
         },
         {eni.eni_id: _eni(eni) for eni in enis},
+        range_requests.reservations(rehearsal),
     )
 
 

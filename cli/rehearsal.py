@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import io
+import json
 import logging
 from contextlib import contextmanager, redirect_stdout
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -18,8 +19,9 @@ from cli.demo import created, platform
 from cli.environment import environment_of_our_own
 from domain import naming
 from domain.environment import FunctionEnvironment
+from domain.errors import EventRejected
 from lambdas.aws.session import Clients
-from lambdas.handlers import launch, reconcile, terminate
+from lambdas.handlers import launch, reconcile, reserve, terminate
 from lambdas.runtime.wiring import Runtime
 from localaws.account import Account
 from localaws.identity import REGION
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from domain.config import Config
+    from domain.stack_request import StackAnswer, StackRequest
     from lambdas.reconcile.ports import Workers
     from localaws.account import Settings
     from localaws.clock import Clock
@@ -43,11 +46,12 @@ MOST_RECORDS = 10
 
 
 class Function(StrEnum):
-    """The three functions, by their handlers' names."""
+    """The functions, by their handlers' names."""
 
     LAUNCH = naming.LAUNCH_HANDLER
     TERMINATE = naming.TERMINATE_HANDLER
     RECONCILE = naming.RECONCILE_HANDLER
+    RESERVE = naming.RESERVE_HANDLER
 
 
 @dataclass(frozen=True)
@@ -84,6 +88,21 @@ class _AccountTime:
         return max(0, int((self.deadline_s - self.clock.now()) * 1000))
 
 
+@dataclass
+class Mailbox:
+    """Where CloudFormation would wait: it keeps what is answered, and reaches nobody.
+
+    Attributes:
+        bodies: the answers as they would be put, the latest last.
+    """
+
+    bodies: list[str] = field(default_factory=list)
+
+    def send(self, request: StackRequest, answer: StackAnswer) -> None:
+        """Keep one answer."""
+        self.bodies.append(answer.to_json(request))
+
+
 @dataclass(frozen=True)
 class Rehearsal:
     """The product at work on one configuration in one embedded account."""
@@ -92,6 +111,7 @@ class Rehearsal:
     config: Config
     runtime: Runtime
     platform: platform.Platform
+    mailbox: Mailbox = field(default_factory=Mailbox)
 
     def cold(self) -> Rehearsal:
         """Return the same with functions that have learned nothing yet."""
@@ -131,6 +151,21 @@ class Rehearsal:
     def reconcile(self) -> Answer:
         """Run the reconcile function once; what the schedule sends it, it does not read."""
         return self._captured(lambda context: reconcile.handle(context, self.runtime))
+
+    def request(self, body: str) -> Answer:
+        """Invoke the function of reserved pod ranges as CloudFormation does; its answer is in the mailbox afterwards."""
+        # In the place of what would put it to the request's URL.
+        vars(self.runtime)["stack_answers"] = self.mailbox
+        event = json.loads(body)
+
+        def invoke(context: _AccountTime) -> dict[str, Any]:
+            try:
+                return reserve.handle(event, context, self.runtime)
+            except EventRejected as rejected:
+                # As Lambda answers for a function that raises (Lambda Developer Guide, "Exception handling in Python").
+                return {"errorMessage": str(rejected), "errorType": type(rejected).__name__}
+
+        return self._captured(invoke)
 
     def _received(self, url: str, bodies: Sequence[str]) -> list[dict[str, Any]]:
         sqs = self.account.client("sqs")

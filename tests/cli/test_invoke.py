@@ -41,6 +41,12 @@ def invoked(path: Path) -> Result:
         ("state-change-terminated", ["terminated swept"]),
         ("state-change-running", ["instance state running", "= eni-"]),
         ("test-notification", ["test notification", "no node is spoken of"]),
+        ("reserve-create", ["no range is reserved", '"Status": "SUCCESS"', "  + scr-"]),
+        (
+            "reserve-update",
+            ["reserved by the stack", '"Status": "SUCCESS"', "  = scr-", "  + scr-"],
+        ),
+        ("reserve-delete", ["1 DeleteSubnetCidrReservation", "  - scr-"]),
         ("schedule", ["reconcile.lambda_handler", "nodes_in_service: 0"]),
     ],
 )
@@ -49,6 +55,7 @@ def test_every_payload_meets_what_it_speaks_of(name: str, shown: list[str]) -> N
     assert result.exit_code == 0, result.output
     assert [text for text in shown if text not in result.stdout] == []
     assert "i-0a1b2c3d4e5f60718" not in result.stdout
+    assert "subnet-0e58d1c6a90b43f72" not in result.stdout
 
 
 @pytest.mark.scenario
@@ -71,6 +78,30 @@ def test_a_payload_that_is_wrong_is_rejected_by_the_handler_itself(
     assert result.exit_code == 0, result.output
     assert "result: rejected" in result.stdout
     assert reason in result.stdout
+
+
+@pytest.mark.scenario
+@pytest.mark.parametrize(
+    ("changed", "shown"),
+    [
+        ({"RequestType": "Drop"}, ["'Drop' is not a valid RequestType", "(none)"]),
+        ({"StackId": None, "ResourceProperties": 3}, ["EventRejected", "(none)"]),
+        (
+            {"ResourceProperties": {"Cidr": "10.0.49.1/24", "SubnetIds": []}},
+            ['"Status": "FAILED"', "spec-rejected"],
+        ),
+    ],
+    ids=["another kind", "no properties", "no range"],
+)
+def test_a_request_that_is_wrong_is_rejected_by_the_handler_itself(
+    changed: dict[str, object], shown: list[str], tmp_path: Path
+) -> None:
+    path = tmp_path / "event.json"
+    payload = json.loads((EVENTS / "reserve-create.json").read_text("utf-8"))
+    path.write_text(json.dumps({**payload, **changed}), encoding="utf-8")
+    result = invoked(path)
+    assert result.exit_code == 0, result.output
+    assert [text for text in shown if text not in result.stdout] == []
 
 
 def test_a_file_that_cannot_be_read_is_one_line_and_exit_2(tmp_path: Path) -> None:
