@@ -49,13 +49,19 @@ LABELS = st.from_regex(r"[a-z]([a-z0-9-]{0,6}[a-z0-9])?", fullmatch=True).filter
 
 @st.composite
 def configurations(draw: st.DrawFn) -> dict[str, Any]:
-    """Draw configurations that validate takes."""
+    """Draw configurations that validate takes: a pool and addresses that follow pods are not under one name."""
     groups = []
+    drawn: dict[str, set[str]] = {}
     for number, name in enumerate(draw(st.lists(LABELS, min_size=1, max_size=3, unique=True))):
         names = draw(st.lists(LABELS, min_size=1, max_size=4, unique=True))
         interfaces = []
         for place, each in enumerate(names):
-            interface = _interface(each, 10 * number + place, draw(st.sampled_from(KINDS)))
+            before = drawn.setdefault(each, set())
+            barred = {"followed"} if "pool" in before else set()
+            barred |= {"pool"} if "followed" in before else set()
+            kind = draw(st.sampled_from([each for each in KINDS if each not in barred]))
+            before.add(kind)
+            interface = _interface(each, 10 * number + place, kind)
             if "node" in interface:
                 interface["pod_namespaces"] = draw(st.lists(LABELS, max_size=2, unique=True))
             interfaces.append(interface)
