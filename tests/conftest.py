@@ -66,7 +66,8 @@ def pytest_configure() -> None:
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with what takes longest, whatever the order was shuffled to: begun last, one process would end it alone."""
-    items.sort(key=lambda item: item.get_closest_marker("kernel") is None)
+    long = ("kernel", "e2e")
+    items.sort(key=lambda item: [item.get_closest_marker(name) is None for name in long])
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -78,16 +78,20 @@ class Lives:
     def deploy(self) -> None:
         """Deploy the configuration as it is written by now."""
         self.made.write(self.folder / "config.yaml")
-        done = self.cli.run("deploy", "--all", "--require-approval", "never", *self._app())
+        app = f"{sys.executable} {ROOT / 'app.py'}"
+        context = ("--app", app, "--context", f"config={self.folder}/config.yaml")
+        to = ("--output", self.assembly)
+        done = self.cli.run("deploy", "--all", "--require-approval", "never", *to, *context)
         assert done.returncode == 0, done.stdout
 
     def destroy(self) -> None:
-        done = self.cli.run("destroy", "--all", "--force", *self._app())
+        done = self.cli.run("destroy", "--all", "--force", "--app", self.assembly)
         assert done.returncode == 0, done.stdout
 
-    def _app(self) -> tuple[str, ...]:
-        app = f"{sys.executable} {ROOT / 'app.py'}"
-        return "--app", app, "--context", f"config={self.folder}/config.yaml"
+    @property
+    def assembly(self) -> str:
+        """Where what is deployed is synthesized to."""
+        return str(self.folder / "cdk.out")
 
     @property
     def observer(self) -> Observer:

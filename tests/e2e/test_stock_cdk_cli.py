@@ -273,7 +273,8 @@ def test_pod_ranges_are_reserved_moved_and_let_go_but_never_while_in_use(
     kept = _Reservations(account, made, tmp_path / "config.yaml")
     app = f"{sys.executable} {ROOT / 'app.py'}"
     context = ("--app", app, "--context", f"config={tmp_path}/config.yaml")
-    deploy = ("deploy", "--require-approval", "never", *context)
+    assembly = str(tmp_path / "cdk.out")
+    deploy = ("deploy", "--require-approval", "never", "--output", assembly, *context)
 
     # Where EC2's own choice would begin.
     low, other = kept.part("us-east-1a", 0), kept.part("us-east-1b", 0)
@@ -304,13 +305,13 @@ def test_pod_ranges_are_reserved_moved_and_let_go_but_never_while_in_use(
     assert kept.all() == {later, another, low}
     assert kept.denied_and_unused() == ([], (), ())
 
-    refused = cli.run("destroy", "--force", *context)
+    refused = cli.run("destroy", "--force", "--app", assembly)
     assert refused.returncode == 1
     assert f"range-in-use: {low} of " in refused.stdout
     assert low in kept.all()
 
     kept.unassign(eni)
-    destroyed = cli.run("destroy", "--force", *context)
+    destroyed = cli.run("destroy", "--force", "--app", assembly)
     assert destroyed.returncode == 0, destroyed.stdout
     assert kept.all() == set()
     assert account.client("lambda").list_functions()["Functions"] == []
