@@ -133,7 +133,9 @@ class Follower:
         self._unknown = frozenset(
             name for name in self._named if macs.get(name) not in self._placing.homes
         )
+        before = self._intent.on_links
         self._intent = self._intent.looked(following.carried(links, self._placing.homes))
+        self._due = self._due.without(before ^ self._intent.on_links)
         return False
 
     def _take(self, seen: Seen) -> None:

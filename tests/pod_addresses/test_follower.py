@@ -142,6 +142,21 @@ def test_room_that_comes_on_a_full_eni_is_taken_within_a_minute_or_so(
     assert world.on(full) == {V4B}
 
 
+def test_what_was_refused_and_is_not_there_any_more_keeps_nobody_from_being_ready(pod: Pod) -> None:
+    pod.world.put(pod.world.foreign, V4)
+    pod.links.have("net1", V4)
+    ready = []
+
+    def unheard() -> None:
+        ready.append(pod.ready_file.exists())
+        pod.links.remove("net1", V4)
+        pod.links.overflow()
+
+    pod.run(unheard, lambda: ready.append(pod.ready_file.exists()))
+    assert ready == [False, True]
+    assert pod.links.waits == [67.5, None, None]
+
+
 def test_a_release_that_is_denied_is_tried_again_until_it_is_allowed(pod: Pod) -> None:
     pod.links.have("net1", V4)
     allowed = policy.statements(OWNER, [INTERFACE], ARNS)
