@@ -131,6 +131,12 @@ def _init(given: argparse.Namespace) -> int:
 
 
 def _follow(given: argparse.Namespace) -> int:
+    if given.ready_file and not os.access(given.ready_file.parent, os.W_OK | os.X_OK):
+        raise errors.ArgumentsInvalid(
+            "--ready-file cannot be written",
+            value=str(given.ready_file),
+            remedy=f"Mount a volume on {given.ready_file.parent} that the container's user may write to.",
+        )
     awake, waker = socket.socketpair()
     waker.setblocking(False)
     stopped: list[int] = []

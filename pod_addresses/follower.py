@@ -66,7 +66,10 @@ class Follower:
         self._now_s = now_s
         self._intent = Intent()
         self._due = Due()
-        self._look_due = True
+        self._claimed_from: dict[Placed, str] = {}
+        """Which ENI had what is being tried again, when it was tried first."""
+        self._look_due, self._looked = True, False
+        self._resumes = ready_file is not None and ready_file.exists()
         self._attempt = 0
         self._ready: bool | None = None
         self._unknown: frozenset[str] = frozenset()
@@ -75,18 +78,18 @@ class Follower:
     def run(self, stopping: Callable[[], bool]) -> None:
         """Follow until `stopping`; then nothing is released yet, see `release`.
 
-        After each change, and after a pause where something may work later, it does what is missing. It sleeps otherwise: once what
-        it found assigned was there each time that it looked again, it asks EC2 nothing while nothing changes. An address that
-        another node took over stays there.
+        After each change, and after a pause where something may work later, it does what is missing. It sleeps otherwise, and looks
+        every few minutes: an address that no ENI has any more is assigned, and one that another node took over stays there.
 
         Raises:
             LinksUnreadable: the kernel does not tell.
-            EniLifecycleError: EC2 refuses to tell whose the links are. Kubernetes starts a sidecar that ends anew, ever later.
+            EniLifecycleError: EC2 refuses to tell whose the links are, from the start. Kubernetes starts a sidecar that ends anew,
+                ever later.
         """
         self._show(ready=False)
         while not stopping():
             later = self._step()
-            self._show(ready=not (later or self._due.refused or self._unknown))
+            self._show(ready=not later and self._due.is_settled and not self._unknown)
             if stopping():
                 return
             due_s = self._due.pause_s(self._now_s())
@@ -96,7 +99,7 @@ class Follower:
         """Release what the links have, and return whether all of it could be before the deadline."""
         self._show(ready=False)
         self._intent, self._due, self._attempt = self._intent.ending(), Due(), 0
-        while self._do(self._intent.release, self._placing.release):
+        while self._release():
             if deadline.is_over():
                 return False
             pause(min(self._pause_s(), deadline.left_s()))
@@ -106,9 +109,9 @@ class Follower:
         """Do what is missing and return whether some of it has to be tried again."""
         later = self._look() if self._look_due else False
         self._due, self._intent = self._due.come(self._intent, self._now_s())
-        later |= self._do(self._intent.release, self._placing.release)
-        later |= self._do(self._intent.assign, self._placing.assign)
-        later |= self._do(self._intent.keep, self._placing.keep)
+        later |= self._release()
+        later |= self._do(self._intent.assign, self._assign, self._note_placed)
+        later |= self._do(self._intent.keep, self._placing.keep, self._note_placed)
         if not later:
             self._attempt = 0
         return later
@@ -117,62 +120,102 @@ class Follower:
         """See what the links have, and return whether EC2 could not tell yet whose they are.
 
         Raises:
-            EniLifecycleError: it will not tell either the next time.
+            EniLifecycleError: it will not tell either the next time, and has never told.
         """
         links = self._links.look()
         try:
             for problem in self._placing.learn(links, self._named):
                 self._say("failed", error=problem)
         except EniLifecycleError as error:
-            if not error.retryable:
+            if not error.retryable and not self._looked:
                 raise
             self._say("failed", error=error)
             return True
-        self._look_due = False
         macs = {link.name: link.mac for link in links}
         self._unknown = frozenset(
             name for name in self._named if macs.get(name) not in self._placing.homes
         )
-        before = self._intent.on_links
-        self._intent = self._intent.looked(following.carried(links, self._placing.homes))
-        self._due = self._due.without(before ^ self._intent.on_links)
+        carried, before = following.carried(links, self._placing.homes), self._intent.on_links
+        first, self._look_due, self._looked = not self._looked, False, True
+        anew = self._intent.resumed if first and self._resumes else self._intent.looked
+        self._intent = anew(carried)
+        self._forget(before ^ self._intent.on_links)
         return False
 
     def _take(self, seen: Seen) -> None:
         self._look_due |= seen.anew
-        self._due = self._due.without((*seen.vanished, *seen.appeared))
-        for placed in seen.vanished:
-            self._intent = self._intent.vanished(placed)
+        self._forget(seen.appeared)
         for placed in seen.appeared:
             if placed.mac in self._placing.homes:
                 self._intent = self._intent.appeared(placed)
 
+    def _forget(self, placed: Iterable[Placed]) -> None:
+        """Forget what is known of addresses of which a link tells something new."""
+        those = tuple(placed)
+        self._due = self._due.without(those)
+        for each in those:
+            self._claimed_from.pop(each, None)
+
+    def _release(self) -> bool:
+        """Release what links lost and return whether some of it has to wait."""
+        return self._do(self._intent.release, self._placing.release, self._note_released)
+
     def _do(
-        self, what: Iterable[Placed], act: Callable[[Home, Iterable[Address]], Outcome]
+        self,
+        what: Iterable[Placed],
+        act: Callable[[Home, Sequence[Address]], Outcome],
+        note: Callable[[str, Outcome], None],
     ) -> bool:
         """Do one thing for some addresses and return whether some of them have to wait."""
         todo, later = sorted(what, key=str), False
         for mac in dict.fromkeys(each.mac for each in todo):
             home = self._placing.homes[mac]
             outcome = act(home, [each.address for each in todo if each.mac == mac])
-            finished = [Placed(mac, address) for address in outcome.done]
-            refused: list[Placed] = []
             for failure in outcome.failures:
                 self._say(
                     "failed", addresses=failure.addresses, eni=home.eni_id, error=failure.error
                 )
-                if failure.error.retryable:
-                    later = True
-                else:
-                    refused += [Placed(mac, address) for address in failure.addresses]
-            self._intent = self._intent.done((*finished, *refused))
-            found = [Placed(mac, address) for address in outcome.found]
-            self._due = (
-                self._due.without(each for each in finished if each not in found)
-                .with_found(found, self._now_s(), self._spread())
-                .with_refused(refused, self._now_s(), self._spread())
-            )
+            later |= any(failure.error.retryable for failure in outcome.failures)
+            self._intent = self._intent.done(_placed(mac, (*outcome.done, *outcome.refused)))
+            note(mac, outcome)
         return later
+
+    def _assign(self, home: Home, addresses: Sequence[Address]) -> Outcome:
+        """Assign what links got; of what is tried again nothing that an ENI has had since."""
+        claimed_from = {
+            each.address: eni for each, eni in self._claimed_from.items() if each.mac == home.mac
+        }
+        return self._placing.assign(home, addresses, claimed_from)
+
+    def _note_released(self, mac: str, outcome: Outcome) -> None:
+        """Remember when to try again what was refused."""
+        now_s, spread = self._now_s(), self._spread()
+        self._due = self._due.without(_placed(mac, outcome.done)).with_refused(
+            _placed(mac, outcome.refused), now_s, spread, take=False
+        )
+
+    def _note_placed(self, mac: str, outcome: Outcome) -> None:
+        """Remember when to look again at what is assigned, and when and how to try again what was refused."""
+        now_s, spread = self._now_s(), self._spread()
+        for each in _placed(mac, outcome.done):
+            self._claimed_from.pop(each, None)
+        for address in outcome.failed:
+            if address in outcome.seen_on:
+                self._claimed_from.setdefault(Placed(mac, address), outcome.seen_on[address])
+        # An IPv6 address is taken from the other ENI before there is known to be room, an IPv4 address in one call or not at all.
+        once_more = [
+            each
+            for each in outcome.refused
+            if each.version == 4 and Placed(mac, each) in self._claimed_from  # noqa: PLR2004
+        ]
+        never = [each for each in outcome.refused if each not in once_more]
+        self._due = (
+            self._due.with_assigned(_placed(mac, outcome.assigned), now_s, spread)
+            .with_found(_placed(mac, outcome.found), now_s, spread)
+            .with_elsewhere(_placed(mac, outcome.elsewhere), now_s, spread)
+            .with_refused(_placed(mac, once_more), now_s, spread, take=True)
+            .with_refused(_placed(mac, never), now_s, spread, take=False)
+        )
 
     def _pause_s(self) -> float:
         self._attempt += 1
@@ -189,6 +232,10 @@ class Follower:
         if ready != self._ready:
             self._ready = ready
             self._say("ready" if ready else "not-ready")
+
+
+def _placed(mac: str, addresses: Iterable[Address]) -> list[Placed]:
+    return [Placed(mac, each) for each in addresses]
 
 
 def facts(values: Iterable[tuple[str, object]]) -> dict[str, object]:

@@ -35,9 +35,9 @@ class Seen(NamedTuple):
     """What changed since the last wait."""
 
     appeared: tuple[Placed, ...] = ()
-    vanished: tuple[Placed, ...] = ()
     anew: bool = False
-    """Whether only a look at everything tells: links changed, or the kernel had more to say than it could queue."""
+    """Whether only a look at everything tells: links changed; an address went, which the link may have a second time with another
+    prefix length; or the kernel had more to say than it could queue."""
 
 
 class PodLinks:
@@ -149,10 +149,11 @@ class PodLinks:
         key = (told.link_index, told.address.ip)
         if gone or told.dad_failed:
             self._tentative.discard(key)
-            return _without(seen, placed)
+            there = tuple(each for each in seen.appeared if each != placed)
+            return Seen(there, anew=True)
         if self._is_settling(told, key) or not is_followed(told):
             return seen
-        return _having(seen, placed)
+        return seen._replace(appeared=(*seen.appeared, placed))
 
     def _is_settling(self, told: LinkAddress, key: tuple[int, Address]) -> bool:
         """Return whether this is the same address once more, as duplicate address detection has ended: nobody put it there anew."""
@@ -169,16 +170,6 @@ def is_followed(told: LinkAddress) -> bool:
     address = told.address.ip
     own = address.is_loopback or address.is_link_local or address.is_multicast
     return told.permanent and not told.dad_failed and not own
-
-
-def _having(seen: Seen, placed: Placed) -> Seen:
-    gone = tuple(each for each in seen.vanished if each != placed)
-    return seen._replace(appeared=(*seen.appeared, placed), vanished=gone)
-
-
-def _without(seen: Seen, placed: Placed) -> Seen:
-    there = tuple(each for each in seen.appeared if each != placed)
-    return seen._replace(appeared=there, vanished=(*seen.vanished, placed))
 
 
 def _unreadable(refused: OSError) -> LinksUnreadable:

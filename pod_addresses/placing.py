@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from functools import partial
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
-from domain.errors import EniLifecycleError, SpecRejected, WrongState
+from domain.errors import EniLifecycleError, QuotaReached, SpecRejected, WrongState
 from domain.pods import following
 from domain.pods.errors import AddressBetween
 
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from domain.pods.errors import PodAddressError
     from domain.pods.following import Address, Assignment, Holder, Home, Network, PodLink
 
+_OF_SOME = (SpecRejected, QuotaReached)
+"""What EC2 may say because of some addresses of a call; with fewer of them it may do it."""
 NO_MAC = "00:00:00:00:00:00"
 """Loopback's."""
 
@@ -66,6 +69,30 @@ class Outcome(NamedTuple):
     failures: tuple[Failure, ...] = ()
     found: tuple[Address, ...] = ()
     """Those of the done that were on their ENI already."""
+    elsewhere: tuple[Address, ...] = ()
+    """Those of the done that another ENI has and keeps."""
+    seen_on: Mapping[Address, str] = MappingProxyType({})
+    """Which ENI had which address, "" for none; empty if EC2 did not tell."""
+
+    @property
+    def assigned(self) -> tuple[Address, ...]:
+        """Return those of the done that were assigned."""
+        return tuple(each for each in self.done if each not in (*self.found, *self.elsewhere))
+
+    @property
+    def failed(self) -> tuple[Address, ...]:
+        """Return those that are not done."""
+        return tuple(each for failure in self.failures for each in failure.addresses)
+
+    @property
+    def refused(self) -> tuple[Address, ...]:
+        """Return those that are not done and that no repetition helps."""
+        return tuple(
+            each
+            for failure in self.failures
+            if not failure.error.retryable
+            for each in failure.addresses
+        )
 
 
 class Placing:
@@ -109,37 +136,66 @@ class Placing:
         self.homes.update(found)
         return problems
 
-    def assign(self, home: Home, addresses: Iterable[Address]) -> Outcome:
+    def assign(
+        self,
+        home: Home,
+        addresses: Iterable[Address],
+        claimed_from: Mapping[Address, str] = MappingProxyType({}),
+    ) -> Outcome:
         """Bring addresses to an ENI; one that cannot be had keeps none of the others from it.
 
         The states that it can find are those of domain.pods.following.assignment.
+
+        Args:
+            home: the ENI.
+            addresses: what is to be there.
+            claimed_from: of what is tried again, which ENI had it at first ("" for none). Another one has it for a younger claim, and
+                keeps it.
         """
-        return self._assign(home, addresses, take=True)
+
+        def may_take(address: Address, holder: Holder) -> bool:
+            return claimed_from.get(address, holder.eni_id) == holder.eni_id
+
+        return self._assign(home, addresses, may_take)
 
     def keep(self, home: Home, addresses: Iterable[Address]) -> Outcome:
         """Bring addresses to an ENI that no other one has; what another has by now stays there, and that is done.
 
         The states that it can find are those of domain.pods.following.assignment.
         """
-        return self._assign(home, addresses, take=False)
+        return self._assign(home, addresses, lambda _address, _holder: False)
 
-    def _assign(self, home: Home, addresses: Iterable[Address], *, take: bool) -> Outcome:
+    def _assign(
+        self,
+        home: Home,
+        addresses: Iterable[Address],
+        may_take: Callable[[Address, Holder], bool],
+    ) -> Outcome:
         wanted = tuple(addresses)
         try:
             holders = self._ec2.holders(home.subnet_id, wanted)
         except EniLifecycleError as error:
             return Outcome(failures=(Failure(wanted, error),))
-        plan = following.assignment(home, wanted, holders, self._owner, take=take)
-        refused = tuple(Failure((address,), problem) for address, problem in plan.problems)
-        outcome = Outcome((*plan.here, *plan.elsewhere), refused, plan.here)
-        sources = dict(plan.sources)
+        on = following.holders_by_address(home, holders)
+        plan = following.assignment(home, wanted, on, self._owner, may_take)
+        seen_on = {each: on[each].eni_id if each in on else "" for each in wanted}
+        outcome = Outcome(
+            done=(*plan.here, *plan.elsewhere),
+            failures=tuple(Failure((address,), problem) for address, problem in plan.problems),
+            found=plan.here,
+            elsewhere=plan.elsewhere,
+            seen_on=seen_on,
+        )
         for act, touched in self._steps(home, plan):
-            step = partial(self._as_seen, act, home, sources)
-            outcome = self._attempt_all(outcome, step, touched)
-        for address in outcome.done:
-            if address not in (*plan.here, *plan.elsewhere):
-                came = sources.get(address, "")
-                self._say("assigned", address=address, eni=home.eni_id, source=came)
+            outcome = self._attempt_all(
+                outcome, partial(self._as_seen, act, home, seen_on), touched
+            )
+        for move in plan.moves:
+            # Not each for itself after a refusal: every attempt takes the address from a pod that may have use of it.
+            step = partial(self._as_seen, partial(self._move, home, move.source), home, seen_on)
+            outcome = self._attempt(outcome, partial(step, move.addresses), move.addresses)
+        for address in outcome.assigned:
+            self._say("assigned", address=address, eni=home.eni_id, source=seen_on[address])
         return outcome
 
     def release(self, home: Home, addresses: Iterable[Address]) -> Outcome:
@@ -174,14 +230,12 @@ class Placing:
             yield partial(ec2.assign_ipv4, home.eni_id, reassign=plan.reassign), plan.ipv4
         if plan.ipv6:
             yield partial(ec2.assign_ipv6, home.eni_id), plan.ipv6
-        for move in plan.moves:
-            yield partial(self._move, home, move.source), move.addresses
 
     def _as_seen(
         self,
         act: Callable[[tuple[Any, ...]], None],
         home: Home,
-        sources: Mapping[Address, str],
+        seen_on: Mapping[Address, str],
         addresses: tuple[Address, ...],
     ) -> None:
         """Do a step that rests on a look; refused because it is not so any more, it can be tried again.
@@ -199,7 +253,7 @@ class Placing:
                 for holder in self._ec2.holders(home.subnet_id, addresses)
                 for address in holder.addresses
             }
-            moved = [each for each in addresses if now.get(each, "") != sources.get(each, "")]
+            moved = [each for each in addresses if now.get(each, "") != seen_on[each]]
             if not moved:
                 raise
             raise WrongState(
@@ -212,10 +266,10 @@ class Placing:
         act: Callable[[tuple[Any, ...]], None],
         addresses: tuple[Address, ...],
     ) -> Outcome:
-        """Do a step for all at once; EC2 does it for all or none, so after a refusal that lasts for each alone."""
+        """Do a step for all at once; EC2 does it for all or none, so after a refusal that is about some of them for each alone."""
         after = self._attempt(outcome, partial(act, addresses), addresses)
         refused = after.failures[len(outcome.failures) :]
-        if len(addresses) == 1 or not refused or refused[0].error.retryable:
+        if len(addresses) == 1 or not refused or not isinstance(refused[0].error, _OF_SOME):
             return after
         for address in addresses:
             outcome = self._attempt(outcome, partial(act, (address,)), (address,))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import SplitResult, urlsplit
 
 from domain.errors import ServiceFault
+from domain.pods.errors import EndpointUnusable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -50,9 +51,18 @@ class Requests:
 
         Raises:
             ServiceFault: none came, or not all of it.
+            EndpointUnusable: nothing can be sent there.
         """
-        parts = urlsplit(url)
-        connection = self._connection(parts)
+        try:
+            parts = urlsplit(url)
+            connection = self._connection(parts)
+        except (OSError, ValueError, http.client.InvalidURL) as cause:
+            raise EndpointUnusable(
+                "a request cannot be sent",
+                value=f"{url.partition('?')[0]}: {cause}"
+                + (f"; {self._ca_bundle}" if self._ca_bundle else ""),
+                remedy="Correct AWS_REGION, AWS_ENDPOINT_URL_EC2, AWS_CA_BUNDLE or who sets them.",
+            ) from cause
         try:
             connection.request(method, target(parts), body=body or None, headers=dict(headers))
             with connection.getresponse() as response:

@@ -96,6 +96,12 @@ class CredentialsLate(PodAddressError, Transient):
     code = "credentials-late"
 
 
+class EndpointUnusable(PodAddressError):
+    """An address of AWS's or of an agent's, or the certificates to trust there, cannot be used."""
+
+    code = "endpoint-unusable"
+
+
 class RegionUnknown(PodAddressError):
     """Neither the environment nor the metadata service tells the Region."""
 

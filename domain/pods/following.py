@@ -7,6 +7,7 @@ copies the master's address; containernetworking/cni, Documentation/ipvlan.md). 
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field, replace
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from typing import TYPE_CHECKING, NamedTuple, Union
@@ -20,7 +21,7 @@ from domain.pods.errors import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from domain.pods.errors import PodAddressError
 
@@ -32,6 +33,11 @@ LONGEST_PAUSE_S = 15.0
 LOOKS_AGAIN_AFTER_S = (5.0, 30.0)
 """When an address that was found on its ENI is looked at again: whoever assigned it may be another pod on the ENI, about to release
 it. A release takes no longer than its sidecar needs to hear of it, or than EC2 throttles it."""
+LOOKS_EVERY_S = 300.0
+"""And ever after: another pod may have had the address meanwhile and have released it, of which no link tells. A call for each ENI
+and family, so a thousand pods take three or seven of the twenty a second that EC2 allows (EC2 Developer Guide, "Request throttling")."""
+LOOKS_ELSEWHERE_EVERY_S = 30.0
+"""The same while another ENI has it: two pods hold one address, and one of them will give it up."""
 TRIES_REFUSED_AFTER_S = 60.0
 """When what EC2 refused for good is tried again: room comes on a full ENI, a policy is attached, and no link tells of either."""
 
@@ -103,8 +109,6 @@ class Assignment:
     """Whether another ENI of ours has one of the IPv4 addresses."""
     ipv6: tuple[IPv6Address, ...] = ()
     moves: tuple[Move, ...] = ()
-    sources: tuple[tuple[Address, str], ...] = ()
-    """Which ENI has which of the addresses."""
     here: tuple[Address, ...] = ()
     """What the ENI has already."""
     elsewhere: tuple[Address, ...] = ()
@@ -205,10 +209,9 @@ def nothing(links: Iterable[PodLink]) -> PodAddressError:
 def assignment(
     home: Home,
     addresses: Iterable[Address],
-    holders: Iterable[Holder],
+    on: Mapping[Address, Holder],
     owner: str,
-    *,
-    take: bool = True,
+    may_take: Callable[[Address, Holder], bool] = lambda _address, _holder: True,
 ) -> Assignment:
     """Return what brings addresses to an ENI. It can find each of them in any of these states:
 
@@ -216,21 +219,34 @@ def assignment(
     2. on no ENI: never assigned, released, or a move of an IPv6 address ended half-way; assigned;
     3. on another node's ENI of this stack and interface, as a secondary one: the pod's former node, or its peer's; moved;
     4. on an ENI of somebody else or of another interface, whose node may have given it to a pod, or as an ENI's primary address:
-       refused, and nothing else of the same pod waits for it.
+       refused, and nothing else of the same pod waits for it;
+    5. on an ENI that it may not be taken from, as a later owner has it there: it stays.
 
-    Without `take` nothing is moved: what is on another ENI, whosever, stays there.
+    Args:
+        home: the ENI.
+        addresses: what is to be there.
+        on: which ENI of its subnet has which of them.
+        owner: the stack.
+        may_take: whether an address may be taken from another ENI.
     """
-    made, by_address = Assignment(), dict[Address, Holder]()
-    for each in holders:
-        if each.subnet_id == home.subnet_id:
-            by_address.update(dict.fromkeys(each.addresses, each))
+    made = Assignment()
     for address in dict.fromkeys(addresses):
-        holder = by_address.get(address)
-        if take or holder is None or holder.eni_id == home.eni_id:
+        holder = on.get(address)
+        if holder is None or holder.eni_id == home.eni_id or may_take(address, holder):
             made = _with(made, home, address, holder, owner)
         else:
             made = replace(made, elsewhere=(*made.elsewhere, address))
     return made
+
+
+def holders_by_address(home: Home, holders: Iterable[Holder]) -> Mapping[Address, Holder]:
+    """Return which ENI of an ENI's subnet has which address."""
+    return {
+        address: holder
+        for holder in holders
+        if holder.subnet_id == home.subnet_id
+        for address in holder.addresses
+    }
 
 
 def _with(
@@ -248,7 +264,6 @@ def _with(
         return replace(made, ipv6=(*made.ipv6, address))
     if holder.owner != owner or holder.interface != home.interface or address in holder.primary:
         return replace(made, problems=(*made.problems, (address, _foreign(address, holder, owner))))
-    made = replace(made, sources=(*made.sources, (address, holder.eni_id)))
     if isinstance(address, IPv4Address):
         return replace(made, ipv4=(*made.ipv4, address), reassign=True)
     return replace(made, moves=_moves(made.moves, address, holder.eni_id))
@@ -297,8 +312,8 @@ def to_release(
 class Intent:
     """What the sidecar has yet to do, by what the links showed and by the time.
 
-    An address that another node took over stays there until the pod's own link shows a new event: what is done for the time's sake
-    alone moves nothing that was here.
+    An address that another node took over stays there until the pod's own link shows a new event: for the time's sake alone nothing
+    is taken from an ENI but the one that had it when the link got it.
     """
 
     on_links: frozenset[Placed] = frozenset()
@@ -329,16 +344,25 @@ class Intent:
             intent = intent.vanished(placed)
         return intent
 
-    def refused(self, placed: Placed) -> Intent:
-        """Return what follows when it is time to try again what was refused: what the link says of it by now."""
-        if placed in self.on_links:
-            return self.appeared(placed)
-        return replace(self, release=self.release | {placed})
+    def resumed(self, seen: Iterable[Placed]) -> Intent:
+        """Return what follows from the first look after another sidecar of the pod had brought everything where it belongs."""
+        there = frozenset(seen)
+        return Intent(on_links=there, keep=there)
 
-    def found(self, placed: Placed) -> Intent:
-        """Return what follows when it is time to look again at what was found on its ENI."""
-        wanted = self.on_links - self.assign
-        return replace(self, keep=self.keep | ({placed} & wanted))
+    def again(self, placed: Placed, *, take: bool) -> Intent:
+        """Return what follows when the time has come: what the link says of an address by now.
+
+        Args:
+            placed: the address.
+            take: whether it may still be taken from another ENI.
+        """
+        if placed not in self.on_links:
+            return replace(self, release=self.release | {placed})
+        if placed in self.assign:
+            return self
+        if take:
+            return replace(self, assign=self.assign | {placed}, keep=self.keep - {placed})
+        return replace(self, keep=self.keep | {placed})
 
     def done(self, placed: Iterable[Placed]) -> Intent:
         """Return the same without what was done, or given up."""
@@ -358,62 +382,99 @@ class Intent:
         )
 
 
+class Refused(NamedTuple):
+    """An address of which EC2 refused something for good."""
+
+    at_s: float
+    """When it is tried again."""
+    take: bool
+    """Whether it may then be taken from another ENI."""
+
+
+class Watched(NamedTuple):
+    """An address that is where it belongs, or where another pod has it."""
+
+    at_s: float
+    """When it is looked at again."""
+    looks: int
+    """How often it was found on its ENI."""
+    elsewhere: bool = False
+    """Whether another ENI had it."""
+
+
 @dataclass(frozen=True)
 class Due:
     """What is come back to though no link tells anything new, each once its time has come.
 
-    Times are seconds of one clock that never goes back.
+    Times are seconds of one clock that never goes back, and `spread` a random number from 0 to 1.
     """
 
-    refused: Mapping[Placed, float] = field(default_factory=dict)
-    """When what EC2 refused is tried again."""
-    found: Mapping[Placed, tuple[int, float]] = field(default_factory=dict)
-    """How often what was found on its ENI was found there, and when it is looked at again."""
+    refused: Mapping[Placed, Refused] = field(default_factory=dict)
+    watched: Mapping[Placed, Watched] = field(default_factory=dict)
+
+    @property
+    def is_settled(self) -> bool:
+        """Return whether every address is where it belongs, as far as is known."""
+        return not self.refused and not any(each.elsewhere for each in self.watched.values())
 
     def without(self, placed: Iterable[Placed]) -> Due:
-        """Return the same without some addresses: a link told something new of them, or they are where they belong."""
+        """Return the same without some addresses: a link told something new of them."""
         those = frozenset(placed)
         return Due(
-            {each: at for each, at in self.refused.items() if each not in those},
-            {each: what for each, what in self.found.items() if each not in those},
+            {each: what for each, what in self.refused.items() if each not in those},
+            {each: what for each, what in self.watched.items() if each not in those},
         )
 
-    def with_refused(self, placed: Iterable[Placed], now_s: float, spread: float) -> Due:
-        """Return the same with what EC2 refused just now; `spread` is a random number from 0 to 1."""
+    def with_refused(
+        self, placed: Iterable[Placed], now_s: float, spread: float, *, take: bool
+    ) -> Due:
+        """Return the same with what EC2 refused just now."""
         those = tuple(placed)
-        at_s = now_s + _spread_s(TRIES_REFUSED_AFTER_S, spread)
+        what = Refused(now_s + _spread_s(TRIES_REFUSED_AFTER_S, spread), take)
         rest = self.without(those)
-        return replace(rest, refused={**rest.refused, **dict.fromkeys(those, at_s)})
+        return replace(rest, refused={**rest.refused, **dict.fromkeys(those, what)})
 
     def with_found(self, placed: Iterable[Placed], now_s: float, spread: float) -> Due:
-        """Return the same with what was found on its ENI just now, unless that was often enough."""
-        those = frozenset(placed)
-        rest, added = self.without(those), {}
+        """Return the same with what was found on its ENI just now."""
+        those, steps = frozenset(placed), (*LOOKS_AGAIN_AFTER_S, LOOKS_EVERY_S)
+        rest, added = self.without(those), dict[Placed, Watched]()
         for each in those:
-            times, _ = self.found.get(each, (0, 0.0))
-            if times < len(LOOKS_AGAIN_AFTER_S):
-                at_s = now_s + _spread_s(LOOKS_AGAIN_AFTER_S[times], spread)
-                added[each] = (times + 1, at_s)
-        return replace(rest, found={**rest.found, **added})
+            looks = self.watched[each].looks if each in self.watched else 0
+            at_s = now_s + _spread_s(steps[looks], spread)
+            added[each] = Watched(at_s, min(looks + 1, len(LOOKS_AGAIN_AFTER_S)))
+        return replace(rest, watched={**rest.watched, **added})
+
+    def with_assigned(self, placed: Iterable[Placed], now_s: float, spread: float) -> Due:
+        """Return the same with what was assigned just now."""
+        what = Watched(now_s + _spread_s(LOOKS_EVERY_S, spread), len(LOOKS_AGAIN_AFTER_S))
+        rest = self.without(those := tuple(placed))
+        return replace(rest, watched={**rest.watched, **dict.fromkeys(those, what)})
+
+    def with_elsewhere(self, placed: Iterable[Placed], now_s: float, spread: float) -> Due:
+        """Return the same with what another ENI was found to have just now."""
+        at_s = now_s + _spread_s(LOOKS_ELSEWHERE_EVERY_S, spread)
+        what = Watched(at_s, len(LOOKS_AGAIN_AFTER_S), elsewhere=True)
+        rest = self.without(those := tuple(placed))
+        return replace(rest, watched={**rest.watched, **dict.fromkeys(those, what)})
 
     def come(self, intent: Intent, now_s: float) -> tuple[Due, Intent]:
         """Return what is not due yet, and what follows from what is."""
-        refused = [each for each, at_s in self.refused.items() if at_s <= now_s]
+        refused = [each for each, what in self.refused.items() if what.at_s <= now_s]
         for each in refused:
-            intent = intent.refused(each)
-        waiting = dict(self.found)
-        for each, (times, at_s) in self.found.items():
-            if at_s <= now_s:
-                intent = intent.found(each)
-                # How often it was found is known until it is found again.
-                waiting[each] = (times, float("inf"))
-        return replace(self.without(refused), found=waiting), intent
+            intent = intent.again(each, take=self.refused[each].take)
+        watched = dict(self.watched)
+        for each, what in self.watched.items():
+            if what.at_s <= now_s:
+                intent = intent.again(each, take=False)
+                # What was known of it is, until it is known what came of the look.
+                watched[each] = what._replace(at_s=math.inf)
+        return replace(self.without(refused), watched=watched), intent
 
     def pause_s(self, now_s: float) -> float | None:
         """Return how long it is until the first is due. None: nothing will be."""
-        times = [*self.refused.values(), *(at_s for _, at_s in self.found.values())]
-        first_s = min(times, default=float("inf"))
-        return None if first_s == float("inf") else max(0.0, first_s - now_s)
+        times = [each.at_s for each in self.refused.values()]
+        first_s = min((*times, *(each.at_s for each in self.watched.values())), default=math.inf)
+        return None if first_s == math.inf else max(0.0, first_s - now_s)
 
 
 def pause_s(attempt: int, spread: float) -> float:

@@ -80,7 +80,8 @@ class FakeLinks:
             left = tuple(each for each in link.addresses if each != address)
             self._links[name] = replace(link, addresses=left)
             placed = self._placed(name, address)
-            self._seen = self._seen._replace(vanished=(*self._seen.vanished, placed))
+            there = tuple(each for each in self._seen.appeared if each != placed)
+            self._seen = Seen(there, anew=True)
 
     def plug(self, name: str, mac: str, *addresses: str) -> None:
         """Add a link."""

@@ -79,16 +79,16 @@ def test_an_address_that_appears_is_assigned_and_one_that_vanishes_is_released(p
 
     pod.run(lambda: pod.links.add("net1", V4, V6), part, note)
     assert seen == [{V4, V6}, {V6}]
-    assert pod.links.waits == [None] * 4, "it sleeps until the kernel tells"
+    assert pod.links.waits == [None, 337.5, 337.5, 337.5], "it sleeps until the kernel tells"
 
 
 def test_what_is_there_at_the_start_and_assigned_already_is_only_looked_at(pod: Pod) -> None:
     pod.links.have("net1", V4)
     pod.world.put(pod.eni, V4)
-    pod.run(*[pod.links.wait_in_vain] * 2)
+    pod.run(*[pod.links.wait_in_vain] * 3)
     assert set(pod.world.calls()) == {"DescribeNetworkInterfaces", "DescribeSubnets"}
     assert pod.world.on(pod.eni) == {V4}
-    assert pod.links.waits == [5.625, 33.75, None], "it looks twice more, and then sleeps"
+    assert pod.links.waits == [5.625, 33.75, 337.5, 337.5], "twice soon, and then every few minutes"
 
 
 @pytest.mark.parametrize("looks", [0, 1])
@@ -105,7 +105,7 @@ def test_what_another_pod_on_the_eni_gives_up_late_is_assigned_anew(pod: Pod, lo
 
     pod.run(lambda: pod.links.add("net1", V4, V6), *[pod.links.wait_in_vain] * looks, give_up)
     assert pod.world.on(pod.eni) == {V4, V6}
-    assert pod.links.waits[-1] is None, "what it assigned itself is not looked at again"
+    assert pod.links.waits[-1] == 337.5, "what it assigned itself is not looked at so soon"
 
 
 def test_what_another_node_took_over_is_not_taken_back_by_a_look(pod: Pod) -> None:
@@ -118,7 +118,112 @@ def test_what_another_node_took_over_is_not_taken_back_by_a_look(pod: Pod) -> No
 
     pod.run(take_over)
     assert pod.world.on(pod.world.b) == {V4}
-    assert pod.links.waits == [5.625, None]
+    assert pod.links.waits == [5.625, 33.75], "and looks again soon"
+    assert not pod.ready_file.exists()
+
+
+def test_what_another_node_took_over_and_gave_up_is_assigned_anew(
+    world: World, pod: Pod, tmp_path: Path
+) -> None:
+    peer = Pod(world, world.b, tmp_path / "peer")
+    pod.links.have("net1", V4, V6)
+    pod.run()
+    peer.run(lambda: peer.links.add("net1", V4, V6))
+    ready = []
+
+    def look() -> None:
+        pod.links.wait_in_vain()
+        ready.append(pod.ready_file.exists())
+
+    def give_up() -> None:
+        ready.append(pod.ready_file.exists())
+        peer.run(lambda: peer.links.remove("net1", V4, V6))
+        pod.links.wait_in_vain()
+
+    pod.run(look, give_up)
+    assert ready == [True, False]
+    assert world.on(pod.eni) == {V4, V6}
+    assert pod.ready_file.exists()
+
+
+def test_a_younger_claim_is_not_overridden_by_trying_an_older_one_again(pod: Pod) -> None:
+    pod.world.account.faults.inject(Fault("AssignPrivateIpAddresses", FaultKind.THROTTLE))
+    pod.links.have("net1", V4)
+    pod.run(lambda: pod.world.put(pod.world.b, V4))
+    assert pod.world.on(pod.world.b) == {V4}
+
+
+def test_nor_by_an_older_one_for_which_there_was_no_room(world: World, tmp_path: Path) -> None:
+    full = world.eni(OWNER)
+    world.node((full,), "t3.micro")
+    world.put(full, V4B)
+    pod = Pod(world, full, tmp_path / "ready")
+    pod.links.have("net1", V4)
+
+    def claim() -> None:
+        world.put(world.b, V4)
+        world.ec2.unassign_private_ip_addresses(NetworkInterfaceId=full, PrivateIpAddresses=[V4B])
+        pod.links.wait_in_vain()
+
+    pod.run(claim)
+    assert world.on(world.b) == {V4}
+
+
+def test_nor_by_a_look_that_was_denied(pod: Pod) -> None:
+    pod.links.have("net1", V4)
+    pod.world.put(pod.eni, V4)
+
+    def deny() -> None:
+        pod.world.may([{"Effect": "Allow", "Action": "ec2:DescribeTags", "Resource": "*"}])
+        pod.links.wait_in_vain()
+
+    def fail_over() -> None:
+        pod.world.may(policy.statements(OWNER, [INTERFACE], ARNS))
+        pod.world.put(pod.world.b, V4)
+        pod.links.wait_in_vain()
+
+    pod.run(deny, fail_over)
+    assert pod.world.on(pod.world.b) == {V4}
+
+
+def test_nor_by_a_sidecar_that_starts_again(world: World, pod: Pod) -> None:
+    pod.links.have("net1", V4)
+    pod.run()
+    world.put(world.b, V4)
+    again = Pod(world, pod.eni, pod.ready_file)
+    again.links.have("net1", V4)
+    again.run()
+    assert world.on(world.b) == {V4}
+
+
+def test_a_full_eni_takes_ipv6_addresses_from_the_peer_once_and_not_every_minute(
+    world: World, tmp_path: Path
+) -> None:
+    full = world.eni(OWNER)
+    world.node((full,), "t3.micro")
+    world.put(full, "2001:db8:0:3::a", "2001:db8:0:3::b")
+    world.put(world.b, V6, "2001:db8:0:3::101")
+    pod = Pod(world, full, tmp_path / "ready")
+    pod.links.have("net1", V6, "2001:db8:0:3::101")
+    pod.run(*[pod.links.wait_in_vain] * 10)
+    assert world.calls().count("UnassignIpv6Addresses") == 1
+    assert world.on(world.b) == {V6, "2001:db8:0:3::101"}
+
+
+def test_rights_that_are_taken_away_end_no_sidecar_that_has_looked_before(pod: Pod) -> None:
+    pod.links.have("net1", V4)
+    pod.run()
+
+    def deny() -> None:
+        pod.world.may([{"Effect": "Allow", "Action": "ec2:DescribeTags", "Resource": "*"}])
+        pod.links.plug("net2", pod.world.mac(pod.world.a2), V4B)
+
+    def allow() -> None:
+        assert not pod.ready_file.exists()
+        pod.world.may(policy.statements(OWNER, [INTERFACE], ARNS))
+
+    pod.run(deny, allow)
+    assert pod.world.on(pod.world.a2) == {V4B}
 
 
 def test_room_that_comes_on_a_full_eni_is_taken_within_a_minute_or_so(
@@ -137,7 +242,7 @@ def test_room_that_comes_on_a_full_eni_is_taken_within_a_minute_or_so(
         pod.links.wait_in_vain()
 
     pod.run(pod.links.wait_in_vain, make_room, lambda: ready.append(pod.ready_file.exists()))
-    assert pod.links.waits == [67.5, 67.5, None, None]
+    assert pod.links.waits == [67.5, 67.5, 337.5, 337.5]
     assert ready == [False, True]
     assert world.on(full) == {V4B}
 
@@ -234,7 +339,7 @@ def test_throttled_it_waits_and_tries_again_and_is_not_ready_meanwhile(pod: Pod)
     note = lambda: ready.append(pod.ready_file.exists())  # noqa: E731 - one line, used three times
     pod.run(note, note, note)
     assert ready == [False, False, True]
-    assert pod.links.waits == [0.275, 0.55, None, None]
+    assert pod.links.waits == [0.275, 0.55, 337.5, 337.5]
     assert pod.world.on(pod.eni) == {V4}
 
 

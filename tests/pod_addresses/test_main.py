@@ -129,3 +129,12 @@ def test_arguments_that_make_no_sense_are_told_in_one_line(
     said = capsys.readouterr().err
     assert said.startswith("arguments-invalid: ")
     assert said.count("\n") == 1
+
+
+def test_a_ready_file_that_cannot_be_is_told_before_anything_is_asked(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ready = tmp_path / "missing" / "assigned"
+    assert command.main(["follow", "--owner", OWNER, "--ready-file", str(ready)]) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"arguments-invalid: --ready-file cannot be written (found: {ready})")

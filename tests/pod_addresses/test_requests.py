@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from domain.errors import ServiceFault
+from domain.pods.errors import EndpointUnusable
 from node_bootstrap.deadline import Deadline
 from pod_addresses.requests import Requests
 
@@ -44,3 +45,21 @@ def test_a_server_that_never_answers_is_a_fault_once_the_time_is_up() -> None:
         url = f"http://127.0.0.1:{silent.getsockname()[1]}/"
         with pytest.raises(ServiceFault, match="timed out"):
             requests.send("GET", url, {})
+
+
+@pytest.mark.parametrize(
+    ("url", "bundle", "found"),
+    [
+        ("https://localhost/", "/nonexistent.pem", "No such file or directory"),
+        ("https://localhost/", __file__, "test_requests.py"),
+        ("http://localhost:port/", None, "http://localhost:port/"),
+        ("https://ec2.us east 1.amazonaws.com/", None, "us east 1"),
+    ],
+    ids=["no bundle", "no certificates", "a port that is none", "a Region that is none"],
+)
+def test_what_nothing_can_be_sent_to_is_one_line(url: str, bundle: str | None, found: str) -> None:
+    with pytest.raises(EndpointUnusable) as caught:
+        Requests(bundle).send("GET", f"{url}?secret", {})
+    assert found in caught.value.value
+    assert "secret" not in caught.value.value
+    assert not caught.value.retryable

@@ -46,7 +46,7 @@ def holders(draw: st.DrawFn) -> tuple[Holder, ...]:
 def test_each_address_is_dealt_with_once_and_nothing_foreign_is_touched(
     wanted: list[Address], enis: tuple[Holder, ...]
 ) -> None:
-    plan = following.assignment(HOME, wanted, enis, OWNER)
+    plan = following.assignment(HOME, wanted, following.holders_by_address(HOME, enis), OWNER)
     moved = [(address, move.source) for move in plan.moves for address in move.addresses]
     dealt = [
         *plan.here,
@@ -81,7 +81,8 @@ def test_only_what_the_eni_has_is_released_and_never_its_primary_address(
 def test_what_may_not_be_taken_stays_where_it_is(
     wanted: list[Address], enis: tuple[Holder, ...]
 ) -> None:
-    plan = following.assignment(HOME, wanted, enis, OWNER, take=False)
+    on = following.holders_by_address(HOME, enis)
+    plan = following.assignment(HOME, wanted, on, OWNER, lambda _address, _holder: False)
     held = {address: eni.eni_id for eni in enis for address in eni.addresses}
     assert (plan.moves, plan.reassign, plan.problems) == ((), False, ())
     assert {*plan.ipv4, *plan.ipv6} == set(wanted) - held.keys()
@@ -94,12 +95,25 @@ def test_what_may_not_be_taken_stays_where_it_is(
 
 def test_holders_in_another_subnet_do_not_count() -> None:
     elsewhere = Holder("eni-x", "x", "subnet-2", "other", frozenset(ADDRESSES))
-    assert following.assignment(HOME, ADDRESSES, [elsewhere], OWNER).problems == ()
+    assert following.holders_by_address(HOME, [elsewhere]) == {}
+
+
+def test_only_what_may_be_taken_is_taken() -> None:
+    v4, v4b, v6, v6b = ADDRESSES
+    peer = Holder("eni-peer", "p", SUBNET, OWNER, frozenset([v4, v6]))
+    later = Holder("eni-later", "l", SUBNET, OWNER, frozenset([v4b, v6b]))
+    on = following.holders_by_address(HOME, [peer, later])
+    plan = following.assignment(
+        HOME, ADDRESSES, on, OWNER, lambda _address, holder: holder.eni_id == "eni-peer"
+    )
+    assert (plan.ipv4, plan.reassign) == ((v4,), True)
+    assert [(move.addresses, move.source) for move in plan.moves] == [((v6,), "eni-peer")]
+    assert plan.elsewhere == (v4b, v6b)
 
 
 OPERATIONS = st.lists(
     st.tuples(
-        st.sampled_from(["appeared", "vanished", "done", "looked", "found", "refused"]),
+        st.sampled_from(["appeared", "vanished", "done", "looked", "again", "retake"]),
         st.lists(PLACED, max_size=3),
     )
 )
@@ -115,6 +129,9 @@ def test_an_intent_never_wants_an_address_both_ways_and_follows_the_links(
             intent = getattr(intent, name)(placed)
             links = frozenset(placed) if name == "looked" else links
         for each in placed if name not in ("looked", "done") else ():
+            if name in ("again", "retake"):
+                intent = intent.again(each, take=name == "retake")
+                continue
             intent = getattr(intent, name)(each)
             links |= {each} if name == "appeared" else frozenset()
             links -= {each} if name == "vanished" else frozenset()
@@ -136,10 +153,12 @@ def test_a_look_that_shows_nothing_new_asks_for_nothing(placed: frozenset[Placed
 A, B = (Placed("a", address) for address in ADDRESSES[:2])
 
 
-def test_what_was_found_is_looked_at_twice_more_and_then_no_more() -> None:
-    due, intent, now_s, looks = Due(), Intent().appeared(A).done([A]), 0.0, []
-    due = due.with_found([A], now_s, spread=0.0)
-    while (pause_s := due.pause_s(now_s)) is not None:
+def looks_of(due: Due, count: int) -> list[float]:
+    """Let a placed address be found on its ENI so many times more, and return when it was looked at."""
+    intent, now_s, looks = Intent().appeared(A).done([A]), 0.0, []
+    for _ in range(count):
+        pause_s = due.pause_s(now_s)
+        assert pause_s is not None
         assert due.come(intent, now_s) == (due, intent), "not before its time"
         now_s += pause_s
         due, wanted = due.come(intent, now_s)
@@ -148,12 +167,31 @@ def test_what_was_found_is_looked_at_twice_more_and_then_no_more() -> None:
         assert due.pause_s(now_s) is None, "until it is known what came of it"
         looks.append(now_s)
         due = due.with_found([A], now_s, spread=0.0)
-    assert looks == [5.0, 35.0]
-    assert due == Due()
+    return looks
+
+
+def test_what_was_found_is_looked_at_twice_soon_and_then_every_few_minutes() -> None:
+    assert looks_of(Due().with_found([A], 0.0, spread=0.0), 5) == [5.0, 35.0, 335.0, 635.0, 935.0]
+
+
+def test_what_was_assigned_is_looked_at_every_few_minutes() -> None:
+    assert looks_of(Due().with_assigned([A], 0.0, spread=0.0), 2) == [300.0, 600.0]
+
+
+def test_what_is_elsewhere_is_looked_at_more_often_and_nothing_is_settled_meanwhile() -> None:
+    due = Due().with_elsewhere([A], 0.0, spread=0.0)
+    assert not due.is_settled
+    assert due.pause_s(0.0) == 30.0
+    waiting, wanted = due.come(Intent(on_links=frozenset({A})), 30.0)
+    assert wanted.keep == {A}
+    assert not waiting.is_settled
+    assert waiting.with_found([A], 30.0, spread=0.0).is_settled
 
 
 def test_what_was_refused_is_tried_again_the_way_the_link_is_by_then() -> None:
-    due = Due().with_refused([A, B], 100.0, spread=1.0)
+    due = Due().with_refused([A], 100.0, spread=1.0, take=True)
+    due = due.with_refused([B], 100.0, spread=1.0, take=True)
+    assert not due.is_settled
     assert due.pause_s(100.0) == 75.0
     rest, wanted = due.come(Intent(on_links=frozenset({A})), 175.0)
     assert wanted.assign == {A}
@@ -161,10 +199,24 @@ def test_what_was_refused_is_tried_again_the_way_the_link_is_by_then() -> None:
     assert rest == Due()
 
 
-@pytest.mark.parametrize("again", [Due.with_found, Due.with_refused])
-def test_news_of_an_address_ends_what_was_due(again: Callable[..., Due]) -> None:
-    due = again(Due(), [A, B], 0.0, 0.0)
-    assert due.without([A]) == again(Due(), [B], 0.0, 0.0)
+def test_what_was_refused_when_it_could_not_be_taken_is_not_taken_later() -> None:
+    due = Due().with_refused([A], 0.0, spread=0.0, take=False)
+    _, wanted = due.come(Intent(on_links=frozenset({A})), 60.0)
+    assert wanted.keep == {A}
+    assert not wanted.assign
+
+
+AGAIN: dict[str, Callable[[Due, list[Placed]], Due]] = {
+    "found": lambda due, placed: due.with_found(placed, 0.0, 0.0),
+    "assigned": lambda due, placed: due.with_assigned(placed, 0.0, 0.0),
+    "elsewhere": lambda due, placed: due.with_elsewhere(placed, 0.0, 0.0),
+    "refused": lambda due, placed: due.with_refused(placed, 0.0, 0.0, take=False),
+}
+
+
+@pytest.mark.parametrize("again", AGAIN.values(), ids=AGAIN)
+def test_news_of_an_address_ends_what_was_due(again: Callable[[Due, list[Placed]], Due]) -> None:
+    assert again(Due(), [A, B]).without([A]) == again(Due(), [B])
 
 
 @given(st.integers(1, 60), st.floats(0, 1))
