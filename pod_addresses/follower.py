@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 import time
 from typing import TYPE_CHECKING, Protocol
@@ -74,6 +75,8 @@ class Follower:
         self._ready: bool | None = None
         self._unknown: frozenset[str] = frozenset()
         """The links that count and belong to no ENI of the stack."""
+        self._look_at_s = math.inf
+        """When they are asked for again."""
 
     def run(self, stopping: Callable[[], bool]) -> None:
         """Follow until `stopping`; then nothing is released yet, see `release`.
@@ -92,8 +95,7 @@ class Follower:
             self._show(ready=not later and self._due.is_settled and not self._unknown)
             if stopping():
                 return
-            due_s = self._due.pause_s(self._now_s())
-            self._take(self._links.wait(self._pause_s() if later else due_s))
+            self._take(self._links.wait(self._pause_s() if later else self._sleep_s()))
 
     def release(self, deadline: Deadline, pause: Callable[[float], object]) -> bool:
         """Release what the links have, and return whether all of it could be before the deadline."""
@@ -107,7 +109,8 @@ class Follower:
 
     def _step(self) -> bool:
         """Do what is missing and return whether some of it has to be tried again."""
-        later = self._look() if self._look_due else False
+        look_due = self._look_due or self._look_at_s <= self._now_s()
+        later = self._look() if look_due else False
         self._due, self._intent = self._due.come(self._intent, self._now_s())
         later |= self._release()
         later |= self._do(self._intent.assign, self._assign, self._note_placed)
@@ -139,6 +142,8 @@ class Follower:
         first, self._look_due, self._looked = not self._looked, False, True
         anew = self._intent.resumed if first and self._resumes else self._intent.looked
         self._intent = anew(carried)
+        asked_again_s = following.tries_refused_after_s(self._spread())
+        self._look_at_s = self._now_s() + asked_again_s if self._unknown else math.inf
         self._forget(before ^ self._intent.on_links)
         return False
 
@@ -216,6 +221,12 @@ class Follower:
             .with_refused(_placed(mac, once_more), now_s, spread, take=True)
             .with_refused(_placed(mac, never), now_s, spread, take=False)
         )
+
+    def _sleep_s(self) -> float | None:
+        """Return how long there is nothing to do. None: until a link changes."""
+        due_s = self._due.pause_s(self._now_s())
+        least_s = min(self._look_at_s - self._now_s(), math.inf if due_s is None else due_s)
+        return None if least_s == math.inf else max(0.0, least_s)
 
     def _pause_s(self) -> float:
         self._attempt += 1

@@ -118,6 +118,8 @@ class Placing:
     ) -> tuple[PodAddressError, ...]:
         """Find the ENIs of links that were not seen before, and return what is wrong with those that were named.
 
+        Of a link that was named and has none it asks every time: its ENI may get the owner tag.
+
         Raises:
             EniLifecycleError: EC2 does not tell.
         """
@@ -132,7 +134,7 @@ class Placing:
         subnets = sorted({eni.subnet_id for eni in enis})
         networks = self._ec2.networks(subnets) if subnets else {}
         found, problems = following.homes(links, enis, networks, sought)
-        self._asked.update(macs)
+        self._asked.update(set(macs) - {link.mac for link in links if link.name in sought})
         self.homes.update(found)
         return problems
 

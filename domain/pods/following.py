@@ -430,7 +430,7 @@ class Due:
     ) -> Due:
         """Return the same with what EC2 refused just now."""
         those = tuple(placed)
-        what = Refused(now_s + _spread_s(TRIES_REFUSED_AFTER_S, spread), take)
+        what = Refused(now_s + tries_refused_after_s(spread), take)
         rest = self.without(those)
         return replace(rest, refused={**rest.refused, **dict.fromkeys(those, what)})
 
@@ -489,6 +489,15 @@ def pause_s(attempt: int, spread: float) -> float:
     """
     longest_s = min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2.0 ** (attempt - 1))
     return longest_s * (0.1 + 0.9 * spread)
+
+
+def tries_refused_after_s(spread: float) -> float:
+    """Return how long to wait before what was refused is tried again.
+
+    Args:
+        spread: a random number from 0 to 1.
+    """
+    return _spread_s(TRIES_REFUSED_AFTER_S, spread)
 
 
 def _spread_s(seconds: float, spread: float) -> float:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from domain import tags
 from domain.errors import AccessDenied, Throttled
 from domain.pods import policy
 from localaws.faults import Fault, FaultKind
@@ -374,6 +375,22 @@ def test_it_is_not_ready_while_a_link_that_counts_is_not_there(
     pod.run(lambda: pod.links.add("net1", V4B), plug, note)
     assert ready == [False, True]
     assert world.on(world.a2) == {V4}
+
+
+def test_an_eni_that_gets_the_owner_tag_later_is_found(world: World, tmp_path: Path) -> None:
+    eni = world.eni(None)
+    pod = Pod(world, eni, tmp_path / "ready", named=("net1",))
+    pod.links.have("net1", V4)
+
+    def tag() -> None:
+        tagged = [{"Key": tags.OWNER, "Value": OWNER}, {"Key": tags.INTERFACE, "Value": INTERFACE}]
+        world.ec2.create_tags(Resources=[eni], Tags=tagged)
+        pod.links.wait_in_vain()
+
+    pod.run(pod.links.wait_in_vain, tag)
+    assert pod.links.waits == [67.5, 67.5, 337.5]
+    assert world.on(eni) == {V4}
+    assert pod.ready_file.exists()
 
 
 def test_what_cannot_be_assigned_is_told_once_and_tried_at_the_next_event(pod: Pod) -> None:
