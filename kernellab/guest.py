@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from kernellab.image import Image
 
 BOOT_TIMEOUT_S = 120.0
-RUN_TIMEOUT_S = 60.0
+RUN_TIMEOUT_S = 120.0
 # A condition is a process or more, and each takes an emulated processor's time from what is waited for.
 _POLL_S = 0.2
 # Another driver than the node's own interfaces have, so that neither udev's rules nor the product take it for one.

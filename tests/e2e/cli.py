@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from localaws.server import Endpoint
 
 CLI = Path(__file__).parents[2] / "node_modules" / ".bin" / "cdk"
-CLI_TIMEOUT_S = 120
+CLI_TIMEOUT_S = 240
 
 
 @dataclass(frozen=True)

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.e2e, pytest.mark.subprocesses("cdk", "python")]
 
 ROOT = Path(__file__).parents[2]
-WITHIN_S = 60
+WITHIN_S = 120
 ADOPTED_WITHIN_S = 120
 """The reconciler comes every minute."""
 SLOW_ATTACH_S = 25.0
