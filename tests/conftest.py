@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import gc
 import os
 import sys
 from pathlib import Path
@@ -68,6 +69,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with what takes longest, whatever the order was shuffled to: begun last, one process would end it alone."""
     long = ("kernel", "e2e")
     items.sort(key=lambda item: [item.get_closest_marker(name) is None for name in long])
+
+
+def pytest_collection_finish() -> None:
+    """Let the garbage collector search neither what collecting imported, which stays, nor every seven hundred objects.
+
+    The simulation takes a sixth less processor time so.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 20)
 
 
 @pytest.fixture(scope="session", autouse=True)
