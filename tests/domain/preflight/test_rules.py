@@ -517,6 +517,40 @@ TROUBLES: dict[str, tuple[str, Change, Severity, str, str]] = {
         "n3",
         "2001:db8:9::/80 is in none of its subnets (10.0.1.0/24, 2001:db8:1::/64, 10.1.1.0/24, 2001:db8:2::/64)",
     ),
+    "a pod range of which a part is in a subnet": (
+        "pod-range-outside",
+        lambda s: s.change_spec("n3", pod_ranges=("10.0.0.0/23",)),
+        WARNING,
+        "n3",
+        "10.0.0.0/23 is in none of its subnets as a whole (10.0.1.0/24, 10.1.1.0/24): all of it but 10.0.1.0/24 is outside",
+    ),
+    "a pod range that all subnets are in": (
+        "pod-range-outside",
+        lambda s: s.change_spec("n3", ipv4=Ipv4Mode.FROM_START, pod_ranges=("10.0.0.0/8",)),
+        WARNING,
+        "n3",
+        "(10.0.1.0/24, 10.1.1.0/24): all of it but 10.0.1.0/24, 10.1.1.0/24 is outside",
+    ),
+    "a pod range over two subnets": (
+        "pod-range-outside",
+        every(
+            lambda s: s.change_spec("n3", pod_ranges=("10.0.0.0/23",)),
+            lambda s: s.change_subnet("n3-b", ipv4_cidr=IPv4Network("10.0.0.0/24")),
+        ),
+        WARNING,
+        "n3",
+        "(10.0.1.0/24, 10.0.0.0/24): it reaches over 10.0.1.0/24, 10.0.0.0/24",
+    ),
+    "a pod range of IPv6 of which a part is in a subnet": (
+        "pod-range-outside",
+        every(
+            lambda s: s.change_spec("n3", ipv6_count=1, pod_ranges=("2001:db8:1::/63",)),
+            ipv6_in("n3-a", "2001:db8:1::/64"),
+        ),
+        WARNING,
+        "n3",
+        "(10.0.1.0/24, 2001:db8:1::/64, 10.1.1.0/24): all of it but 2001:db8:1::/64 is outside",
+    ),
     "a range to reserve that is in no subnet as a whole": (
         "pod-range-unreservable",
         reserving("10.0.0.0/23"),
@@ -1208,6 +1242,10 @@ NO_TROUBLES: dict[str, tuple[str, Change]] = {
     "a pod range in one of the subnets": (
         "pod-range-outside",
         lambda s: s.change_spec("n3", ipv4=Ipv4Mode.FROM_START, pod_ranges=("10.1.1.128/25",)),
+    ),
+    "a pod range that is all of a subnet": (
+        "pod-range-outside",
+        lambda s: s.change_spec("n3", pod_ranges=("10.1.1.0/24",)),
     ),
     "a pod range of IPv6 in one of the subnets": (
         "pod-range-outside",
