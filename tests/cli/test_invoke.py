@@ -93,7 +93,7 @@ def test_a_payload_that_is_wrong_is_rejected_by_the_handler_itself(
         ),
         (
             {"ResourceProperties": {"Cidr": "10.0.49.0/24", "SubnetIds": []}},
-            ['"Status": "FAILED"', "spec-rejected", '"SubnetIds": []'],
+            ['"Status": "FAILED"', "is in none of its subnets. Correct", '"SubnetIds": []'],
         ),
         (
             {"ResourceProperties": {"Cidr": "10.0.49.0/24", "SubnetIds": ["subnet-1", 2]}},
