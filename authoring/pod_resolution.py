@@ -14,7 +14,7 @@ from domain.errors import ConfigInvalid
 from domain.node.config import Driver, PodNetwork
 from domain.pods.attachments import attachment
 from domain.pods.model import Ipam, Network, PodGroup, Route, Taint
-from domain.pods.ranges import pod_range, router
+from domain.pods.ranges import pod_range, prefix_lengths, router
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -108,6 +108,7 @@ def _network(item: Interface, position: int, prefix: str, owner: str) -> Network
         ranges=tuple(pod_range(text, item.pod_subnets) for text in item.pod_ranges)
         if item.pod_ipam in HANDS_OUT
         else (),
+        prefix_lengths=prefix_lengths(item.pod_subnets),
         routes=tuple(_routes(item)) if item.pod_ipam != "node" else (),
         source_routing=plugins is not None and plugins.sbr,
         router=router(item.pod_ranges[0], item.pod_subnets)

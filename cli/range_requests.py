@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 from ipaddress import ip_network
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from domain import tags
-from domain.reservations import canonical
+from domain.reservations import canonical, from_physical_id
 from domain.stack_request import RequestType
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 KIND = "RequestType"
 """What a request has and no event."""
+_SUBNET_ID = re.compile(r"subnet-([0-9a-f]{8}|[0-9a-f]{17})")
 _PARTS = 4
 """A range is a sixteenth of its subnet: two to the power of this."""
 
@@ -35,6 +37,8 @@ def prepare(rehearsal: Rehearsal, payload: Mapping[str, Any]) -> Prepared:
     Whatever is wrong with a request stays wrong: the handler says so itself.
     """
     subnet_id, before, after = _ranges(rehearsal)
+    if _range_of(payload, "OldResourceProperties") == _range_of(payload, "ResourceProperties"):
+        before = after
     kind = payload[KIND]
     if kind not in (RequestType.UPDATE, RequestType.DELETE):
         body = {**payload, **_properties(payload, "ResourceProperties", after, subnet_id)}
@@ -54,8 +58,9 @@ def prepare(rehearsal: Rehearsal, payload: Mapping[str, Any]) -> Prepared:
         **_properties(payload, "OldResourceProperties", before, subnet_id),
         **_properties(payload, "ResourceProperties", after, subnet_id),
     }
-    if isinstance(payload.get("PhysicalResourceId"), str):
-        body["PhysicalResourceId"] = made.response.get("physical_id", payload["PhysicalResourceId"])
+    physical_id = payload.get("PhysicalResourceId")
+    if isinstance(physical_id, str) and from_physical_id(physical_id) is not None:
+        body["PhysicalResourceId"] = made.response.get("physical_id", physical_id)
     return Prepared(json.dumps(body), f"{reserved} of {subnet_id} is reserved by the stack")
 
 
@@ -85,6 +90,13 @@ def _ranges(rehearsal: Rehearsal) -> tuple[str, str, str]:
     return subnet["SubnetId"], str(before), str(after)
 
 
+def _range_of(payload: Mapping[str, Any], key: str) -> str | None:
+    """Return the range that properties of a request name, or None where they name none."""
+    written = payload.get(key)
+    cidr = written.get("Cidr") if isinstance(written, dict) else None
+    return canonical(cidr) if isinstance(cidr, str) else None
+
+
 def _properties(
     payload: Mapping[str, Any], key: str, cidr: str, subnet_id: str
 ) -> dict[str, dict[str, Any]]:
@@ -93,8 +105,17 @@ def _properties(
     if not isinstance(written, dict):
         return {}
     fresh = dict(written)
-    if isinstance(fresh.get("Cidr"), str) and canonical(fresh["Cidr"]) is not None:
+    if _range_of(payload, key) is not None:
         fresh["Cidr"] = cidr
-    if isinstance(fresh.get("SubnetIds"), list):
+    if _are_subnet_ids(fresh.get("SubnetIds")):
         fresh["SubnetIds"] = [subnet_id]
     return {key: fresh}
+
+
+def _are_subnet_ids(value: object) -> bool:
+    """Return whether it is a list of what EC2 may have given as a subnet's id, and not an empty one."""
+    return (
+        isinstance(value, list)
+        and bool(value)
+        and all(isinstance(each, str) and _SUBNET_ID.fullmatch(each) for each in value)
+    )

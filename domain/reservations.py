@@ -127,9 +127,10 @@ def subnet_of(wanted: PodRange, subnets: Sequence[SubnetCidrs]) -> SubnetId:
         )
     there = {each.subnet_id for each in subnets}
     missing = [each for each in wanted.subnet_ids if each not in there]
+    blocks = _listed(f"{each.subnet_id} ({_listed(map(str, each.cidrs))})" for each in subnets)
     raise SpecRejected(
-        f"{wanted.cidr} is in none of its subnets: "
-        + (_listed(f"{each.subnet_id} ({_listed(map(str, each.cidrs))})" for each in subnets))
+        f"{wanted.cidr} is in none of its subnets"
+        + (f": {blocks}" if blocks else "")
         + (f"; not there: {_listed(missing)}" if missing else ""),
         remedy="Correct pod_ranges or subnets.",
     )

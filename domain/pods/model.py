@@ -53,6 +53,8 @@ class Network:
     has_pool: bool = False
     """Whether the node has addresses to hand out."""
     ranges: tuple[PodRange, ...] = ()
+    prefix_lengths: Mapping[int, int] = field(default_factory=dict)
+    """By family, of the subnets that pods' addresses are in; without those of which the file does not say it."""
     routes: tuple[Route, ...] = ()
     source_routing: bool = False
     router: str | None = None

@@ -36,6 +36,14 @@ def subnet_of(text: str, subnets: Iterable[str]) -> IpNetwork | None:
     return next((each for each in map(ip_network, subnets) if contains(each, wanted)), None)
 
 
+def prefix_lengths(subnets: Iterable[str]) -> dict[int, int]:
+    """Return the prefix length of the first subnet of each family, by family."""
+    found: dict[int, int] = {}
+    for each in map(ip_network, subnets):
+        found.setdefault(each.version, each.prefixlen)
+    return found
+
+
 def contains(outer: IpNetwork, inner: IpNetwork) -> bool:
     """Return whether all addresses of one range are in the other."""
     return (

@@ -16,8 +16,10 @@ if TYPE_CHECKING:
 
     from domain.pods.model import Network, PodGroup, Taint
 
-ADDRESSES = {4: "192.0.2.10/24", 6: "2001:db8::10/64"}
+ADDRESSES = {4: "192.0.2.10", 6: "2001:db8::10"}
 """By family, of ranges for documentation (RFC 5737, RFC 3849): nobody's."""
+PREFIX_LENGTHS = {4: 24, 6: 64}
+"""By family, where the file does not say those of the subnets."""
 IMAGE = "public.ecr.aws/amazonlinux/amazonlinux:2023"
 NAME = "sample"
 
@@ -44,8 +46,14 @@ _NO_RESOURCE = (
     + "the interface has no `resource` in the configuration. With one, less will do."
 )
 _NO_PAGES = "The group has no `huge_pages` in the configuration: DPDK wants some, or --no-huge."
-_BRING = "{} stands for an address of the ENI of the pod's node: EC2 delivers no others."
-_BRING_ANY = "{} stands for a free address of the subnet that the ENI of the pod's node is in."
+_BRING = (
+    "{} stands for an address of the ENI of the pod's node, with the subnet's prefix length: EC2 delivers to no other address, and with"
+    " another length the router may be off the link."
+)
+_BRING_ANY = (
+    "{} stands for a free address of the subnet that the ENI of the pod's node is in, with that subnet's prefix length: with another"
+    " one the router may be off the link."
+)
 _BARE = "The link comes into the pod without an address, as nobody gives it one: NET_ADMIN is for the pod to set the ENI's."
 _ASSIGNED = (
     "The init container assigns the address of net1 to the ENI below it, and the pod does not start while EC2 has not; the sidecar"
@@ -133,7 +141,8 @@ def _asked(network: Network, needs: _Needs) -> str:
     """Return what Multus reads of a pod: the network's name, and with it addresses where the pod brings its own."""
     from_node = network.ipam is Ipam.NODE and network.mode is not PodNetwork.HOST_DEVICE
     if network.ipam is Ipam.STATIC or (from_node and not network.has_pool):
-        ips = [ADDRESSES[family] for family in network.address_families]
+        lengths = {**PREFIX_LENGTHS, **network.prefix_lengths}
+        ips = [f"{ADDRESSES[family]}/{lengths[family]}" for family in network.address_families]
         note = _BRING if network.follow_owner is None else _BRING_ANY
         needs.notes += [note.format(each) for each in ips]
         return json.dumps([{"name": network.name, "ips": ips}])

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from ipaddress import ip_network
+from ipaddress import collapse_addresses, ip_network
 from typing import TYPE_CHECKING
 
 from domain.config import Ipv4Mode
 from domain.preflight.findings import Rule, error, warning
 from domain.preflight.observed import CannotTell, shown
-from domain.reservations import overlap
+from domain.reservations import inside, overlap
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from domain.config import InterfaceSpec
     from domain.preflight.findings import Trouble
     from domain.preflight.looks import Group
     from domain.preflight.observed import Subnet
+    from domain.reservations import IpNetwork
 
 CNI_TAG = "kubernetes.io/role/cni"
 MAX_SECURITY_GROUPS = 16
@@ -203,18 +204,43 @@ def _families(spec: InterfaceSpec, subnet: Subnet) -> Iterator[Trouble]:
 
 
 def pod_ranges_are_in_subnets(group: Group) -> Iterator[Trouble]:
-    """A range is of addresses of the interface's subnets; one that is in none of them keeps nothing, and EC2 assigns an ENI
-    addresses of its subnet alone (EC2 API reference, AssignPrivateIpAddresses and AssignIpv6Addresses)."""
+    """A range is of addresses of one of the interface's subnets: EC2 assigns an ENI addresses of its subnet alone (EC2 API
+    reference, AssignPrivateIpAddresses and AssignIpv6Addresses), and a reservation is of one subnet (Amazon VPC User Guide,
+    "Subnet CIDR reservations")."""
     for spec in group.config.interfaces:
         blocks = [cidr for subnet in group.candidates(spec) for cidr in subnet.cidrs.cidrs]
         # Of a range that is to be reserved pod-range-unreservable tells.
         for text in spec.pod_ranges if blocks and not spec.reserve_pod_ranges else ():
-            if not any(overlap(ip_network(text), block) for block in blocks):
+            network = ip_network(text)
+            if any(inside(network, block) for block in blocks):
+                continue
+            # Two CIDR blocks are apart, or one is in the other: what overlaps is a whole subnet.
+            covered = [block for block in blocks if overlap(network, block)]
+            if not covered:
                 yield warning(
                     spec.name,
-                    f"the pod range {text} is in none of its subnets ({', '.join(map(str, blocks))})",
+                    f"the pod range {text} is in none of its subnets ({_listed(blocks)})",
                     "Correct the range: as it stands no address is kept for the pods, and none can be assigned to an ENI.",
                 )
+            else:
+                yield warning(
+                    spec.name,
+                    f"the pod range {text} is in none of its subnets as a whole ({_listed(blocks)}): {_reach(network, covered)}",
+                    "Correct the range, or write one in each subnet: what is outside of the subnet that an ENI is in can "
+                    "never be assigned to it.",
+                )
+
+
+def _reach(network: IpNetwork, covered: Sequence[IpNetwork]) -> str:
+    """Return which part of a range is outside, given the subnets that are in it."""
+    merged = collapse_addresses(covered)  # type: ignore[type-var]  # one family
+    if sum(each.num_addresses for each in merged) < network.num_addresses:
+        return f"all of it but {_listed(covered)} is outside"
+    return f"it reaches over {_listed(covered)}"
+
+
+def _listed(networks: Iterable[IpNetwork]) -> str:
+    return ", ".join(str(each) for each in dict.fromkeys(networks))
 
 
 def _pairs(tags: Mapping[str, str]) -> str:
@@ -234,5 +260,7 @@ RULES: tuple[Rule[Group], ...] = (
     Rule("subnet-tagged-for-cni", f"no subnet is tagged {CNI_TAG}", cni_leaves_subnets_alone),
     Rule("subnet-shared", "the nodes themselves are in other subnets", subnets_are_multus_own),
     Rule("address-family", "the subnets have the addresses asked for", address_families_agree),
-    Rule("pod-range-outside", "every pod range is in a subnet", pod_ranges_are_in_subnets),
+    Rule(
+        "pod-range-outside", "every pod range is in a subnet as a whole", pod_ranges_are_in_subnets
+    ),
 )

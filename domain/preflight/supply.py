@@ -4,31 +4,35 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
-from ipaddress import IPv4Network, collapse_addresses
+from ipaddress import collapse_addresses, ip_network
 from typing import TYPE_CHECKING
 
 from domain.preflight.created import SUBNETS
 from domain.preflight.findings import Rule, error, warning
 from domain.preflight.observed import CannotTell, Unseen
+from domain.reservations import inside, overlap
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from domain.config import InterfaceSpec
     from domain.model import SubnetId
     from domain.preflight.findings import Trouble
     from domain.preflight.looks import Group, Whole
     from domain.preflight.observed import Subnet
+    from domain.reservations import IpNetwork
 
 TAKEN_BY_AWS = 5
-"""The first four addresses of a subnet and the last (Amazon VPC User Guide, "Subnet sizing for IPv4")."""
+"""The first four addresses of a subnet and the last (Amazon VPC User Guide, "Subnet sizing for IPv4" and "... for IPv6")."""
 WHOLE_PERCENT = 100
 REBALANCING_PERCENT = 10
 """As at `replacements`."""
+_OF_IPV6 = "IPv6 addresses outside reservations and the pod ranges that are to be reserved"
 
 
 @dataclass(frozen=True)
 class Demand:
-    """How many IPv4 addresses nodes may ask of a subnet."""
+    """How many addresses of one family nodes may ask of a subnet."""
 
     spread: int
     """When each group's nodes are spread evenly over its zones and over the subnets of a zone."""
@@ -51,8 +55,10 @@ class _Ask:
     zones: int
 
 
-def demands(whole: Whole) -> dict[SubnetId, Demand]:
+def demands(whole: Whole, *, ipv6: bool = False) -> dict[SubnetId, Demand]:
     """Return what each Multus subnet and each of the nodes' own is asked for by all groups together, by each at its largest.
+
+    Of IPv4 addresses, or of IPv6 ones.
 
     Nodes that have their interfaces already are not counted: those of a group that has our launch hook. A group that
     cannot be seen asks for nothing. What pods take of the nodes' own subnets is the VPC CNI's choice, and comes on top.
@@ -62,7 +68,7 @@ def demands(whole: Whole) -> dict[SubnetId, Demand]:
     settled: Counter[SubnetId] = Counter()
     for group in whole.groups():
         try:
-            asks, more = tuple(_asks(group)), replacements(group)
+            asks, more = tuple(_asks(group, ipv6=ipv6)), replacements(group)
         except CannotTell:
             continue
         for ask in asks:
@@ -75,21 +81,34 @@ def demands(whole: Whole) -> dict[SubnetId, Demand]:
     }
 
 
-def _asks(group: Group) -> Iterator[_Ask]:
+def _asks(group: Group, *, ipv6: bool) -> Iterator[_Ask]:
     """Yield what the group asks for: by zone, of the nodes' own subnets and of each interface's."""
     seen, zones, own = group.in_account, group.zones(), group.node_subnets()
     launches = max(0, seen.most_nodes - seen.nodes)
     to_come = nodes_to_come(group)
+    asking = _ipv6_of if ipv6 else _ipv4_of
     for zone in zones:
-        uses = [(1, launches, tuple(subnet for subnet in own if subnet.zone == zone))]
-        uses += [
-            (spec.ipv4_addresses, to_come, group.in_zone(spec, zone))
-            for spec in group.config.interfaces
-            if spec.ipv4_addresses
+        uses: list[tuple[InterfaceSpec | None, int, tuple[Subnet, ...]]] = [
+            (None, launches, tuple(subnet for subnet in own if subnet.zone == zone))
         ]
-        for addresses, nodes, subnets in uses:
+        uses += [(spec, to_come, group.in_zone(spec, zone)) for spec in group.config.interfaces]
+        for spec, nodes, subnets in uses:
             for subnet in subnets:
-                yield _Ask(subnet.subnet_id, addresses, nodes, len(subnets), len(zones))
+                addresses = asking(spec, subnet)
+                if addresses:
+                    yield _Ask(subnet.subnet_id, addresses, nodes, len(subnets), len(zones))
+
+
+def _ipv4_of(spec: InterfaceSpec | None, _: Subnet) -> int:
+    """Return how many IPv4 addresses an interface takes; None is a node's primary one."""
+    return 1 if spec is None else spec.ipv4_addresses
+
+
+def _ipv6_of(spec: InterfaceSpec | None, subnet: Subnet) -> int:
+    """Return how many IPv6 addresses an interface takes; the subnet may give it one unasked (Subnet,
+    AssignIpv6AddressOnCreation)."""
+    asked = 0 if spec is None else spec.ipv6_addresses
+    return asked or int(subnet.gives_ipv6)
 
 
 def nodes_to_come(group: Group) -> int:
@@ -131,7 +150,7 @@ class Supply:
 
 
 def supply(group: Group, subnet: Subnet) -> Supply:
-    """Return what the subnet can give, without CIDR reservations and pod ranges.
+    """Return what the subnet can give of IPv4, without CIDR reservations and pod ranges.
 
     EC2 keeps its own choice out of CIDR reservations of either type (Amazon VPC User Guide, "Subnet CIDR
     reservations"), and `from_start` keeps out of them and of the pod ranges.
@@ -142,43 +161,85 @@ def supply(group: Group, subnet: Subnet) -> Supply:
     return Supply(max(0, subnet.free - kept), max(0, min(subnet.free, size - kept)))
 
 
-def _kept(group: Group, subnet: Subnet, cidr: IPv4Network) -> int:
+def ipv6_supply(group: Group, subnet: Subnet) -> Supply:
+    """Return what the subnet can give of IPv6, without CIDR reservations and the ranges that the stack will reserve.
+
+    EC2 counts free addresses of IPv4 only (Subnet, AvailableIpAddressCount), so those in use are taken for free.
+    """
+    left = sum(
+        max(0, block.num_addresses - TAKEN_BY_AWS - _kept(group, subnet, block))
+        for block in subnet.ipv6_cidrs
+    )
+    return Supply(left, left)
+
+
+def _kept(group: Group, subnet: Subnet, block: IpNetwork) -> int:
     reservations = group.account.reservations
     known = () if isinstance(reservations, Unseen) else reservations.get(subnet.subnet_id, ())
-    ranges = [each.network for each in known if isinstance(each.network, IPv4Network)]
+    ranges = [each.network for each in known]
     for other in group.whole.config.node_groups:
         for spec in other.interfaces:
-            ranges += [IPv4Network(text) for text in spec.ipv4_pod_ranges]
-    inside = [cidr if cidr.subnet_of(each) else each for each in ranges if each.overlaps(cidr)]
-    return sum(each.num_addresses for each in collapse_addresses(inside))
+            ranges += [ip_network(text) for text in _kept_ranges(spec)]
+    parts = [block if inside(block, each) else each for each in ranges if overlap(each, block)]
+    apart: Iterator[IpNetwork] = collapse_addresses(parts)  # type: ignore[type-var]  # one family
+    return sum(each.num_addresses for each in apart)
+
+
+def _kept_ranges(spec: InterfaceSpec) -> tuple[str, ...]:
+    """Return the ranges that nodes get no addresses of: of IPv6 EC2 alone chooses, and minds reservations only."""
+    return spec.pod_ranges if spec.reserve_pod_ranges else spec.ipv4_pod_ranges
 
 
 def addresses_suffice(group: Group) -> Iterator[Trouble]:
     """Every node takes the addresses of an interface from one subnet; without them the create answers
     InsufficientFreeAddressesInSubnet (EC2 API reference, error codes) and the launch is abandoned. For its primary
     interface it takes one of its own subnet, without which EC2 launches nothing, by the same code."""
-    asked = demands(group.whole)
+    asked, asked_ipv6 = demands(group.whole), demands(group.whole, ipv6=True)
     for subnet, names in _users(group):
         demand = asked.get(subnet.subnet_id)
-        if demand is None or subnet.ipv4_cidr is None:
-            continue
-        given = supply(group, subnet)
-        kept = " outside reservations and pod ranges" if given.least < subnet.free else ""
-        if demand.spread > given.most:
-            yield error(
-                names,
-                f"{subnet.subnet_id} has {given.most} free addresses{kept}, and the groups at their largest need "
-                f"{demand.spread} even when their nodes are spread over the zones",
-                f"{_larger(names)}, or lower the groups' maximum size.",
+        if demand is not None and subnet.ipv4_cidr is not None:
+            given = supply(group, subnet)
+            kept = " outside reservations and pod ranges" if given.least < subnet.free else ""
+            yield from _shortage(
+                _Shortage(names, subnet, demand, given, f"free addresses{kept}", _larger(names))
             )
-        elif demand.crowded > given.least:
-            yield warning(
-                names,
-                f"{subnet.subnet_id} has {_range(given)} free addresses{kept}, and the groups at their largest need "
-                f"{demand.spread}, or {demand.crowded} when all nodes are in {subnet.zone}{_of_them(demand)}",
-                f"{_larger(names)}, or accept that launches are abandoned when the other zones have no "
-                f"capacity{' or nodes are replaced' if demand.replacing else ''}.",
+        demand = asked_ipv6.get(subnet.subnet_id)
+        if demand is not None and subnet.ipv6_cidrs:
+            given = ipv6_supply(group, subnet)
+            yield from _shortage(
+                _Shortage(names, subnet, demand, given, _OF_IPV6, "Reserve less of the subnet")
             )
+
+
+@dataclass(frozen=True)
+class _Shortage:
+    """What there may be too little of, and what to do then."""
+
+    names: str
+    subnet: Subnet
+    demand: Demand
+    given: Supply
+    what: str
+    remedy: str
+
+
+def _shortage(may_be: _Shortage) -> Iterator[Trouble]:
+    subnet, demand, given = may_be.subnet, may_be.demand, may_be.given
+    if demand.spread > given.most:
+        yield error(
+            may_be.names,
+            f"{subnet.subnet_id} has {given.most} {may_be.what}, and the groups at their largest need "
+            f"{demand.spread} even when their nodes are spread over the zones",
+            f"{may_be.remedy}, or lower the groups' maximum size.",
+        )
+    elif demand.crowded > given.least:
+        yield warning(
+            may_be.names,
+            f"{subnet.subnet_id} has {_range(given)} {may_be.what}, and the groups at their largest need "
+            f"{demand.spread}, or {demand.crowded} when all nodes are in {subnet.zone}{_of_them(demand)}",
+            f"{may_be.remedy}, or accept that launches are abandoned when the other zones have no "
+            f"capacity{' or nodes are replaced' if demand.replacing else ''}.",
+        )
 
 
 def _larger(names: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -90,8 +91,16 @@ def test_a_payload_that_is_wrong_is_rejected_by_the_handler_itself(
             {"ResourceProperties": {"Cidr": "10.0.49.1/24", "SubnetIds": []}},
             ['"Status": "FAILED"', "spec-rejected"],
         ),
+        (
+            {"ResourceProperties": {"Cidr": "10.0.49.0/24", "SubnetIds": []}},
+            ['"Status": "FAILED"', "is in none of its subnets. Correct", '"SubnetIds": []'],
+        ),
+        (
+            {"ResourceProperties": {"Cidr": "10.0.49.0/24", "SubnetIds": ["subnet-1", 2]}},
+            ['"Status": "FAILED"', "spec-rejected", '"subnet-1",'],
+        ),
     ],
-    ids=["another kind", "no properties", "no range"],
+    ids=["another kind", "no properties", "no range", "no subnets", "no id of a subnet"],
 )
 def test_a_request_that_is_wrong_is_rejected_by_the_handler_itself(
     changed: dict[str, object], shown: list[str], tmp_path: Path
@@ -102,6 +111,33 @@ def test_a_request_that_is_wrong_is_rejected_by_the_handler_itself(
     result = invoked(path)
     assert result.exit_code == 0, result.output
     assert [text for text in shown if text not in result.stdout] == []
+
+
+@pytest.mark.scenario
+def test_an_update_of_nothing_keeps_the_one_range(tmp_path: Path) -> None:
+    path = tmp_path / "event.json"
+    payload = json.loads((EVENTS / "reserve-update.json").read_text("utf-8"))
+    same = {"OldResourceProperties": payload["ResourceProperties"]}
+    path.write_text(json.dumps({**payload, **same}), encoding="utf-8")
+    result = invoked(path)
+    assert result.exit_code == 0, result.output
+    [kept] = set(re.findall(r'"Cidr": "(\S+)"', result.stdout))
+    assert f"  {kept} of subnet-" in result.stdout
+    assert '"Status": "SUCCESS"' in result.stdout
+    assert "  = scr-" in result.stdout
+    assert "  + scr-" not in result.stdout
+
+
+@pytest.mark.scenario
+def test_a_physical_id_that_stands_for_no_range_stays(tmp_path: Path) -> None:
+    path = tmp_path / "event.json"
+    payload = json.loads((EVENTS / "reserve-delete.json").read_text("utf-8"))
+    made = {"PhysicalResourceId": "nothing-made"}
+    path.write_text(json.dumps({**payload, **made}), encoding="utf-8")
+    result = invoked(path)
+    assert result.exit_code == 0, result.output
+    assert '"PhysicalResourceId": "nothing-made"' in result.stdout
+    assert "  - scr-" in result.stdout
 
 
 def test_a_file_that_cannot_be_read_is_one_line_and_exit_2(tmp_path: Path) -> None:

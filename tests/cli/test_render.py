@@ -18,6 +18,8 @@ from cli.render import MARK
 from tests.domain.pods.cni import check_attachment
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from typer.testing import Result
 
 REPOSITORY = Path(__file__).parents[2]
@@ -301,12 +303,67 @@ def test_nobody_elses_file_is_written_over(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["mine.yaml"]
 
 
-def test_a_file_in_place_of_the_folder_is_refused(tmp_path: Path) -> None:
-    file = tmp_path / "file"
-    file.write_text("")
-    refused = run(EXAMPLE, "--output", file)
-    assert (refused.exit_code, file.read_text()) == (2, "")
-    assert "is no folder" in refused.stderr
+def _file(place: Path) -> None:
+    place.write_text("")
+
+
+def _dangling(place: Path) -> None:
+    place.symlink_to(place.parent / "nowhere")
+
+
+IN_THE_WAY: dict[str, tuple[Callable[[Path], None], str, str]] = {
+    "a file": (_file, "", "is no folder"),
+    "a file in place of a folder above": (_file, "x/y", "/there/x/y: Not a directory"),
+    "a link to nothing": (_dangling, "", "is no folder"),
+    "a link to nothing in place of a folder above": (_dangling, "x", "/there: File exists"),
+    "a name that is too long": (Path.mkdir, "x" * 300, ": File name too long"),
+}
+
+
+@pytest.mark.parametrize(("put", "below", "words"), IN_THE_WAY.values(), ids=IN_THE_WAY)
+def test_what_can_be_no_folder_is_refused_in_a_line(
+    tmp_path: Path, put: Callable[[Path], None], below: str, words: str
+) -> None:
+    place = tmp_path / "there"
+    put(place)
+    refused = run(EXAMPLE, "--output", place / below)
+    assert refused.exit_code == 2
+    first, told = refused.stderr.splitlines()
+    assert first.endswith(": 1 problem")
+    assert told.startswith("  --output: ")
+    assert words in told
+    assert [path.name for path in tmp_path.rglob("*")] == ["there"]
+
+
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="needs Linux's /proc")
+def test_a_folder_that_nobody_can_make_is_refused() -> None:
+    refused = run(EXAMPLE, "--output", "/proc/multus-eni/networks")
+    assert refused.exit_code == 2
+    assert "--output: cannot be used: /proc/multus-eni: No such file or directory" in refused.stderr
+
+
+def test_a_few_of_somebody_elses_files_are_named(tmp_path: Path) -> None:
+    (tmp_path / "below").mkdir()
+    for number in range(1000):
+        (tmp_path / "below" / f"{number:04}.yaml").write_text("mine")
+    told = run(EXAMPLE, "--output", tmp_path).stderr
+    assert "below/0000.yaml, below/0001.yaml" in told
+    assert "below/0004.yaml and 995 more (got " in told
+    assert "0005" not in told
+
+
+@pytest.mark.parametrize("kind", ["a pipe", "a link to nothing", "a link to a folder"])
+def test_what_is_no_file_is_somebody_elses(tmp_path: Path, kind: str) -> None:
+    output, place = tmp_path / "out", tmp_path / "out" / "networks"
+    output.mkdir()
+    if kind == "a pipe":
+        os.mkfifo(place)
+    else:
+        place.symlink_to(tmp_path if kind == "a link to a folder" else tmp_path / "nowhere")
+    refused = run(EXAMPLE, "--output", output, "--force")
+    assert refused.exit_code == 2
+    assert "has files that this command did not write: networks (got " in refused.stderr
+    assert [path.name for path in output.iterdir()] == ["networks"]
 
 
 def test_a_file_without_a_pod_network_is_refused(tmp_path: Path) -> None:

@@ -92,6 +92,12 @@ def test_a_range_is_in_the_subnet_that_has_it(cidr: str, expected: SubnetId) -> 
         ),
         pytest.param(
             CIDR,
+            [],
+            f"{CIDR} is in none of its subnets; not there: subnet-a, subnet-b",
+            id="in subnets that are not there",
+        ),
+        pytest.param(
+            CIDR,
             [subnet(A, "10.0.1.0/24"), subnet(B, "10.0.0.0/16")],
             "is in several subnets (subnet-a, subnet-b), of several VPCs",
             id="in two VPCs",

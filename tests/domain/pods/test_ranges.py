@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from domain.pods.ranges import PodRange, pod_range, router
+from domain.pods.ranges import PodRange, pod_range, prefix_lengths, router
 
 PARTS = {
     "the middle of the subnet": ("10.0.49.0/24", ["10.0.48.0/22"], "10.0.49.0", "10.0.49.255"),
@@ -24,6 +24,20 @@ def test_pods_have_what_aws_does_not_keep(
     found = pod_range(text, subnets)
     assert (found.first, found.last) == (first, last)
     assert found.network in subnets
+
+
+LENGTHS: dict[str, tuple[list[str], dict[int, int]]] = {
+    "none": ([], {}),
+    "a subnet of each family": (["fd00::/80", "10.0.48.0/22"], {4: 22, 6: 80}),
+    "the first of several": (["10.0.48.0/22", "10.0.64.0/20"], {4: 22}),
+}
+
+
+@pytest.mark.parametrize(("subnets", "expected"), LENGTHS.values(), ids=LENGTHS)
+def test_an_address_has_the_prefix_length_of_its_familys_subnet(
+    subnets: list[str], expected: dict[int, int]
+) -> None:
+    assert prefix_lengths(subnets) == expected
 
 
 @pytest.mark.parametrize("subnets", [[], ["10.1.0.0/16"], ["fd00::/64"]], ids=str)

@@ -89,6 +89,32 @@ def test_a_pod_brings_addresses_where_nobody_gives_them(network: Network, *, bri
     assert NETWORK_NAME.fullmatch(asked)
 
 
+LENGTHS: dict[str, tuple[dict[int, int], list[str]]] = {
+    "of no subnet that is written": ({}, ["192.0.2.10/24", "2001:db8::10/64"]),
+    "of the subnets": ({4: 22, 6: 80}, ["192.0.2.10/22", "2001:db8::10/80"]),
+    "of one family's subnet": ({4: 20}, ["192.0.2.10/20", "2001:db8::10/64"]),
+}
+
+
+@pytest.mark.parametrize(("lengths", "expected"), LENGTHS.values(), ids=LENGTHS)
+@pytest.mark.parametrize("owner", [None, "MultusEni-lab"])
+def test_a_pods_own_address_has_its_subnets_prefix_length(
+    lengths: dict[int, int], expected: list[str], owner: str | None
+) -> None:
+    network = replace(
+        IPVLAN,
+        ipam=Ipam.STATIC,
+        address_families=(4, 6),
+        prefix_lengths=lengths,
+        follow_owner=owner,
+    )
+    made = sample(network)
+    (asked,) = json.loads(made.pod["metadata"]["annotations"]["k8s.v1.cni.cncf.io/networks"])
+    assert asked["ips"] == expected
+    notes = [note for note in made.notes if "prefix length" in note]
+    assert [note.split()[0] for note in notes] == expected
+
+
 def test_a_pod_is_where_its_network_is() -> None:
     taints = (Taint("dpdk", "true", "NoSchedule"), Taint("core", "", "NoExecute"))
     pod = sample(IPVLAN, replace(GROUP, taints=taints)).pod

@@ -122,6 +122,13 @@ def ipv6_in(name: str, cidr: str) -> Change:
     return lambda scene: scene.change_subnet(name, has_ipv6=True, ipv6_cidrs=(IPv6Network(cidr),))
 
 
+def all_but_the_first(cidr: str, prefix_length: int) -> list[str]:
+    """Return the parts of a block beside its first one of that length."""
+    block = IPv6Network(cidr)
+    first = IPv6Network((block.network_address, prefix_length))
+    return [str(each) for each in block.address_exclude(first)]
+
+
 def rule(name: str, pattern: Mapping[str, object], *targets: str) -> Change:
     return lambda scene: setattr(scene, "rules", (EventRule(name, pattern, targets),))
 
@@ -517,6 +524,40 @@ TROUBLES: dict[str, tuple[str, Change, Severity, str, str]] = {
         "n3",
         "2001:db8:9::/80 is in none of its subnets (10.0.1.0/24, 2001:db8:1::/64, 10.1.1.0/24, 2001:db8:2::/64)",
     ),
+    "a pod range of which a part is in a subnet": (
+        "pod-range-outside",
+        lambda s: s.change_spec("n3", pod_ranges=("10.0.0.0/23",)),
+        WARNING,
+        "n3",
+        "10.0.0.0/23 is in none of its subnets as a whole (10.0.1.0/24, 10.1.1.0/24): all of it but 10.0.1.0/24 is outside",
+    ),
+    "a pod range that all subnets are in": (
+        "pod-range-outside",
+        lambda s: s.change_spec("n3", ipv4=Ipv4Mode.FROM_START, pod_ranges=("10.0.0.0/8",)),
+        WARNING,
+        "n3",
+        "(10.0.1.0/24, 10.1.1.0/24): all of it but 10.0.1.0/24, 10.1.1.0/24 is outside",
+    ),
+    "a pod range over two subnets": (
+        "pod-range-outside",
+        every(
+            lambda s: s.change_spec("n3", pod_ranges=("10.0.0.0/23",)),
+            lambda s: s.change_subnet("n3-b", ipv4_cidr=IPv4Network("10.0.0.0/24")),
+        ),
+        WARNING,
+        "n3",
+        "(10.0.1.0/24, 10.0.0.0/24): it reaches over 10.0.1.0/24, 10.0.0.0/24",
+    ),
+    "a pod range of IPv6 of which a part is in a subnet": (
+        "pod-range-outside",
+        every(
+            lambda s: s.change_spec("n3", ipv6_count=1, pod_ranges=("2001:db8:1::/63",)),
+            ipv6_in("n3-a", "2001:db8:1::/64"),
+        ),
+        WARNING,
+        "n3",
+        "(10.0.1.0/24, 2001:db8:1::/64, 10.1.1.0/24): all of it but 2001:db8:1::/64 is outside",
+    ),
     "a range to reserve that is in no subnet as a whole": (
         "pod-range-unreservable",
         reserving("10.0.0.0/23"),
@@ -682,6 +723,65 @@ TROUBLES: dict[str, tuple[str, Change, Severity, str, str]] = {
         ERROR,
         "n3, n6",
         "need 10 even",
+    ),
+    "a subnet whose IPv6 addresses are all to be reserved": (
+        "subnet-too-small",
+        every(
+            ipv6_in("n3-a", "2001:db8:0:1::/64"),
+            reserving("2001:db8:0:1::/64"),
+            lambda s: s.change_spec("n3", ipv6_count=1),
+        ),
+        ERROR,
+        "n3",
+        "subnet-n3-a has 0 IPv6 addresses outside reservations and the pod ranges that are to be reserved, and the groups at "
+        "their largest need 5 even",
+    ),
+    "IPv6 addresses for a pool, all to be reserved with more": (
+        "subnet-too-small",
+        every(
+            ipv6_in("n3-a", "2001:db8:0:1::/64"),
+            reserving("2001:db8::/62"),
+            lambda s: s.change_spec("n3", pool_ipv6=8),
+        ),
+        ERROR,
+        "n3",
+        "subnet-n3-a has 0 IPv6 addresses outside reservations and the pod ranges that are to be reserved, and the groups at "
+        "their largest need 40 even",
+    ),
+    "IPv6 addresses that nobody asked for, and that others reserved in two halves": (
+        "subnet-too-small",
+        every(
+            ipv6_in("n3-a", "2001:db8:0:1::/64"),
+            lambda s: s.change_subnet("n3-a", gives_ipv6=True),
+            lambda s: s.reserve("n3-a", "2001:db8:0:1::/65", "2001:db8:0:1:8000::/65"),
+        ),
+        ERROR,
+        "n3",
+        "subnet-n3-a has 0 IPv6 addresses outside",
+    ),
+    "IPv6 addresses of the nodes' own subnet that are all reserved": (
+        "subnet-too-small",
+        every(
+            ipv6_in("nodes-a", "2001:db8:0:1::/64"),
+            lambda s: s.change_subnet("nodes-a", gives_ipv6=True),
+            lambda s: s.reserve("nodes-a", "2001:db8:0:1::/64"),
+        ),
+        ERROR,
+        "telco-workers",
+        "subnet-nodes-a has 0 IPv6 addresses outside",
+    ),
+    "IPv6 addresses of which reservations leave enough for one zone's nodes": (
+        "subnet-too-small",
+        every(
+            ipv6_only,
+            ipv6_in("n3-a", "2001:db8:0:1::/64"),
+            lambda s: s.reserve("n3-a", *all_but_the_first("2001:db8:0:1::/64", 124)),
+            lambda s: s.change_group(most_nodes=12),
+        ),
+        WARNING,
+        "n3",
+        "subnet-n3-a has 11 IPv6 addresses outside reservations and the pod ranges that are to be reserved, and the groups at "
+        "their largest need 6, or 12 when all nodes are in us-east-1a",
     ),
     "a subnet of the nodes' own that is too small in any case": (
         "subnet-too-small",
@@ -1209,6 +1309,10 @@ NO_TROUBLES: dict[str, tuple[str, Change]] = {
         "pod-range-outside",
         lambda s: s.change_spec("n3", ipv4=Ipv4Mode.FROM_START, pod_ranges=("10.1.1.128/25",)),
     ),
+    "a pod range that is all of a subnet": (
+        "pod-range-outside",
+        lambda s: s.change_spec("n3", pod_ranges=("10.1.1.0/24",)),
+    ),
     "a pod range of IPv6 in one of the subnets": (
         "pod-range-outside",
         every(
@@ -1291,6 +1395,43 @@ NO_TROUBLES: dict[str, tuple[str, Change]] = {
         ),
     ),
     "IPv6-only subnets have no IPv4 to give": ("subnet-too-small", ipv6_only),
+    "half of a subnet's IPv6 addresses reserved": (
+        "subnet-too-small",
+        every(
+            ipv6_in("n3-a", "2001:db8:0:1::/64"),
+            reserving("2001:db8:0:1:8000::/65"),
+            lambda s: s.change_spec("n3", ipv6_count=1),
+        ),
+    ),
+    "all of a subnet's IPv6 addresses reserved, and nodes that take none": (
+        "subnet-too-small",
+        every(ipv6_in("n3-a", "2001:db8:0:1::/64"), reserving("2001:db8:0:1::/64")),
+    ),
+    "a whole IPv6 subnet for pods that nothing reserves": (
+        "subnet-too-small",
+        every(
+            ipv6_in("n3-a", "2001:db8:0:1::/64"),
+            lambda s: s.change_spec("n3", ipv6_count=1, pod_ranges=("2001:db8:0:1::/64",)),
+        ),
+    ),
+    "just as many IPv6 addresses as one zone's nodes need": (
+        "subnet-too-small",
+        every(
+            ipv6_only,
+            ipv6_in("n3-a", "2001:db8:0:1::/64"),
+            lambda s: s.reserve("n3-a", *all_but_the_first("2001:db8:0:1::/64", 124)),
+            lambda s: s.change_group(most_nodes=11),
+        ),
+    ),
+    "IPv6 addresses all reserved, and nodes that have theirs": (
+        "subnet-too-small",
+        every(
+            ipv6_in("n3-a", "2001:db8:0:1::/64"),
+            reserving("2001:db8:0:1::/64"),
+            lambda s: s.change_spec("n3", ipv6_count=1),
+            lambda s: s.change_group(nodes=10, hooks=("MultusEni-example-launch",)),
+        ),
+    ),
     "as many IPv6 addresses as an interface takes": (
         "addresses-exceed-type",
         lambda s: s.change_spec("n3", ipv6_count=15),
