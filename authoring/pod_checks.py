@@ -235,8 +235,8 @@ def _ipam(interface: WrittenInterface, group: WrittenGroup) -> Iterator[Fault]:
     if item.pod_ipam == "whereabouts":
         yield from _one_range(interface)
     yield from _routes(interface)
-    if item.pod_ipam in HANDS_OUT and item.pod_plugins is not None and item.pod_plugins.sbr:
-        yield from _source_routing(interface)
+    if item.pod_plugins is not None and item.pod_plugins.sbr:
+        yield from _source_routing(interface) if item.pod_ipam in HANDS_OUT else _moved(interface)
 
 
 def _ranges(interface: WrittenInterface) -> Iterator[Fault]:
@@ -337,6 +337,22 @@ def _routes(interface: WrittenInterface) -> Iterator[Fault]:
                 "leads by the VPC's router, whose address is another one in each subnet",
                 "Write the one IPv4 subnet that the pods' addresses are in as `pod_subnets`; or leave `pod_ipam` out, as a "
                 "node knows its router.",
+            )
+
+
+def _moved(interface: WrittenInterface) -> Iterator[Fault]:
+    """Of the main table's routes sbr copies those whose gateway is in the network of an address, and deletes all; its own default
+    route is for an address with a gateway, which one of an annotation has not (containernetworking/plugins, plugins/meta/sbr/main.go,
+    doRoutes). The VPC's IPv6 router is a link-local address, so in no such network."""
+    if not _says(interface, "pod_routes"):
+        return
+    for position, text in enumerate(interface.item.pod_routes):
+        if ":" in text:
+            yield Fault(
+                _at(interface, "pod_routes", position),
+                text,
+                "is an IPv6 destination, and of addresses that pods bring sbr moves no IPv6 route to its table, and deletes it",
+                "Leave `sbr` out, or this route; or have whereabouts give the addresses, for which sbr makes a default route.",
             )
 
 

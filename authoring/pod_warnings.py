@@ -82,9 +82,14 @@ def _no_default_route(interface: Interface) -> Iterator[str]:
     """sbr makes a default route by the gateway of an address, and one from a pod's annotation has none; a default route that the
     network itself has it moves like any other (containernetworking/plugins, plugins/meta/sbr)."""
     if EVERYWHERE.isdisjoint(interface.pod_routes):
+        remedy = (
+            "Leave sbr out"
+            if interface.ipv4 == "none"
+            else 'Write pod_routes: ["0.0.0.0/0"] with pod_subnets'
+        )
         yield (
             "sbr has no default route for packets from an address that pods bring: what is outside the subnet is sent by"
-            ' the cluster\'s own network. Write pod_routes: ["0.0.0.0/0"] with pod_subnets, unless that is meant.'
+            f" the cluster's own network. {remedy}, unless that is meant."
         )
 
 

@@ -55,6 +55,21 @@ CASES: dict[str, tuple[dict[str, Any], list[str]]] = {
             "n3: sbr has no default route for packets from an address that pods bring",
         ],
     ),
+    "source routing without IPv4, whose default route it would not move": (
+        {
+            "ipv4": "none",
+            "ipv6": {"count": 1},
+            "pod_ipam": "static",
+            "pod_ranges": None,
+            "pod_subnets": None,
+            "pod_plugins": {"sbr": True},
+        },
+        [
+            "n3: EC2 drops what pods send from addresses that pods bring",
+            "n3: sbr has no default route for packets from an address that pods bring: what is outside the subnet is sent by the"
+            " cluster's own network. Leave sbr out",
+        ],
+    ),
     "source routing with one": (
         {
             "pod_ipam": "static",
