@@ -154,6 +154,7 @@ def _lists(interface: WrittenInterface) -> Iterator[Fault]:
                     f"overlaps {path_of(_at(interface, key, first))}",
                     "Write each address once.",
                 )
+    yield from _same_routes(interface)
     for name, count in Counter(item.pod_namespaces).items():
         if count > 1:
             yield Fault(
@@ -168,6 +169,18 @@ def _lists(interface: WrittenInterface) -> Iterator[Fault]:
             "has no effect with pod_ipam: node",
             "Leave it out: a node knows its subnets.",
         )
+
+
+def _same_routes(interface: WrittenInterface) -> Iterator[Fault]:
+    """host-device fails the pod at the second of two routes of one destination, as the kernel has it already."""
+    for (first, one), (second, other) in combinations(enumerate(interface.item.pod_routes), 2):
+        if ip_network(one) == ip_network(other):
+            yield Fault(
+                _at(interface, "pod_routes", second),
+                other,
+                f"is the same destination as {path_of(_at(interface, 'pod_routes', first))}",
+                "Write each destination once.",
+            )
 
 
 def _share(one: str, other: str) -> bool:
