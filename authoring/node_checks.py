@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from authoring.instance_types import known_types
 from authoring.node_resolution import link_name
-from authoring.pod_families import IPV6, of_eni
+from authoring.pod_families import IPV6, of_link
 from authoring.problems import Fault, path_of
 
 if TYPE_CHECKING:
@@ -194,12 +194,12 @@ def _consent(group: WrittenGroup) -> Iterator[Fault]:
 
 def _packet_size(interface: WrittenInterface) -> Iterator[Fault]:
     mtu = interface.node.item.mtu
-    if mtu < LEAST_IPV6_MTU and IPV6 in of_eni(interface.item):
+    if mtu < LEAST_IPV6_MTU and IPV6 in of_link(interface.item):
         yield Fault(
             (*interface.node.location, "mtu"),
             mtu,
             f"is less than the {LEAST_IPV6_MTU} that IPv6 needs",
-            f"Write at least {LEAST_IPV6_MTU}, or leave `ipv6` and `pod_pool.ipv6` out.",
+            f"Write at least {LEAST_IPV6_MTU}, or leave IPv6 out: `ipv6`, `pod_pool.ipv6`, and what is IPv6 of pods' ranges, subnets and routes.",
         )
 
 

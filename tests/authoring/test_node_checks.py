@@ -80,6 +80,24 @@ REFUSED: dict[str, tuple[dict[Location, Any], list[tuple[str, str]]]] = {
         {POOL: {"ipv6": 4}, FIRST: IPVLAN | {"mtu": 1279}},
         [("node_groups[0].interfaces[0].node.mtu", "is less than the 1280")],
     ),
+    **{
+        f"packets too small for IPv6 of {what}": (
+            {
+                **{(*GROUP, "interfaces", 0, key): value for key, value in keys.items()},
+                FIRST: IPVLAN | {"mtu": 1279},
+            },
+            [("node_groups[0].interfaces[0].node.mtu", "is less than the 1280")],
+        )
+        for what, keys in {
+            "whereabouts": {
+                "subnets": ["subnet-0000000a"],
+                "pod_ipam": "whereabouts",
+                "pod_ranges": ["2001:db8::1:0/112"],
+            },
+            "a subnet": {"pod_ipam": "static", "pod_subnets": ["2001:db8::/64"]},
+            "a destination": {"pod_ipam": "static", "pod_routes": ["2001:db8:1::/48"]},
+        }.items()
+    },
     "ipvlan without a link": (
         {NODE: CONSENT, FIRST: VFIO | {"pod_network": "ipvlan-l2"}},
         [("node_groups[0].interfaces[0].node.pod_network", "needs a link as its master")],
@@ -160,6 +178,7 @@ ACCEPTED: dict[str, dict[Location, Any]] = {
         POOL: {"ipv4": 4, "ipv6": 8},
         (*INTERFACE, "pod_routes"): ["10.9.0.0/16", "2001:db8::/32"],
     },
+    "small packets of IPv4": {FIRST: IPVLAN | {"mtu": 1279}, (*INTERFACE, "pod_ipam"): "static"},
     "DPDK with consent": {TYPES: ["m5.2xlarge"], NODE: CONSENT, FIRST: VFIO},
     "DPDK behind an IOMMU": {TYPES: ["m5.metal"], FIRST: VFIO},
     "a pool of one driver": {FIRST: {"resource": "fast"}, SECOND: {"resource": "fast"}},
