@@ -16,6 +16,7 @@ from domain.pods import ranges
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterator, Sequence
 
+    from authoring.models import Interface
     from authoring.problems import Location
     from authoring.wellformed import Written, WrittenGroup, WrittenInterface
 
@@ -415,9 +416,11 @@ def _overlaps(one: WrittenInterface, other: WrittenInterface) -> Iterator[Fault]
 
 
 def _subnets(interface: WrittenInterface) -> frozenset[Hashable]:
-    if not _says(interface, "subnets"):
-        return frozenset()
-    written = interface.item.subnets
-    if isinstance(written, ByTags):
-        return frozenset([tuple(sorted(written.tags.items()))])
-    return frozenset(written.values() if isinstance(written, dict) else written)
+    return subnets_of(interface.item) if _says(interface, "subnets") else frozenset()
+
+
+def subnets_of(item: Interface) -> frozenset[Hashable]:
+    """Return the subnets of an interface: their ids, or the tags that select them."""
+    if isinstance(item.subnets, ByTags):
+        return frozenset([tuple(sorted(item.subnets.tags.items()))])
+    return frozenset(item.subnets.values() if isinstance(item.subnets, dict) else item.subnets)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from ipaddress import ip_network
 from typing import TYPE_CHECKING
 
-from authoring import pod_families, pod_follow
+from authoring import pod_families, pod_follow, pod_neighbours
 from authoring.models import ByTags
 from authoring.pod_checks import HANDS_OUT
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from authoring.models import Interface, NodeGroup
 
@@ -18,8 +18,13 @@ EVERYWHERE = frozenset(("0.0.0.0/0", "::/0"))
 """Default routes."""
 
 
-def warnings(group: NodeGroup) -> Iterator[str]:
-    """Yield what to know of the pod networks of a group, each in a sentence or two."""
+def warnings(group: NodeGroup, groups: Sequence[NodeGroup]) -> Iterator[str]:
+    """Yield what to know of the pod networks of a group, each in a sentence or two.
+
+    Args:
+        group: whose.
+        groups: all of the file, whose interfaces may be in the same subnets.
+    """
     for interface in group.interfaces:
         if not EVERYWHERE.isdisjoint(interface.pod_routes) and not _has_sbr(interface):
             yield (
@@ -33,6 +38,10 @@ def warnings(group: NodeGroup) -> Iterator[str]:
             )
         if interface.pod_ipam != "node":
             yield from (f"{interface.name}: {text}" for text in _warnings(interface))
+        yield from (
+            f"{interface.name}: {text}"
+            for text in pod_neighbours.warnings(group, interface, groups)
+        )
 
 
 def _warnings(interface: Interface) -> Iterator[str]:
@@ -111,6 +120,6 @@ def _not_kept(interface: Interface) -> Iterator[str]:
     ]
     if chosen and not interface.reserve_pod_ranges:
         yield (
-            f"EC2 may give a node an address of {', '.join(chosen)}. Write reserve_pod_ranges: true for what is in the subnet"
+            f"EC2 may give a node an address of {', '.join(chosen)}. {pod_neighbours.reserve(interface)}"
             + (", or ipv4: from_start." if any(":" not in text for text in chosen) else ".")
         )

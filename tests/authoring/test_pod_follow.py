@@ -180,7 +180,8 @@ def told(edited: Callable[..., str], keys: dict[str, Any], *names: str) -> list[
         **keys,
     }
     edits = {("node_groups", 0, "interfaces"): [written], **types(*names)}
-    return list(warnings(authoring.parse(edited(edits)).node_groups[0]))
+    groups = authoring.parse(edited(edits)).node_groups
+    return list(warnings(groups[0], groups))
 
 
 ROOM = "n3: a node's ENI takes at most"

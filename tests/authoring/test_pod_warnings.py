@@ -143,7 +143,7 @@ def test_what_does_not_work_by_itself_is_told(
     if "pod_pool" in written:
         del written["pod_ranges"]
     authored = authoring.parse(edited({("node_groups", 0, "interfaces"): [written]}))
-    told = list(warnings(authored.node_groups[0]))
+    told = list(warnings(authored.node_groups[0], authored.node_groups))
     assert len(told) == len(expected), told
     for text, beginning in zip(told, expected, strict=True):
         assert text.startswith(beginning)
@@ -168,5 +168,5 @@ def test_what_cannot_be_written_is_no_remedy(
         "node": node,
     }
     authored = authoring.parse(edited({("node_groups", 0, "interfaces"): [written]}))
-    (text,) = warnings(authored.node_groups[0])
+    (text,) = warnings(authored.node_groups[0], authored.node_groups)
     assert ("pod_follow" in text) is follows
