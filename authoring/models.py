@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Discriminator, Field, Tag
 
@@ -38,6 +38,9 @@ from authoring.shapes import (
     ZoneName,
 )
 from authoring.written import Written
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable
 
 
 class ByTags(Written):
@@ -374,6 +377,13 @@ class Interface(Written):
     node: InterfaceNode = Field(
         default=InterfaceNode(), description="What a node makes of the interface."
     )
+
+
+def subnets_of(item: Interface) -> frozenset[Hashable]:
+    """Return the subnets of an interface: their ids, or the tags that select them."""
+    if isinstance(item.subnets, ByTags):
+        return frozenset([tuple(sorted(item.subnets.tags.items()))])
+    return frozenset(item.subnets.values() if isinstance(item.subnets, dict) else item.subnets)
 
 
 WAYS_TO_NAME = ("auto_scaling_group", "managed_node_group", "auto_scaling_groups", "create")

@@ -8,7 +8,7 @@ from itertools import combinations
 from typing import TYPE_CHECKING
 
 from authoring import pod_families
-from authoring.models import ByTags
+from authoring.models import ByTags, subnets_of
 from authoring.node_checks import nobody
 from authoring.problems import Fault, path_of
 from domain.pods import ranges
@@ -16,7 +16,6 @@ from domain.pods import ranges
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterator, Sequence
 
-    from authoring.models import Interface
     from authoring.problems import Location
     from authoring.wellformed import Written, WrittenGroup, WrittenInterface
 
@@ -173,7 +172,8 @@ def _lists(interface: WrittenInterface) -> Iterator[Fault]:
 
 
 def _same_routes(interface: WrittenInterface) -> Iterator[Fault]:
-    """host-device fails the pod at the second of two routes of one destination, as the kernel has it already."""
+    """A plugin fails the pod at the second of two routes of one destination, as the kernel has it already
+    (containernetworking/plugins, pkg/ipam/ipam_linux.go, ConfigureIface)."""
     for (first, one), (second, other) in combinations(enumerate(interface.item.pod_routes), 2):
         if ip_network(one) == ip_network(other):
             yield Fault(
@@ -417,10 +417,3 @@ def _overlaps(one: WrittenInterface, other: WrittenInterface) -> Iterator[Fault]
 
 def _subnets(interface: WrittenInterface) -> frozenset[Hashable]:
     return subnets_of(interface.item) if _says(interface, "subnets") else frozenset()
-
-
-def subnets_of(item: Interface) -> frozenset[Hashable]:
-    """Return the subnets of an interface: their ids, or the tags that select them."""
-    if isinstance(item.subnets, ByTags):
-        return frozenset([tuple(sorted(item.subnets.tags.items()))])
-    return frozenset(item.subnets.values() if isinstance(item.subnets, dict) else item.subnets)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from ipaddress import ip_network
 from typing import TYPE_CHECKING
 
-from authoring.models import ByTags
-from authoring.pod_checks import HANDS_OUT, subnets_of
+from authoring.models import ByTags, subnets_of
+from authoring.pod_checks import HANDS_OUT
 from domain.pods import ranges
 
 if TYPE_CHECKING:
