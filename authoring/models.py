@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from pydantic import Discriminator, Field, Tag
 
 from authoring.created import Cluster, Create
+from authoring.ip_ranges import IpRange, PodRange, SubnetRange
 from authoring.shapes import (
     REFUSED,
     AccountId,
@@ -16,7 +17,6 @@ from authoring.shapes import (
     GroupLabel,
     InstanceTypeName,
     InterfaceName,
-    IpRange,
     LinkName,
     ManagedNodeGroupName,
     Namespace,
@@ -323,7 +323,7 @@ class Interface(Written):
         description="Where the primary IPv4 address comes from: EC2 picks one, the first free one from the "
         "start of the subnet, or none (an IPv6-only subnet).",
     )
-    pod_ranges: tuple[IpRange, ...] = Field(
+    pod_ranges: tuple[PodRange, ...] = Field(
         default=(),
         strict=False,
         description="Ranges kept for pods: from_start takes no address from them, and `pod_ipam` gives pods theirs.",
@@ -343,7 +343,7 @@ class Interface(Written):
         default="node",
         description="Who gives pods their addresses: the node, or an IPAM plugin that the NetworkAttachmentDefinition names.",
     )
-    pod_subnets: tuple[IpRange, ...] = Field(
+    pod_subnets: tuple[SubnetRange, ...] = Field(
         default=(),
         strict=False,
         description="The subnets' own ranges, where `pod_ipam` needs them: for a pod's prefix length and its router.",
