@@ -36,6 +36,7 @@ _SUBNET_PREFIXES: Mapping[int, tuple[range, str]] = {
 
 
 def _range(text: str) -> str:
+    """CNI plugins take neither a mask in place of the prefix length nor an address without one (Go, net.ParseCIDR)."""
     try:
         network = ip_network(text, strict=False)
     except ValueError:
@@ -46,6 +47,8 @@ def _range(text: str) -> str:
         ip_network(text)
     except ValueError:
         raise refusal("has bits set after its prefix", f"Write {network}.") from None
+    if text.partition("/")[2] != str(network.prefixlen):
+        raise refusal("does not have its prefix length after a slash", f"Write {network}.")
     return text
 
 

@@ -29,6 +29,30 @@ def static(**keys: object) -> dict[Location, Any]:
 
 
 @pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (
+            "10.20.0.5",
+            "does not have its prefix length after a slash (got '10.20.0.5'). Write 10.20.0.5/32.",
+        ),
+        (
+            "10.20.0.0/255.255.0.0",
+            "does not have its prefix length after a slash (got '10.20.0.0/255.255.0.0'). Write 10.20.0.0/16.",
+        ),
+        (
+            "10.20.0.0/016",
+            "does not have its prefix length after a slash (got '10.20.0.0/016'). Write 10.20.0.0/16.",
+        ),
+    ],
+)
+def test_what_no_plugin_can_read_is_refused(
+    said: Callable[..., list[str]], text: str, told: str
+) -> None:
+    edits = static(pod_subnets=["10.0.48.0/22"], pod_routes=[text])
+    assert said(edits) == [f"{N3}.pod_routes[0]: {told}"]
+
+
+@pytest.mark.parametrize(
     ("text", "what"),
     [
         ("0.0.0.0/0", "is every address that there is"),
