@@ -22,9 +22,9 @@ from authoring.created_shapes import (
     TaintKey,
     VpcIdText,
 )
+from authoring.ip_ranges import IpRange
 from authoring.shapes import (
     Between,
-    IpRange,
     OwnTagKey,
     SecurityGroupIdText,
     SubnetIdText,

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Discriminator, Field, Tag
 
 from authoring.created import Cluster, Create
+from authoring.ip_ranges import IpRange, PodRange, SubnetRange
 from authoring.shapes import (
     REFUSED,
     AccountId,
@@ -16,7 +17,6 @@ from authoring.shapes import (
     GroupLabel,
     InstanceTypeName,
     InterfaceName,
-    IpRange,
     LinkName,
     ManagedNodeGroupName,
     Namespace,
@@ -38,6 +38,9 @@ from authoring.shapes import (
     ZoneName,
 )
 from authoring.written import Written
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable
 
 
 class ByTags(Written):
@@ -320,7 +323,7 @@ class Interface(Written):
         description="Where the primary IPv4 address comes from: EC2 picks one, the first free one from the "
         "start of the subnet, or none (an IPv6-only subnet).",
     )
-    pod_ranges: tuple[IpRange, ...] = Field(
+    pod_ranges: tuple[PodRange, ...] = Field(
         default=(),
         strict=False,
         description="Ranges kept for pods: from_start takes no address from them, and `pod_ipam` gives pods theirs.",
@@ -340,7 +343,7 @@ class Interface(Written):
         default="node",
         description="Who gives pods their addresses: the node, or an IPAM plugin that the NetworkAttachmentDefinition names.",
     )
-    pod_subnets: tuple[IpRange, ...] = Field(
+    pod_subnets: tuple[SubnetRange, ...] = Field(
         default=(),
         strict=False,
         description="The subnets' own ranges, where `pod_ipam` needs them: for a pod's prefix length and its router.",
@@ -374,6 +377,13 @@ class Interface(Written):
     node: InterfaceNode = Field(
         default=InterfaceNode(), description="What a node makes of the interface."
     )
+
+
+def subnets_of(item: Interface) -> frozenset[Hashable]:
+    """Return the subnets of an interface: their ids, or the tags that select them."""
+    if isinstance(item.subnets, ByTags):
+        return frozenset([tuple(sorted(item.subnets.tags.items()))])
+    return frozenset(item.subnets.values() if isinstance(item.subnets, dict) else item.subnets)
 
 
 WAYS_TO_NAME = ("auto_scaling_group", "managed_node_group", "auto_scaling_groups", "create")

@@ -6,8 +6,9 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from authoring.instance_types import known_types
+from authoring.models import ByTags, subnets_of
 from authoring.node_resolution import link_name
-from authoring.pod_families import IPV6, of_eni
+from authoring.pod_families import IPV6, of_link
 from authoring.problems import Fault, path_of
 
 if TYPE_CHECKING:
@@ -56,20 +57,36 @@ def _links(interfaces: Iterable[WrittenInterface]) -> Iterator[Fault]:
 
 
 def _resources(interfaces: Iterable[WrittenInterface]) -> Iterator[Fault]:
-    first: dict[str, tuple[str, Location]] = {}
+    first: dict[str, WrittenInterface] = {}
     for interface in interfaces:
         node = interface.node.item
         if node.resource is None or not interface.node.says("resource", "driver"):
             continue
-        here = (*interface.node.location, "resource")
-        driver, known = first.setdefault(node.resource, (node.driver, here))
-        if driver != node.driver:
+        known = first.setdefault(node.resource, interface)
+        here, there = ((*each.node.location, "resource") for each in (interface, known))
+        if known.node.item.driver != node.driver:
             yield Fault(
                 here,
                 node.resource,
-                f"has a device with driver {node.driver}, and by {path_of(known)} one with driver {driver}",
+                f"has a device with driver {node.driver}, and by {path_of(there)} one with driver {known.node.item.driver}",
                 "Give each driver a pool of its own: a pod that asks for the pool would get one or the other.",
             )
+        if _lead_elsewhere(known, interface):
+            yield Fault(
+                here,
+                node.resource,
+                f"has a device in other subnets than by {path_of(there)}",
+                "Give each network a pool of its own: a pod on one of them would get any device of the pool, in whose subnet its "
+                "addresses may be of no use.",
+            )
+
+
+def _lead_elsewhere(one: WrittenInterface, other: WrittenInterface) -> bool:
+    """Whether two interfaces are in different subnets, as far as the file says: what tags select has no ids in it."""
+    if "subnets" in one.unreadable | other.unreadable:
+        return False
+    by_tags = [isinstance(each.item.subnets, ByTags) for each in (one, other)]
+    return by_tags[0] == by_tags[1] and subnets_of(one.item) != subnets_of(other.item)
 
 
 def _huge_pages(written: Iterable[tuple[Location, HugePages]]) -> Iterator[Fault]:
@@ -194,12 +211,12 @@ def _consent(group: WrittenGroup) -> Iterator[Fault]:
 
 def _packet_size(interface: WrittenInterface) -> Iterator[Fault]:
     mtu = interface.node.item.mtu
-    if mtu < LEAST_IPV6_MTU and IPV6 in of_eni(interface.item):
+    if mtu < LEAST_IPV6_MTU and IPV6 in of_link(interface.item):
         yield Fault(
             (*interface.node.location, "mtu"),
             mtu,
             f"is less than the {LEAST_IPV6_MTU} that IPv6 needs",
-            f"Write at least {LEAST_IPV6_MTU}, or leave `ipv6` and `pod_pool.ipv6` out.",
+            f"Write at least {LEAST_IPV6_MTU}, or leave IPv6 out: `ipv6`, `pod_pool.ipv6`, and what is IPv6 of pods' ranges, subnets and routes.",
         )
 
 

@@ -8,7 +8,7 @@ from itertools import combinations
 from typing import TYPE_CHECKING
 
 from authoring import pod_families
-from authoring.models import ByTags
+from authoring.models import ByTags, subnets_of
 from authoring.node_checks import nobody
 from authoring.problems import Fault, path_of
 from domain.pods import ranges
@@ -154,6 +154,7 @@ def _lists(interface: WrittenInterface) -> Iterator[Fault]:
                     f"overlaps {path_of(_at(interface, key, first))}",
                     "Write each address once.",
                 )
+    yield from _same_routes(interface)
     for name, count in Counter(item.pod_namespaces).items():
         if count > 1:
             yield Fault(
@@ -168,6 +169,19 @@ def _lists(interface: WrittenInterface) -> Iterator[Fault]:
             "has no effect with pod_ipam: node",
             "Leave it out: a node knows its subnets.",
         )
+
+
+def _same_routes(interface: WrittenInterface) -> Iterator[Fault]:
+    """A plugin fails the pod at the second of two routes of one destination, as the kernel has it already
+    (containernetworking/plugins, pkg/ipam/ipam_linux.go, ConfigureIface)."""
+    for (first, one), (second, other) in combinations(enumerate(interface.item.pod_routes), 2):
+        if ip_network(one) == ip_network(other):
+            yield Fault(
+                _at(interface, "pod_routes", second),
+                other,
+                f"is the same destination as {path_of(_at(interface, 'pod_routes', first))}",
+                "Write each destination once.",
+            )
 
 
 def _share(one: str, other: str) -> bool:
@@ -235,8 +249,8 @@ def _ipam(interface: WrittenInterface, group: WrittenGroup) -> Iterator[Fault]:
     if item.pod_ipam == "whereabouts":
         yield from _one_range(interface)
     yield from _routes(interface)
-    if item.pod_ipam in HANDS_OUT and item.pod_plugins is not None and item.pod_plugins.sbr:
-        yield from _source_routing(interface)
+    if item.pod_plugins is not None and item.pod_plugins.sbr:
+        yield from _source_routing(interface) if item.pod_ipam in HANDS_OUT else _moved(interface)
 
 
 def _ranges(interface: WrittenInterface) -> Iterator[Fault]:
@@ -340,6 +354,22 @@ def _routes(interface: WrittenInterface) -> Iterator[Fault]:
             )
 
 
+def _moved(interface: WrittenInterface) -> Iterator[Fault]:
+    """Of the main table's routes sbr copies those whose gateway is in the network of an address, and deletes all; its own default
+    route is for an address with a gateway, which one of an annotation has not (containernetworking/plugins, plugins/meta/sbr/main.go,
+    doRoutes). The VPC's IPv6 router is a link-local address, so in no such network."""
+    if not _says(interface, "pod_routes"):
+        return
+    for position, text in enumerate(interface.item.pod_routes):
+        if ":" in text:
+            yield Fault(
+                _at(interface, "pod_routes", position),
+                text,
+                "is an IPv6 destination, and of addresses that pods bring sbr moves no IPv6 route to its table, and deletes it",
+                "Leave `sbr` out, or this route; or have whereabouts give the addresses, for which sbr makes a default route.",
+            )
+
+
 def _source_routing(interface: WrittenInterface) -> Iterator[Fault]:
     """sbr makes a default route by the gateway that the IPAM plugin names (containernetworking/plugins, plugins/meta/sbr), and
     whereabouts names one gateway for all of a pod's addresses (its pkg/types, IPAMConfig)."""
@@ -386,9 +416,4 @@ def _overlaps(one: WrittenInterface, other: WrittenInterface) -> Iterator[Fault]
 
 
 def _subnets(interface: WrittenInterface) -> frozenset[Hashable]:
-    if not _says(interface, "subnets"):
-        return frozenset()
-    written = interface.item.subnets
-    if isinstance(written, ByTags):
-        return frozenset([tuple(sorted(written.tags.items()))])
-    return frozenset(written.values() if isinstance(written, dict) else written)
+    return subnets_of(interface.item) if _says(interface, "subnets") else frozenset()

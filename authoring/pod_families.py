@@ -36,6 +36,14 @@ def of_pods(item: Interface) -> frozenset[int]:
     return of_eni(item)
 
 
+def of_link(item: Interface) -> frozenset[int]:
+    """Return the families of the link's packets, as far as the file says: the interface's own, and of what it says of pods."""
+    named = (*item.pod_ranges, *item.pod_subnets)
+    if item.pod_ipam == "static":
+        named += item.pod_routes  # elsewhere they are of families that pods have addresses of
+    return of_eni(item) | {ip_network(text).version for text in named}
+
+
 def faults(interface: WrittenInterface) -> Iterator[Fault]:
     """Yield every fault of ranges and routes of a family that the interface's pods have no address of."""
     if not interface.unreadable.isdisjoint({"ipv4", "ipv6", "pod_pool", "pod_ipam"}):

@@ -11,7 +11,7 @@ from authoring.pod_checks import HANDS_OUT
 from authoring.problems import Fault, path_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from authoring.instance_types import Limits
     from authoring.models import Interface, NodeGroup
@@ -114,18 +114,21 @@ def _routes(interface: WrittenInterface) -> Iterator[Fault]:
         or "ipv6" in interface.unreadable
     ):
         return
-    for position, text in _ipv6_ranges(item):
+    places = [("pod_ranges", position, text) for position, text in _ipv6(item.pod_ranges)]
+    if item.pod_ipam == "static" and "pod_ipam" not in interface.unreadable:
+        # Elsewhere pods have no address of that family but by a range, or as the ENI itself.
+        places += [("pod_routes", position, text) for position, text in _ipv6(item.pod_routes)]
+    for key, position, text in places:
         yield Fault(
-            (*interface.location, "pod_ranges", position),
+            (*interface.location, key, position),
             text,
             "needs IPv6 routes on the node, which with ipvlan-l3 has them where its ENI has an IPv6 address of its own",
             "Write `ipv6: { count: 1 }`, or `pod_network: ipvlan-l2`.",
         )
 
 
-def _ipv6_ranges(item: Interface) -> Iterator[tuple[int, str]]:
-    if item.pod_ipam in HANDS_OUT:
-        yield from ((place, text) for place, text in enumerate(item.pod_ranges) if ":" in text)
+def _ipv6(texts: Sequence[str]) -> Iterator[tuple[int, str]]:
+    return ((place, text) for place, text in enumerate(texts) if ":" in text)
 
 
 def limits(type_name: str, most: Limits, interface: WrittenInterface) -> Iterator[Fault]:
@@ -134,7 +137,7 @@ def limits(type_name: str, most: Limits, interface: WrittenInterface) -> Iterato
     own = item.ipv6.count if item.ipv6 else 0
     if not item.pod_follow or most.ipv6_per_interface > own:
         return
-    for position, text in _ipv6_ranges(item):
+    for position, text in _ipv6(item.pod_ranges):
         yield Fault(
             (*interface.location, "pod_ranges", position),
             text,

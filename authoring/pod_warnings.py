@@ -5,34 +5,69 @@ from __future__ import annotations
 from ipaddress import ip_network
 from typing import TYPE_CHECKING
 
-from authoring import pod_families, pod_follow
+from authoring import pod_families, pod_follow, pod_neighbours
 from authoring.models import ByTags
 from authoring.pod_checks import HANDS_OUT
+from authoring.pod_families import IPV4, IPV6
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from authoring.models import Interface, NodeGroup
 
-EVERYWHERE = frozenset(("0.0.0.0/0", "::/0"))
-"""Default routes."""
 
+def warnings(group: NodeGroup, groups: Sequence[NodeGroup]) -> Iterator[str]:
+    """Yield what to know of the pod networks of a group, each in a sentence or two.
 
-def warnings(group: NodeGroup) -> Iterator[str]:
-    """Yield what to know of the pod networks of a group, each in a sentence or two."""
+    Args:
+        group: whose.
+        groups: all of the file, whose interfaces may be in the same subnets.
+    """
     for interface in group.interfaces:
-        if not EVERYWHERE.isdisjoint(interface.pod_routes) and not _has_sbr(interface):
-            yield (
-                f"{interface.name}: pods get the default route of pod_routes besides that of the cluster's own network, and"
-                " the kernel takes the one that was made last. Write narrower routes, or sbr: true in pod_plugins, which"
-                " keeps it to packets from the pod's address there."
-            )
+        yield from (f"{interface.name}: {text}" for text in _second_default_route(interface))
         if interface.pod_follow:
             yield from (
                 f"{interface.name}: {text}" for text in pod_follow.warnings(group, interface)
             )
         if interface.pod_ipam != "node":
             yield from (f"{interface.name}: {text}" for text in _warnings(interface))
+        yield from (
+            f"{interface.name}: {text}"
+            for text in pod_neighbours.warnings(group, interface, groups)
+        )
+
+
+def _second_default_route(interface: Interface) -> Iterator[str]:
+    """Of IPv4 a route comes before the others of its destination and metric; of IPv6 they become one of several next hops (Linux,
+    net/ipv6/ip6_fib.c, fib6_add_rt2node), of which each connection has one by its hash."""
+    families = _default_routes(interface)
+    if not families or _has_sbr(interface):
+        return
+    effects = {
+        IPV4: "of IPv4 the kernel takes the one that was made last",
+        IPV6: "of IPv6 the kernel makes one route of the two and sends about half of the connections by each",
+    }
+    sbr = ", or sbr: true in pod_plugins, which keeps it to packets from the pod's address there"
+    yield (
+        "pods get the default route of pod_routes besides that of the cluster's own network:"
+        f" {', and '.join(effects[family] for family in sorted(families))}."
+        f" Write narrower routes{sbr if _takes_sbr(interface) else ''}."
+    )
+
+
+def _default_routes(interface: Interface) -> frozenset[int]:
+    networks = map(ip_network, interface.pod_routes)
+    return frozenset(each.version for each in networks if each.prefixlen == 0)
+
+
+def _takes_sbr(interface: Interface) -> bool:
+    """Whether `sbr` would not be refused (pod_checks)."""
+    if interface.pod_ipam == "node" or interface.node.driver != "kernel":
+        return False
+    if interface.pod_ipam == "static":
+        return not any(":" in text for text in interface.pod_routes)
+    one_router = len({ip_network(text).version for text in interface.pod_ranges}) == 1
+    return one_router or interface.pod_ipam == "host-local"
 
 
 def _warnings(interface: Interface) -> Iterator[str]:
@@ -81,10 +116,15 @@ def _unassigned(interface: Interface) -> str:
 def _no_default_route(interface: Interface) -> Iterator[str]:
     """sbr makes a default route by the gateway of an address, and one from a pod's annotation has none; a default route that the
     network itself has it moves like any other (containernetworking/plugins, plugins/meta/sbr)."""
-    if EVERYWHERE.isdisjoint(interface.pod_routes):
+    if not _default_routes(interface):
+        remedy = (
+            "Leave sbr out"
+            if interface.ipv4 == "none"
+            else 'Write pod_routes: ["0.0.0.0/0"] with pod_subnets'
+        )
         yield (
             "sbr has no default route for packets from an address that pods bring: what is outside the subnet is sent by"
-            ' the cluster\'s own network. Write pod_routes: ["0.0.0.0/0"] with pod_subnets, unless that is meant.'
+            f" the cluster's own network. {remedy}, unless that is meant."
         )
 
 
@@ -106,6 +146,6 @@ def _not_kept(interface: Interface) -> Iterator[str]:
     ]
     if chosen and not interface.reserve_pod_ranges:
         yield (
-            f"EC2 may give a node an address of {', '.join(chosen)}. Write reserve_pod_ranges: true for what is in the subnet"
+            f"EC2 may give a node an address of {', '.join(chosen)}. {pod_neighbours.reserve(interface)}"
             + (", or ipv4: from_start." if any(":" not in text for text in chosen) else ".")
         )

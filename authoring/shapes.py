@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import ipaddress
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -316,27 +315,6 @@ SecurityGroupIdText = Annotated[
 ]
 InstanceTypeName = Annotated[str, Field(json_schema_extra={"pattern": r"^[a-z0-9-]+\.[a-z0-9-]+$"})]
 """Whether there is such a type is for `authoring.checks` to say."""
-
-
-def _range(text: str) -> str:
-    try:
-        ipaddress.ip_network(text)
-    except ValueError:
-        raise _range_refusal(text) from None
-    return text
-
-
-def _range_refusal(text: str) -> PydanticCustomError:
-    try:
-        network = ipaddress.ip_network(text, strict=False)
-    except ValueError:
-        return refusal(
-            "is not a range of addresses", "Write it in CIDR notation, like 10.100.0.0/16."
-        )
-    return refusal("has bits set after its prefix", f"Write {network}.")
-
-
-IpRange = Annotated[str, AfterValidator(_range), Field(json_schema_extra={"format": "cidr"})]
 
 Namespace = Annotated[
     str,

@@ -87,7 +87,11 @@ def described(authored: authoring.Authored) -> Iterator[RenderableType]:
         yield _promise(node)
         yield from (
             f"Note on {text}"
-            for text in [*warnings(written), *_slow_boots(written), *_older_hardware(written)]
+            for text in [
+                *warnings(written, authored.node_groups),
+                *_slow_boots(written),
+                *_older_hardware(written),
+            ]
         )
         if written.create is not None:
             yield _created(written, written.create, group.auto_scaling_group, authored.cluster)

@@ -105,6 +105,10 @@ REFUSED: dict[str, tuple[dict[Location, Any], list[str]]] = {
             (*GROUP, "node"): {"resource_prefix": DOMAIN},
             (*GROUP, "interfaces", 0, "node"): {"resource": "n3_dpdk_first"},
             (*GROUP, "interfaces", 1, "node"): {"resource": "n3_dpdk_first"},
+            (*GROUP, "interfaces", 1, "subnets"): {
+                "us-east-1a": "subnet-0000000a",
+                "us-east-1b": "subnet-0000000b",
+            },
         },
         [
             f"{where}: makes a tag key of {length} characters for cluster-autoscaler, and a key has at most 128 "

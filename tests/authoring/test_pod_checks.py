@@ -220,6 +220,25 @@ REFUSED: dict[str, tuple[dict[Location, Any], list[tuple[str, str]]]] = {
         ),
         [(f"{N3}.pod_plugins.sbr", "needs a router of each family")],
     ),
+    "IPv6 destinations that routing by source would lose": (
+        interface(
+            ipv6={"count": 1},
+            pod_ipam="static",
+            pod_subnets=SUBNETS,
+            pod_routes=["10.20.0.0/16", "::/0", "2001:db8:90::/48"],
+            pod_plugins={"sbr": True},
+        ),
+        [
+            (f"{N3}.pod_routes[1]", "is an IPv6 destination, and of addresses that pods bring sbr"),
+            (f"{N3}.pod_routes[2]", "is an IPv6 destination, and of addresses that pods bring sbr"),
+        ],
+    ),
+    "one destination twice, in two spellings": (
+        interface(
+            ipv6={"count": 1}, pod_routes=["2001:db8::/32", "10.20.0.0/16", "2001:DB8:0::/32"]
+        ),
+        [(f"{N3}.pod_routes[2]", f"is the same destination as {N3}.pod_routes[0]")],
+    ),
     "ranges of two interfaces in one subnet": (
         {**whereabouts(), **whereabouts(SECOND, pod_ranges=["10.0.49.128/25"])},
         [(f"{N6}.pod_ranges[0]", f"overlaps {N3}.pod_ranges[0], of the same subnet")],
@@ -274,8 +293,15 @@ ACCEPTED: dict[str, dict[Location, Any]] = {
     "routes by the router of the one subnet": whereabouts(
         pod_routes=["10.20.0.0/16"], pod_plugins={"sbr": True}
     ),
+    "a destination within another": whereabouts(pod_routes=["10.20.0.0/16", "10.20.1.0/24"]),
     "an IPv6 route, whose router is the same everywhere": interface(
         pod_ipam="static", pod_routes=["fd00:1::/64"]
+    ),
+    "an IPv6 destination beside the default route of whereabouts": whereabouts(
+        pod_subnets=["2001:db8:48::/64"],
+        pod_ranges=["2001:db8:48::1:0/112"],
+        pod_routes=["2001:db8:90::/48"],
+        pod_plugins={"sbr": True},
     ),
     "a device that the device plugin chooses": {
         **interface(pod_ipam="static"),

@@ -102,6 +102,26 @@ REFUSED: dict[str, tuple[dict[Location, Any], list[tuple[str, str]]]] = {
         whereabouts(**DUAL, node=L3),
         [(f"{N3}.pod_ranges[1]", "needs IPv6 routes on the node")],
     ),
+    "IPv6 in l3 mode that pods bring": (
+        followed(
+            pod_ipam="static",
+            pod_ranges=["2001:db8:48::1:0/112"],
+            reserve_pod_ranges=True,
+            pod_routes=["2001:db8:9::/48"],
+            node=L3,
+        ),
+        [
+            (f"{N3}.pod_ranges[0]", "needs IPv6 routes on the node"),
+            (f"{N3}.pod_routes[0]", "needs IPv6 routes on the node"),
+        ],
+    ),
+    "IPv6 that pods bring to a type without": (
+        {
+            **followed(pod_ranges=["2001:db8:48::1:0/112"], reserve_pod_ranges=True),
+            **types("m3.2xlarge"),
+        },
+        [(f"{N3}.pod_ranges[0]", "beside the interface's own 0 m3.2xlarge takes none")],
+    ),
     "no IPv6 address left on the ENI": (
         {**whereabouts(**DUAL, ipv6={"count": 10}), **types("m5.large")},
         [(f"{N3}.pod_ranges[1]", "beside the interface's own 10 m5.large takes none")],
@@ -128,6 +148,9 @@ ACCEPTED: dict[str, dict[Location, Any]] = {
     "both families in l3 mode": whereabouts(**DUAL, node=L3, ipv6={"count": 1}),
     "addresses that pods bring": followed(pod_ipam="static"),
     "addresses that pods bring, by the node's own file": followed(),
+    "IPv6 in l3 mode that pods bring to an ENI with IPv6": followed(
+        pod_ipam="static", ipv6={"count": 1}, pod_routes=["2001:db8:9::/48"], node=L3
+    ),
     "a whole device whose pod sets its addresses": followed(node={"pod_network": "host-device"}),
     "a device of a pool": followed(
         pod_ipam="static", node={"pod_network": "host-device", "resource": "n3"}
@@ -180,7 +203,8 @@ def told(edited: Callable[..., str], keys: dict[str, Any], *names: str) -> list[
         **keys,
     }
     edits = {("node_groups", 0, "interfaces"): [written], **types(*names)}
-    return list(warnings(authoring.parse(edited(edits)).node_groups[0]))
+    groups = authoring.parse(edited(edits)).node_groups
+    return list(warnings(groups[0], groups))
 
 
 ROOM = "n3: a node's ENI takes at most"

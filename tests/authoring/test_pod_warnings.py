@@ -55,6 +55,21 @@ CASES: dict[str, tuple[dict[str, Any], list[str]]] = {
             "n3: sbr has no default route for packets from an address that pods bring",
         ],
     ),
+    "source routing without IPv4, whose default route it would not move": (
+        {
+            "ipv4": "none",
+            "ipv6": {"count": 1},
+            "pod_ipam": "static",
+            "pod_ranges": None,
+            "pod_subnets": None,
+            "pod_plugins": {"sbr": True},
+        },
+        [
+            "n3: EC2 drops what pods send from addresses that pods bring",
+            "n3: sbr has no default route for packets from an address that pods bring: what is outside the subnet is sent by the"
+            " cluster's own network. Leave sbr out",
+        ],
+    ),
     "source routing with one": (
         {
             "pod_ipam": "static",
@@ -128,10 +143,66 @@ def test_what_does_not_work_by_itself_is_told(
     if "pod_pool" in written:
         del written["pod_ranges"]
     authored = authoring.parse(edited({("node_groups", 0, "interfaces"): [written]}))
-    told = list(warnings(authored.node_groups[0]))
+    told = list(warnings(authored.node_groups[0], authored.node_groups))
     assert len(told) == len(expected), told
     for text, beginning in zip(told, expected, strict=True):
         assert text.startswith(beginning)
+
+
+LAST = "of IPv4 the kernel takes the one that was made last"
+HALF = (
+    "of IPv6 the kernel makes one route of the two and sends about half of the connections by each"
+)
+SBR = ", or sbr: true in pod_plugins, which keeps it to packets from the pod's address there"
+DUAL = {
+    "pod_ranges": ["10.0.49.0/24", "2001:db8:48::1:0/112"],
+    "pod_subnets": ["10.0.48.0/22", "2001:db8:48::/64"],
+}
+
+
+@pytest.mark.parametrize(
+    ("keys", "effect", "remedy"),
+    [
+        (WHEREABOUTS | {"pod_routes": ["0.0.0.0/0"]}, LAST, SBR),
+        (WHEREABOUTS | DUAL | {"pod_routes": ["0:0::/0"]}, HALF, ""),
+        (WHEREABOUTS | DUAL | {"pod_routes": ["::/0", "0.0.0.0/0"]}, f"{LAST}, and {HALF}", ""),
+        (
+            {"pod_ipam": "static", "pod_subnets": ["10.0.48.0/22"], "pod_routes": ["0.0.0.0/0"]},
+            LAST,
+            SBR,
+        ),
+        ({"pod_ipam": "static", "pod_routes": ["::/0"]}, HALF, ""),
+        ({"pod_pool": {"ipv4": 4}, "pod_routes": ["0.0.0.0/0"]}, LAST, ""),
+        ({"ipv6": {"count": 1}, "pod_routes": ["::/0"]}, HALF, ""),
+    ],
+    ids=[
+        "whereabouts",
+        "IPv6",
+        "both",
+        "addresses that pods bring",
+        "addresses that pods bring, and IPv6",
+        "a pool",
+        "the pod's own",
+    ],
+)
+def test_what_becomes_of_a_second_default_route_is_told_with_what_can_be_written(
+    edited: Callable[..., str], keys: dict[str, Any], effect: str, remedy: str
+) -> None:
+    written = {
+        "name": "n3",
+        "subnets": ["subnet-0000000a"],
+        "security_groups": ["sg-0000000a"],
+        "node": {"pod_network": "ipvlan-l2"},
+        **keys,
+    }
+    authored = authoring.parse(edited({("node_groups", 0, "interfaces"): [written]}))
+    assert next(warnings(authored.node_groups[0], authored.node_groups)) == (
+        "n3: pods get the default route of pod_routes besides that of the cluster's own network: "
+        f"{effect}. Write narrower routes{remedy}."
+    )
+    if remedy:
+        written["pod_plugins"] = {"sbr": True}
+        authoring.parse(edited({("node_groups", 0, "interfaces"): [written]}))
 
 
 @pytest.mark.parametrize(
@@ -153,5 +224,5 @@ def test_what_cannot_be_written_is_no_remedy(
         "node": node,
     }
     authored = authoring.parse(edited({("node_groups", 0, "interfaces"): [written]}))
-    (text,) = warnings(authored.node_groups[0])
+    (text,) = warnings(authored.node_groups[0], authored.node_groups)
     assert ("pod_follow" in text) is follows
