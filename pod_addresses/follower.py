@@ -70,7 +70,6 @@ class Follower:
         self._claimed_from: dict[Placed, str] = {}
         """Which ENI had what is being tried again, when it was tried first."""
         self._look_due, self._looked = True, False
-        self._resumes = ready_file is not None and ready_file.exists()
         self._attempt = 0
         self._ready: bool | None = None
         self._unknown: frozenset[str] = frozenset()
@@ -82,7 +81,8 @@ class Follower:
         """Follow until `stopping`; then nothing is released yet, see `release`.
 
         After each change, and after a pause where something may work later, it does what is missing. It sleeps otherwise, and looks
-        every few minutes: an address that no ENI has any more is assigned, and one that another node took over stays there.
+        every few minutes: an address that no ENI has any more is assigned, and one that another node took over stays there. What the
+        links have at the start it takes: a sidecar that ended may have missed that it came.
 
         Raises:
             LinksUnreadable: the kernel does not tell.
@@ -139,9 +139,8 @@ class Follower:
             name for name in self._named if macs.get(name) not in self._placing.homes
         )
         carried, before = following.carried(links, self._placing.homes), self._intent.on_links
-        first, self._look_due, self._looked = not self._looked, False, True
-        anew = self._intent.resumed if first and self._resumes else self._intent.looked
-        self._intent = anew(carried)
+        self._look_due, self._looked = False, True
+        self._intent = self._intent.looked(carried)
         asked_again_s = following.tries_refused_after_s(self._spread())
         self._look_at_s = self._now_s() + asked_again_s if self._unknown else math.inf
         self._forget(before ^ self._intent.on_links)

@@ -344,11 +344,6 @@ class Intent:
             intent = intent.vanished(placed)
         return intent
 
-    def resumed(self, seen: Iterable[Placed]) -> Intent:
-        """Return what follows from the first look after another sidecar of the pod had brought everything where it belongs."""
-        there = frozenset(seen)
-        return Intent(on_links=there, keep=there)
-
     def again(self, placed: Placed, *, take: bool) -> Intent:
         """Return what follows when the time has come: what the link says of an address by now.
 

@@ -187,14 +187,15 @@ def test_nor_by_a_look_that_was_denied(pod: Pod) -> None:
     assert pod.world.on(pod.world.b) == {V4}
 
 
-def test_nor_by_a_sidecar_that_starts_again(world: World, pod: Pod) -> None:
-    pod.links.have("net1", V4)
+def test_a_sidecar_that_starts_again_takes_what_came_while_there_was_none(
+    world: World, pod: Pod
+) -> None:
     pod.run()
     world.put(world.b, V4)
     again = Pod(world, pod.eni, pod.ready_file)
     again.links.have("net1", V4)
     again.run()
-    assert world.on(world.b) == {V4}
+    assert world.on(world.a) == {V4}
 
 
 def test_a_full_eni_takes_ipv6_addresses_from_the_peer_once_and_not_every_minute(
