@@ -7,8 +7,6 @@ SHELL := /bin/bash
 PYTHON ?= python3
 ARGS ?=
 EVENT ?= events/launch.json
-# One more than there are processors: tests of guests and of deployments spend a third of their time waiting for them.
-WORKERS ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
 VENV := .venv
 BIN := $(VENV)/bin
 SOURCES := app.py account authoring bench cli domain examples kernellab lambdas localaws multus_eni node_bootstrap pod_addresses stacks tests tools
@@ -51,7 +49,7 @@ test: ## Run everything that must hold: lint, types, imports, the whole test sui
 
 .PHONY: pytest
 pytest: setup ## Run the test suite alone: make pytest ARGS="tests/domain -k launch"
-	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
+	@$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder $(ARGS)
 
 .PHONY: lint
 lint: setup ## Check format, lint, types and who imports whom

@@ -348,12 +348,12 @@ class Guest:
         script = (
             'look_up() { at=$(grep -l "^$1$" /sys/class/net/*/address 2> /dev/null) && link=${at%/address}; };'
             ' until look_up "$1" && read -r index < "$link/ifindex" && record=/run/udev/data/n$index'
-            ' && test -e "$record" && look_up "$1"; do sleep 0.02; done;'
+            ' && test -e "$record" && look_up "$1"; do sleep 0.1; done;'
             ' link=${link##*/}; ip netns add "$2" && ip link set "$link" netns "$2" name peer && '
             'ip -n "$2" link set lo up && ip -n "$2" link set peer mtu 9000 up && '
             'for address in "${@:3}"; do ip -n "$2" address add "$address" dev peer nodad || exit; done'
         )
-        self.run(["/bin/bash", "-c", script, "bash", mac, name, *addresses], 20).check()
+        self.run(["/bin/bash", "-c", script, "bash", mac, name, *addresses]).check()
 
     def release(self) -> None:
         """Let a boot that is held before the user data go on."""

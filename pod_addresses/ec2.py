@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from pod_addresses.signing import Credentials
 
 VERSION = "2016-11-15"
+ASSIGN_IPV6 = "AssignIpv6Addresses"
 EXPIRED = frozenset(
     {"ExpiredToken", "ExpiredTokenException", "InvalidClientTokenId", "RequestExpired"}
 )
@@ -108,7 +109,7 @@ class Ec2:
 
     def assign_ipv6(self, eni_id: str, addresses: Sequence[Address]) -> None:
         """Give an ENI IPv6 addresses that no ENI has, all or none."""
-        self._call("AssignIpv6Addresses", _on(eni_id, "Ipv6Addresses", addresses))
+        self._call(ASSIGN_IPV6, _on(eni_id, "Ipv6Addresses", addresses))
 
     def unassign_ipv6(self, eni_id: str, addresses: Sequence[Address]) -> None:
         """Take IPv6 addresses from an ENI that has them."""

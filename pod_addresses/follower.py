@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 from domain.errors import EniLifecycleError
 from domain.pods import errors, following
 from domain.pods.following import Due, Intent, Placed
+from pod_addresses.ec2 import ASSIGN_IPV6
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from domain.pods.following import Address, Home, PodLink
     from node_bootstrap.deadline import Deadline
     from pod_addresses.links import Seen
-    from pod_addresses.placing import Outcome, Placing
+    from pod_addresses.placing import Failure, Outcome, Placing
 
 
 class Links(Protocol):
@@ -114,7 +115,7 @@ class Follower:
         self._due, self._intent = self._due.come(self._intent, self._now_s())
         later |= self._release()
         later |= self._do(self._intent.assign, self._assign, self._note_placed)
-        later |= self._do(self._intent.keep, self._placing.keep, self._note_placed)
+        later |= self._do(self._intent.keep, self._placing.keep, self._note_kept)
         if not later:
             self._attempt = 0
         return later
@@ -180,7 +181,8 @@ class Follower:
                     "failed", addresses=failure.addresses, eni=home.eni_id, error=failure.error
                 )
             later |= any(failure.error.retryable for failure in outcome.failures)
-            self._intent = self._intent.done(_placed(mac, (*outcome.done, *outcome.refused)))
+            refused = [each for failure in outcome.refused for each in failure.addresses]
+            self._intent = self._intent.done(_placed(mac, (*outcome.done, *refused)))
             note(mac, outcome)
         return later
 
@@ -193,32 +195,42 @@ class Follower:
 
     def _note_released(self, mac: str, outcome: Outcome) -> None:
         """Remember when to try again what was refused."""
-        now_s, spread = self._now_s(), self._spread()
-        self._due = self._due.without(_placed(mac, outcome.done)).with_refused(
-            _placed(mac, outcome.refused), now_s, spread, take=False
-        )
+        self._due = self._due.without(_placed(mac, outcome.done))
+        self._note_refused(mac, outcome.refused, take=False)
 
     def _note_placed(self, mac: str, outcome: Outcome) -> None:
-        """Remember when to look again at what is assigned, and when and how to try again what was refused."""
-        now_s, spread = self._now_s(), self._spread()
-        for each in _placed(mac, outcome.done):
-            self._claimed_from.pop(each, None)
+        """Remember when to look again at what is assigned, and when and how to try again what was refused.
+
+        Of an address whose first look was refused, too, the claim stays open until there is one.
+        """
         for address in outcome.failed:
             if address in outcome.seen_on:
                 self._claimed_from.setdefault(Placed(mac, address), outcome.seen_on[address])
-        # An IPv6 address is taken from the other ENI before there is known to be room, an IPv4 address in one call or not at all.
-        once_more = [
-            each
-            for each in outcome.refused
-            if each.version == 4 and Placed(mac, each) in self._claimed_from  # noqa: PLR2004
-        ]
-        never = [each for each in outcome.refused if each not in once_more]
+        self._note_there(mac, outcome)
+        for failure in outcome.refused:
+            self._note_refused(mac, [failure], take=not _was_taken(failure))
+
+    def _note_kept(self, mac: str, outcome: Outcome) -> None:
+        """Remember the same of what is not to be taken from another ENI."""
+        self._note_there(mac, outcome)
+        self._note_refused(mac, outcome.refused, take=False)
+
+    def _note_there(self, mac: str, outcome: Outcome) -> None:
+        for each in _placed(mac, outcome.done):
+            self._claimed_from.pop(each, None)
+        for address in outcome.elsewhere:
+            self._say("elsewhere", address=address, eni=outcome.seen_on[address])
+        now_s, spread = self._now_s(), self._spread()
         self._due = (
             self._due.with_assigned(_placed(mac, outcome.assigned), now_s, spread)
             .with_found(_placed(mac, outcome.found), now_s, spread)
             .with_elsewhere(_placed(mac, outcome.elsewhere), now_s, spread)
-            .with_refused(_placed(mac, once_more), now_s, spread, take=True)
-            .with_refused(_placed(mac, never), now_s, spread, take=False)
+        )
+
+    def _note_refused(self, mac: str, refused: Iterable[Failure], *, take: bool) -> None:
+        those = [each for failure in refused for each in failure.addresses]
+        self._due = self._due.with_refused(
+            _placed(mac, those), self._now_s(), self._spread(), take=take
         )
 
     def _sleep_s(self) -> float | None:
@@ -242,6 +254,11 @@ class Follower:
         if ready != self._ready:
             self._ready = ready
             self._say("ready" if ready else "not-ready")
+
+
+def _was_taken(failure: Failure) -> bool:
+    """Return whether IPv6 addresses were taken from another ENI before it was known that this one cannot have them."""
+    return failure.error.details.get("operation") == ASSIGN_IPV6
 
 
 def _placed(mac: str, addresses: Iterable[Address]) -> list[Placed]:

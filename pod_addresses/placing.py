@@ -85,14 +85,9 @@ class Outcome(NamedTuple):
         return tuple(each for failure in self.failures for each in failure.addresses)
 
     @property
-    def refused(self) -> tuple[Address, ...]:
-        """Return those that are not done and that no repetition helps."""
-        return tuple(
-            each
-            for failure in self.failures
-            if not failure.error.retryable
-            for each in failure.addresses
-        )
+    def refused(self) -> tuple[Failure, ...]:
+        """Return the failures that no repetition helps."""
+        return tuple(each for each in self.failures if not each.error.retryable)
 
 
 class Placing:

@@ -198,6 +198,46 @@ def test_a_sidecar_that_starts_again_takes_what_came_while_there_was_none(
     assert world.on(world.a) == {V4}
 
 
+DENIED = {
+    "the look": ["ec2:DescribeTags"],
+    "every change": ["ec2:Describe*"],
+}
+
+
+@pytest.mark.parametrize("address", [V4, V6])
+@pytest.mark.parametrize("allowed", DENIED.values(), ids=DENIED)
+def test_a_fail_over_that_was_denied_at_first_is_made_up_for(
+    world: World, tmp_path: Path, address: str, allowed: list[str]
+) -> None:
+    world.put(world.a, address)
+    standby = Pod(world, world.b, tmp_path / "standby", named=("net1",))
+    standby.run()
+
+    def come() -> None:
+        world.may([{"Effect": "Allow", "Action": allowed, "Resource": "*"}])
+        standby.links.add("net1", address)
+
+    def attach() -> None:
+        world.may(policy.statements(OWNER, [INTERFACE], ARNS))
+        standby.links.wait_in_vain()
+
+    standby.run(come, attach)
+    assert world.on(world.b) == {address}
+
+
+def test_who_has_an_address_instead_is_told(pod: Pod) -> None:
+    pod.links.have("net1", V4)
+    pod.world.put(pod.eni, V4)
+
+    def take_over() -> None:
+        pod.world.put(pod.world.b, V4)
+        pod.links.wait_in_vain()
+
+    pod.run(take_over)
+    told = [facts.items() for event, facts in pod.world.said if event == "elsewhere"]
+    assert told == [{"address": addresses(V4)[0], "eni": pod.world.b}.items()]
+
+
 def test_a_full_eni_takes_ipv6_addresses_from_the_peer_once_and_not_every_minute(
     world: World, tmp_path: Path
 ) -> None:
