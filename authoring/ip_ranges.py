@@ -47,6 +47,8 @@ def _range(text: str) -> str:
         ip_network(text)
     except ValueError:
         raise refusal("has bits set after its prefix", f"Write {network}.") from None
+    if "%" in text:
+        raise refusal("names a zone (%), which no range has", "Write it without.")
     if text.partition("/")[2] != str(network.prefixlen):
         raise refusal("does not have its prefix length after a slash", f"Write {network}.")
     return text

@@ -72,8 +72,8 @@ class PodCredentials:
         """Return credentials that are good for some minutes.
 
         Raises:
-            CredentialsLate: who gives them does not answer. What is held is used as long as it lasts.
-            CredentialsUnusable: who gives them refuses, or answers what cannot be read.
+            CredentialsLate: who gives them does not answer.
+            CredentialsUnusable: who gives them refuses, or answers what cannot be read. What is held is used as long as it lasts.
         """
         now = self._now()
         held = self._held
@@ -81,7 +81,7 @@ class PodCredentials:
             return held
         try:
             self._held = self._ask()
-        except CredentialsLate:
+        except (CredentialsLate, CredentialsUnusable):
             if held is None or now >= held.expires_at:
                 raise
             return held

@@ -43,6 +43,10 @@ def static(**keys: object) -> dict[Location, Any]:
             "10.20.0.0/016",
             "does not have its prefix length after a slash (got '10.20.0.0/016'). Write 10.20.0.0/16.",
         ),
+        (
+            "fd00::%eth0/64",
+            "names a zone (%), which no range has (got 'fd00::%eth0/64'). Write it without.",
+        ),
     ],
 )
 def test_what_no_plugin_can_read_is_refused(

@@ -100,6 +100,17 @@ def test_an_agent_that_fails_is_waited_for_as_long_as_the_old_ones_last(
     assert caught.value.retryable
 
 
+def test_an_agent_that_refuses_takes_nothing_that_is_good(tmp_path: Path) -> None:
+    refused = Answer(403, b"no")
+    held, clock = pod_identity(tmp_path, Sender(told(START + timedelta(hours=1)), refused))
+    held.get()
+    clock.now = START + timedelta(minutes=58)
+    assert held.get().access_key_id == "ASIA1"
+    clock.now = START + timedelta(minutes=60)
+    with pytest.raises(CredentialsUnusable):
+        held.get()
+
+
 @pytest.mark.parametrize(
     "answer",
     [Answer(403, b"no"), Answer(200, b"<html>"), Answer(200, b"{}")],
