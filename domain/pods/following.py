@@ -431,26 +431,27 @@ class Due:
 
     def with_found(self, placed: Iterable[Placed], now_s: float, spread: float) -> Due:
         """Return the same with what was found on its ENI just now."""
-        those, steps = frozenset(placed), (*LOOKS_AGAIN_AFTER_S, LOOKS_EVERY_S)
-        rest, added = self.without(those), dict[Placed, Watched]()
-        for each in those:
+        steps, watched = (*LOOKS_AGAIN_AFTER_S, LOOKS_EVERY_S), dict[Placed, Watched]()
+        for each in placed:
             looks = self.watched[each].looks if each in self.watched else 0
             at_s = now_s + _spread_s(steps[looks], spread)
-            added[each] = Watched(at_s, min(looks + 1, len(LOOKS_AGAIN_AFTER_S)))
-        return replace(rest, watched={**rest.watched, **added})
+            watched[each] = Watched(at_s, min(looks + 1, len(LOOKS_AGAIN_AFTER_S)))
+        return self._watching(watched)
 
     def with_assigned(self, placed: Iterable[Placed], now_s: float, spread: float) -> Due:
         """Return the same with what was assigned just now."""
         what = Watched(now_s + _spread_s(LOOKS_EVERY_S, spread), len(LOOKS_AGAIN_AFTER_S))
-        rest = self.without(those := tuple(placed))
-        return replace(rest, watched={**rest.watched, **dict.fromkeys(those, what)})
+        return self._watching(dict.fromkeys(placed, what))
 
     def with_elsewhere(self, placed: Iterable[Placed], now_s: float, spread: float) -> Due:
         """Return the same with what another ENI was found to have just now."""
         at_s = now_s + _spread_s(LOOKS_ELSEWHERE_EVERY_S, spread)
         what = Watched(at_s, len(LOOKS_AGAIN_AFTER_S), elsewhere=True)
-        rest = self.without(those := tuple(placed))
-        return replace(rest, watched={**rest.watched, **dict.fromkeys(those, what)})
+        return self._watching(dict.fromkeys(placed, what))
+
+    def _watching(self, watched: Mapping[Placed, Watched]) -> Due:
+        rest = self.without(watched)
+        return replace(rest, watched={**rest.watched, **watched})
 
     def come(self, intent: Intent, now_s: float) -> tuple[Due, Intent]:
         """Return what is not due yet, and what follows from what is."""

@@ -109,7 +109,7 @@ def test_what_another_pod_on_the_eni_gives_up_late_is_assigned_anew(pod: Pod, lo
     assert pod.links.waits[-1] == 337.5, "what it assigned itself is not looked at so soon"
 
 
-def test_what_another_node_took_over_is_not_taken_back_by_a_look(pod: Pod) -> None:
+def test_what_another_node_took_over_is_told_and_not_taken_back_by_a_look(pod: Pod) -> None:
     pod.links.have("net1", V4)
     pod.world.put(pod.eni, V4)
 
@@ -121,6 +121,8 @@ def test_what_another_node_took_over_is_not_taken_back_by_a_look(pod: Pod) -> No
     assert pod.world.on(pod.world.b) == {V4}
     assert pod.links.waits == [5.625, 33.75], "and looks again soon"
     assert not pod.ready_file.exists()
+    told = [facts.items() for event, facts in pod.world.said if event == "elsewhere"]
+    assert told == [{"address": addresses(V4)[0], "eni": pod.world.b}.items()]
 
 
 def test_what_another_node_took_over_and_gave_up_is_assigned_anew(
@@ -223,19 +225,6 @@ def test_a_fail_over_that_was_denied_at_first_is_made_up_for(
 
     standby.run(come, attach)
     assert world.on(world.b) == {address}
-
-
-def test_who_has_an_address_instead_is_told(pod: Pod) -> None:
-    pod.links.have("net1", V4)
-    pod.world.put(pod.eni, V4)
-
-    def take_over() -> None:
-        pod.world.put(pod.world.b, V4)
-        pod.links.wait_in_vain()
-
-    pod.run(take_over)
-    told = [facts.items() for event, facts in pod.world.said if event == "elsewhere"]
-    assert told == [{"address": addresses(V4)[0], "eni": pod.world.b}.items()]
 
 
 def test_a_full_eni_takes_ipv6_addresses_from_the_peer_once_and_not_every_minute(
