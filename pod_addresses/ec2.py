@@ -89,6 +89,10 @@ class Ec2:
                 found += self._interfaces({"subnet-id": (subnet_id,), name: wanted})
         return found
 
+    def interface(self, eni_id: str) -> Holder | None:
+        """Return an ENI; None when there is none."""
+        return next(iter(self._interfaces({"network-interface-id": (eni_id,)})), None)
+
     def networks(self, subnet_ids: Sequence[str]) -> Mapping[str, tuple[Network, ...]]:
         """Return the ranges of subnets by id."""
         answer = self._call("DescribeSubnets", _members("SubnetId", subnet_ids))

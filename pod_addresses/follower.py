@@ -7,7 +7,7 @@ import random
 import time
 from typing import TYPE_CHECKING, Protocol
 
-from domain.errors import EniLifecycleError
+from domain.errors import EniLifecycleError, QuotaReached
 from domain.pods import errors, following
 from domain.pods.following import Due, Intent, Placed
 from pod_addresses.ec2 import ASSIGN_IPV6
@@ -208,7 +208,7 @@ class Follower:
                 self._claimed_from.setdefault(Placed(mac, address), outcome.seen_on[address])
         self._note_there(mac, outcome)
         for failure in outcome.refused:
-            self._note_refused(mac, [failure], take=not _was_taken(failure))
+            self._note_refused(mac, [failure], take=not _would_be_taken_in_vain(failure))
 
     def _note_kept(self, mac: str, outcome: Outcome) -> None:
         """Remember the same of what is not to be taken from another ENI."""
@@ -256,9 +256,13 @@ class Follower:
             self._say("ready" if ready else "not-ready")
 
 
-def _was_taken(failure: Failure) -> bool:
-    """Return whether IPv6 addresses were taken from another ENI before it was known that this one cannot have them."""
-    return failure.error.details.get("operation") == ASSIGN_IPV6
+def _would_be_taken_in_vain(failure: Failure) -> bool:
+    """Return whether IPv6 addresses, tried again, would leave another ENI before it is known that this one cannot have them.
+
+    Of a full ENI it is known beforehand (pod_addresses.room).
+    """
+    error = failure.error
+    return not isinstance(error, QuotaReached) and error.details.get("operation") == ASSIGN_IPV6
 
 
 def _placed(mac: str, addresses: Iterable[Address]) -> list[Placed]:

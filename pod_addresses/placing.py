@@ -6,9 +6,17 @@ from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
-from domain.errors import EniLifecycleError, QuotaReached, SpecRejected, WrongState
+from domain.errors import (
+    AddressTaken,
+    EniLifecycleError,
+    InvariantBroken,
+    QuotaReached,
+    SpecRejected,
+    WrongState,
+)
 from domain.pods import following
 from domain.pods.errors import AddressBetween
+from pod_addresses.room import Ipv6Room
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -17,8 +25,9 @@ if TYPE_CHECKING:
     from domain.pods.errors import PodAddressError
     from domain.pods.following import Address, Assignment, Holder, Home, Network, PodLink
 
-_OF_SOME = (SpecRejected, QuotaReached)
-"""What EC2 may say because of some addresses of a call; with fewer of them it may do it."""
+Refusals = tuple[type[EniLifecycleError], ...]
+_OF_SOME = (SpecRejected, QuotaReached, AddressTaken, WrongState, InvariantBroken)
+"""What EC2 may say because of some addresses of a call, codes that nobody knows among it; with fewer of them it may do it."""
 NO_MAC = "00:00:00:00:00:00"
 """Loopback's."""
 
@@ -32,6 +41,10 @@ class Calls(Protocol):
 
     def holders(self, subnet_id: str, addresses: Iterable[Address]) -> tuple[Holder, ...]:
         """Return the ENIs of a subnet that have one of these addresses."""
+        ...
+
+    def interface(self, eni_id: str) -> Holder | None:
+        """Return an ENI; None when there is none."""
         ...
 
     def networks(self, subnet_ids: Sequence[str]) -> Mapping[str, tuple[Network, ...]]:
@@ -105,6 +118,7 @@ class Placing:
         self._owner = owner
         self._say = say
         self._asked: set[str] = set()
+        self._room = Ipv6Room(ec2)
         self.homes: dict[str, Home] = {}
         """By the link's MAC address."""
 
@@ -183,14 +197,9 @@ class Placing:
             elsewhere=plan.elsewhere,
             seen_on=seen_on,
         )
-        for act, touched in self._steps(home, plan):
-            outcome = self._attempt_all(
-                outcome, partial(self._as_seen, act, home, seen_on), touched
-            )
-        for move in plan.moves:
-            # Not each for itself after a refusal: every attempt takes the address from a pod that may have use of it.
-            step = partial(self._as_seen, partial(self._move, home, move.source), home, seen_on)
-            outcome = self._attempt(outcome, partial(step, move.addresses), move.addresses)
+        for act, touched, of_some in self._steps(home, plan):
+            step = partial(self._as_seen, act, home, seen_on)
+            outcome = self._attempt_all(outcome, step, touched, of_some)
         for address in outcome.assigned:
             self._say("assigned", address=address, eni=home.eni_id, source=seen_on[address])
         return outcome
@@ -221,12 +230,26 @@ class Placing:
 
     def _steps(
         self, home: Home, plan: Assignment
-    ) -> Iterator[tuple[Callable[[tuple[Any, ...]], None], tuple[Address, ...]]]:
+    ) -> Iterator[tuple[Callable[[tuple[Any, ...]], None], tuple[Address, ...], Refusals]]:
+        """Yield what to do, for which addresses, and after which refusals for each of them alone."""
         ec2 = self._ec2
         if plan.ipv4:
-            yield partial(ec2.assign_ipv4, home.eni_id, reassign=plan.reassign), plan.ipv4
+            step = partial(ec2.assign_ipv4, home.eni_id, reassign=plan.reassign)
+            yield step, plan.ipv4, _OF_SOME
         if plan.ipv6:
-            yield partial(ec2.assign_ipv6, home.eni_id), plan.ipv6
+            yield partial(self._assign_noted, home), plan.ipv6, _OF_SOME
+        for move in plan.moves:
+            # Every attempt takes the address from a pod that may have use of it: a second one only where fewer may have room.
+            yield partial(self._move_noted, home, move.source), move.addresses, (QuotaReached,)
+
+    def _assign_noted(self, home: Home, addresses: tuple[IPv6Address, ...]) -> None:
+        with self._room.noted(home, len(addresses)):
+            self._ec2.assign_ipv6(home.eni_id, addresses)
+
+    def _move_noted(self, home: Home, source: str, addresses: tuple[IPv6Address, ...]) -> None:
+        self._room.check(home, len(addresses))
+        with self._room.noted(home, len(addresses)):
+            self._move(home, source, addresses)
 
     def _as_seen(
         self,
@@ -244,7 +267,7 @@ class Placing:
         """
         try:
             act(addresses)
-        except SpecRejected as refused:
+        except (SpecRejected, AddressTaken) as refused:
             now = {
                 address: holder.eni_id
                 for holder in self._ec2.holders(home.subnet_id, addresses)
@@ -262,11 +285,12 @@ class Placing:
         outcome: Outcome,
         act: Callable[[tuple[Any, ...]], None],
         addresses: tuple[Address, ...],
+        of_some: Refusals,
     ) -> Outcome:
         """Do a step for all at once; EC2 does it for all or none, so after a refusal that is about some of them for each alone."""
         after = self._attempt(outcome, partial(act, addresses), addresses)
         refused = after.failures[len(outcome.failures) :]
-        if len(addresses) == 1 or not refused or not isinstance(refused[0].error, _OF_SOME):
+        if len(addresses) == 1 or not refused or not isinstance(refused[0].error, of_some):
             return after
         for address in addresses:
             outcome = self._attempt(outcome, partial(act, (address,)), (address,))

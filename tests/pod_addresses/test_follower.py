@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
     from tests.pod_addresses.conftest import World
 
-V4, V4B, V6 = "10.0.3.100", "10.0.3.101", "2001:db8:0:3::100"
+V4, V4B, V6, V6B = "10.0.3.100", "10.0.3.101", "2001:db8:0:3::100", "2001:db8:0:3::101"
+OTHER, ANOTHER = "2001:db8:0:3::a", "2001:db8:0:3::b"
 
 
 @dataclass
@@ -227,18 +228,79 @@ def test_a_fail_over_that_was_denied_at_first_is_made_up_for(
     assert world.on(world.b) == {address}
 
 
-def test_a_full_eni_takes_ipv6_addresses_from_the_peer_once_and_not_every_minute(
+@dataclass
+class FullEni:
+    """An ENI whose type takes two IPv6 addresses, with as many of somebody else's, and a pod that claims two of a dead node's."""
+
+    pod: Pod
+
+    @classmethod
+    def with_ipv6(cls, world: World, tmp_path: Path, *others: str) -> FullEni:
+        eni = world.eni(OWNER)
+        world.node((eni,), "t3.micro")
+        if others:
+            world.put(eni, *others)
+        world.put(world.b, V6, V6B)
+        pod = Pod(world, eni, tmp_path / "ready")
+        pod.links.have("net1", V6, V6B)
+        return cls(pod)
+
+    def leave(self, address: str) -> None:
+        """Let another pod's address leave the ENI, and a minute pass."""
+        world = self.pod.world
+        world.ec2.unassign_ipv6_addresses(NetworkInterfaceId=self.pod.eni, Ipv6Addresses=[address])
+        self.pod.links.wait_in_vain()
+
+
+def test_a_full_eni_takes_ipv6_addresses_from_the_peer_at_first_and_not_every_minute(
     world: World, tmp_path: Path
 ) -> None:
-    full = world.eni(OWNER)
-    world.node((full,), "t3.micro")
-    world.put(full, "2001:db8:0:3::a", "2001:db8:0:3::b")
-    world.put(world.b, V6, "2001:db8:0:3::101")
-    pod = Pod(world, full, tmp_path / "ready")
-    pod.links.have("net1", V6, "2001:db8:0:3::101")
-    pod.run(*[pod.links.wait_in_vain] * 10)
-    assert world.calls().count("UnassignIpv6Addresses") == 1
-    assert world.on(world.b) == {V6, "2001:db8:0:3::101"}
+    full = FullEni.with_ipv6(world, tmp_path, OTHER, ANOTHER)
+    full.pod.run(*[full.pod.links.wait_in_vain] * 10)
+    assert world.calls().count("UnassignIpv6Addresses") == 2, "both, and whether one would fit"
+    assert world.on(world.b) == {V6, V6B}
+    assert not full.pod.ready_file.exists()
+
+
+def test_room_that_comes_on_a_full_eni_is_taken_for_ipv6_addresses_of_a_dead_node(
+    world: World, tmp_path: Path
+) -> None:
+    full = FullEni.with_ipv6(world, tmp_path, OTHER, ANOTHER)
+    seen = []
+
+    def note() -> None:
+        seen.append((world.on(full.pod.eni), world.on(world.b)))
+
+    full.pod.run(lambda: full.leave(OTHER), note, lambda: full.leave(ANOTHER), note)
+    assert seen == [({ANOTHER, V6}, {V6B}), ({V6, V6B}, set())]
+    assert full.pod.ready_file.exists()
+    assert world.calls().count("UnassignIpv6Addresses") == 4, "two in vain, and one for each"
+
+
+def test_of_two_ipv6_addresses_the_one_that_an_eni_has_room_for_moves(
+    world: World, tmp_path: Path
+) -> None:
+    full = FullEni.with_ipv6(world, tmp_path, OTHER)
+    full.pod.run(*[full.pod.links.wait_in_vain] * 3)
+    assert (world.on(full.pod.eni), world.on(world.b)) == ({OTHER, V6}, {V6B})
+    failed = [told for event, told in world.said if event == "failed"]
+    assert {told["addresses"] for told in failed} == {addresses(V6B)}
+    assert {told["error"].code for told in failed} == {"quota-reached"}
+
+
+def test_room_that_came_is_not_taken_for_what_a_younger_claim_has(
+    world: World, tmp_path: Path
+) -> None:
+    full = FullEni.with_ipv6(world, tmp_path, OTHER, ANOTHER)
+
+    def claim() -> None:
+        for eni, call in ((world.b, "unassign"), (world.a2, "assign")):
+            act = getattr(world.ec2, f"{call}_ipv6_addresses")
+            act(NetworkInterfaceId=eni, Ipv6Addresses=[V6, V6B])
+        full.leave(OTHER)
+
+    full.pod.run(claim)
+    assert world.on(world.a2) == {V6, V6B}
 
 
 def test_rights_that_are_taken_away_end_no_sidecar_that_has_looked_before(pod: Pod) -> None:

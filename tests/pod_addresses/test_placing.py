@@ -113,6 +113,29 @@ def test_one_address_that_ec2_refuses_keeps_no_other_from_being_assigned(world: 
     assert world.on(world.a) == {V4, V6}
 
 
+@pytest.mark.parametrize(
+    ("code", "retryable"),
+    [("InvalidIPAddress.InUse", True), ("IncorrectState", True), ("Address.Peculiar", False)],
+)
+def test_one_address_that_is_refused_with_another_code_keeps_no_other_waiting(
+    world: World, monkeypatch: pytest.MonkeyPatch, code: str, retryable: bool
+) -> None:
+    """EC2 documents no code for each reason that an address cannot be given for; a call is refused as a whole."""
+    placing = at(world, world.a)
+    home, usual = placing.homes[world.mac(world.a)], placing._ec2.assign_ipv4
+
+    def peculiar(eni: str, asked: Any, *, reassign: bool) -> None:  # noqa: ANN401 - addresses
+        if addresses(V4B)[0] in asked:
+            world.account.faults.inject(Fault(ASSIGN4, FaultKind.ERROR, code=code))
+        usual(eni, asked, reassign=reassign)
+
+    monkeypatch.setattr(placing._ec2, "assign_ipv4", peculiar)
+    outcome = placing.assign(home, addresses(V4, V4B, V6))
+    assert only_error(outcome).retryable == retryable
+    assert outcome.failed == addresses(V4B)
+    assert world.on(world.a) == {V4, V6}
+
+
 def test_an_address_of_another_interface_of_the_stack_is_not_taken(world: World) -> None:
     """The node of that one may have given it to a pod."""
     world.ec2.create_tags(Resources=[world.b], Tags=[{"Key": tags.INTERFACE, "Value": "n4"}])
@@ -150,7 +173,7 @@ def test_an_ipv6_address_goes_back_when_it_cannot_be_given(world: World) -> None
     error = only_error(assign(world, world.a, V6))
     assert isinstance(error, errors.QuotaReached)
     assert (world.on(world.a), world.on(world.b)) == (set(), {V6})
-    assert world.calls() == [DESCRIBE, UNASSIGN6, ASSIGN6, ASSIGN6]
+    assert world.calls() == [DESCRIBE, UNASSIGN6, ASSIGN6, ASSIGN6, DESCRIBE]
     assert world.said == [
         ("rolled-back", {"addresses": addresses(V6), "eni": world.b, "error": "quota-reached"})
     ]
