@@ -93,20 +93,32 @@ class Follower:
         self._show(ready=False)
         while not stopping():
             later = self._step()
-            self._show(ready=not later and self._due.is_settled and not self._unknown)
+            known = not self._look_due and not self._unknown
+            self._show(ready=known and self._due.is_settled(self._intent))
             if stopping():
                 return
             self._take(self._links.wait(self._pause_s() if later else self._sleep_s()))
 
     def release(self, deadline: Deadline, pause: Callable[[float], object]) -> bool:
-        """Release what the links have, and return whether all of it could be before the deadline."""
+        """Release what the links have, and return whether all of it could be before the deadline.
+
+        Raises:
+            LinksUnreadable: the kernel does not tell.
+            EniLifecycleError: EC2 refuses to tell whose the links are, and has never told.
+        """
         self._show(ready=False)
-        self._intent, self._due, self._attempt = self._intent.ending(), Due(), 0
-        while self._release():
+        self._due, self._attempt = Due(), 0
+        while self._end():
             if deadline.is_over():
                 return False
             pause(min(self._pause_s(), deadline.left_s()))
         return not self._due.refused
+
+    def _end(self) -> bool:
+        """Release what is known of, and return whether some of it, or a look at what there is, has to be tried again."""
+        later = self._look() if self._look_due else False
+        self._intent = self._intent.ending()
+        return self._release() or later
 
     def _step(self) -> bool:
         """Do what is missing and return whether some of it has to be tried again."""
@@ -142,8 +154,9 @@ class Follower:
         carried, before = following.carried(links, self._placing.homes), self._intent.on_links
         self._look_due, self._looked = False, True
         self._intent = self._intent.looked(carried)
+        is_sought = self._unknown or not self._placing.homes
         asked_again_s = following.tries_refused_after_s(self._spread())
-        self._look_at_s = self._now_s() + asked_again_s if self._unknown else math.inf
+        self._look_at_s = self._now_s() + asked_again_s if is_sought else math.inf
         self._forget(before ^ self._intent.on_links)
         return False
 
@@ -181,8 +194,8 @@ class Follower:
                     "failed", addresses=failure.addresses, eni=home.eni_id, error=failure.error
                 )
             later |= any(failure.error.retryable for failure in outcome.failures)
-            refused = [each for failure in outcome.refused for each in failure.addresses]
-            self._intent = self._intent.done(_placed(mac, (*outcome.done, *refused)))
+            over = (*outcome.done, *_addresses(outcome.refused))
+            self._intent = self._intent.done(_placed(mac, over))
             note(mac, outcome)
         return later
 
@@ -213,7 +226,11 @@ class Follower:
     def _note_kept(self, mac: str, outcome: Outcome) -> None:
         """Remember the same of what is not to be taken from another ENI."""
         self._note_there(mac, outcome)
-        self._note_refused(mac, outcome.refused, take=False)
+        if outcome.seen_on:
+            self._note_refused(mac, outcome.refused, take=False)
+        else:
+            unseen = _placed(mac, _addresses(outcome.refused))
+            self._due = self._due.with_unseen(unseen, self._now_s(), self._spread())
 
     def _note_there(self, mac: str, outcome: Outcome) -> None:
         for each in _placed(mac, outcome.done):
@@ -228,10 +245,8 @@ class Follower:
         )
 
     def _note_refused(self, mac: str, refused: Iterable[Failure], *, take: bool) -> None:
-        those = [each for failure in refused for each in failure.addresses]
-        self._due = self._due.with_refused(
-            _placed(mac, those), self._now_s(), self._spread(), take=take
-        )
+        those = _placed(mac, _addresses(refused))
+        self._due = self._due.with_refused(those, self._now_s(), self._spread(), take=take)
 
     def _sleep_s(self) -> float | None:
         """Return how long there is nothing to do. None: until a link changes."""
@@ -263,6 +278,10 @@ def _would_be_taken_in_vain(failure: Failure) -> bool:
     """
     error = failure.error
     return not isinstance(error, QuotaReached) and error.details.get("operation") == ASSIGN_IPV6
+
+
+def _addresses(failures: Iterable[Failure]) -> list[Address]:
+    return [each for failure in failures for each in failure.addresses]
 
 
 def _placed(mac: str, addresses: Iterable[Address]) -> list[Placed]:

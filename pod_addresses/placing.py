@@ -127,7 +127,7 @@ class Placing:
     ) -> tuple[PodAddressError, ...]:
         """Find the ENIs of links that were not seen before, and return what is wrong with those that were named.
 
-        Of a link that was named and has none it asks every time: its ENI may get the owner tag.
+        Of a link that was named and has none it asks every time, and while none of the links has one: an ENI may get the owner tag.
 
         Raises:
             EniLifecycleError: EC2 does not tell.
@@ -143,8 +143,9 @@ class Placing:
         subnets = sorted({eni.subnet_id for eni in enis})
         networks = self._ec2.networks(subnets) if subnets else {}
         found, problems = following.homes(links, enis, networks, sought)
-        self._asked.update(set(macs) - {link.mac for link in links if link.name in sought})
         self.homes.update(found)
+        if self.homes:
+            self._asked.update(set(macs) - {link.mac for link in links if link.name in sought})
         return problems
 
     def assign(

@@ -407,10 +407,18 @@ class Due:
     refused: Mapping[Placed, Refused] = field(default_factory=dict)
     watched: Mapping[Placed, Watched] = field(default_factory=dict)
 
-    @property
-    def is_settled(self) -> bool:
-        """Return whether every address is where it belongs, as far as is known."""
-        return not self.refused and not any(each.elsewhere for each in self.watched.values())
+    def is_settled(self, intent: Intent) -> bool:
+        """Return whether every address is where it belongs, as far as is known.
+
+        A look that is late tells nothing against what was found there before.
+
+        Args:
+            intent: what is yet to be done.
+        """
+        there = {each for each, what in self.watched.items() if not what.elsewhere}
+        astray = len(there) < len(self.watched)
+        undone = intent.assign or intent.release or intent.keep - there
+        return not (self.refused or astray or undone)
 
     def without(self, placed: Iterable[Placed]) -> Due:
         """Return the same without some addresses: a link told something new of them."""
@@ -448,6 +456,14 @@ class Due:
         at_s = now_s + _spread_s(LOOKS_ELSEWHERE_EVERY_S, spread)
         what = Watched(at_s, len(LOOKS_AGAIN_AFTER_S), elsewhere=True)
         return self._watching(dict.fromkeys(placed, what))
+
+    def with_unseen(self, placed: Iterable[Placed], now_s: float, spread: float) -> Due:
+        """Return the same with what EC2 refused to look at just now: it is taken to be as it was seen last, if it ever was."""
+        seen = [each for each in placed if each in self.watched]
+        at_s = now_s + tries_refused_after_s(spread)
+        again = self._watching({each: self.watched[each]._replace(at_s=at_s) for each in seen})
+        never = [each for each in placed if each not in self.watched]
+        return again.with_refused(never, now_s, spread, take=False)
 
     def _watching(self, watched: Mapping[Placed, Watched]) -> Due:
         rest = self.without(watched)

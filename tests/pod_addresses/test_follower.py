@@ -17,11 +17,13 @@ from tests.fakes.pod_links import FakeLinks
 from tests.pod_addresses.conftest import ARNS, INTERFACE, OWNER, addresses
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from tests.pod_addresses.conftest import World
 
 V4, V4B, V6, V6B = "10.0.3.100", "10.0.3.101", "2001:db8:0:3::100", "2001:db8:0:3::101"
+DESCRIBE = "DescribeNetworkInterfaces"
 OTHER, ANOTHER = "2001:db8:0:3::a", "2001:db8:0:3::b"
 
 
@@ -108,6 +110,35 @@ def test_what_another_pod_on_the_eni_gives_up_late_is_assigned_anew(pod: Pod, lo
     pod.run(lambda: pod.links.add("net1", V4, V6), *[pod.links.wait_in_vain] * looks, give_up)
     assert pod.world.on(pod.eni) == {V4, V6}
     assert pod.links.waits[-1] == 337.5, "what it assigned itself is not looked at so soon"
+
+
+def throttled(world: World) -> None:
+    world.account.faults.inject(Fault(DESCRIBE, FaultKind.THROTTLE))
+
+
+def denied(world: World) -> None:
+    world.may([{"Effect": "Allow", "Action": "ec2:DescribeTags", "Resource": "*"}])
+
+
+@pytest.mark.parametrize(("refuse", "again_s"), [(throttled, 0.275), (denied, 67.5)])
+def test_a_late_look_tells_nothing_against_what_was_there(
+    pod: Pod, refuse: Callable[[World], None], again_s: float
+) -> None:
+    pod.links.have("net1", V4)
+    pod.world.put(pod.eni, V4)
+
+    def fail() -> None:
+        refuse(pod.world)
+        pod.links.wait_in_vain()
+
+    def recover() -> None:
+        pod.world.may(policy.statements(OWNER, [INTERFACE], ARNS))
+        pod.links.wait_in_vain()
+
+    pod.run(fail, recover)
+    assert pod.links.waits == [5.625, again_s, 33.75], "the same number of looks as without it"
+    events = [event for event, _ in pod.world.said]
+    assert events == ["not-ready", "ready", "failed"]
 
 
 def test_what_another_node_took_over_is_told_and_not_taken_back_by_a_look(pod: Pod) -> None:
@@ -485,6 +516,23 @@ def test_an_eni_that_gets_the_owner_tag_later_is_found(world: World, tmp_path: P
     assert pod.ready_file.exists()
 
 
+def test_without_named_links_an_eni_that_gets_the_owner_tag_later_is_found_if_there_is_no_other(
+    world: World, tmp_path: Path
+) -> None:
+    eni = world.eni(None)
+    pod = Pod(world, eni, tmp_path / "ready")
+    pod.links.have("net1", V4)
+
+    def tag() -> None:
+        tagged = [{"Key": tags.OWNER, "Value": OWNER}, {"Key": tags.INTERFACE, "Value": INTERFACE}]
+        world.ec2.create_tags(Resources=[eni], Tags=tagged)
+        pod.links.wait_in_vain()
+
+    pod.run(pod.links.wait_in_vain, tag)
+    assert pod.links.waits == [67.5, 67.5, 337.5]
+    assert world.on(eni) == {V4}
+
+
 def test_what_cannot_be_assigned_is_told_once_and_tried_at_the_next_event(pod: Pod) -> None:
     pod.world.put(pod.world.foreign, V4)
     pod.links.have("net1", V4, V4B)
@@ -527,6 +575,41 @@ def test_a_release_that_cannot_be_is_told(pod: Pod) -> None:
     )
     assert not pod.end(timeout_s=3.0)
     assert pod.world.on(pod.eni) == {V4}
+
+
+def test_the_end_looks_first_if_nothing_was_seen_yet(pod: Pod) -> None:
+    """What the init container assigned is the sidecar's to release."""
+    pod.links.have("net1", V4)
+    pod.world.put(pod.eni, V4)
+    pod.world.account.faults.inject(Fault(DESCRIBE, FaultKind.THROTTLE, times=3))
+    pod.run()
+    assert pod.end(timeout_s=60.0)
+    assert len(pod.pauses) == 2
+    assert pod.world.on(pod.eni) == set()
+
+
+def test_an_end_before_ec2_ever_told_is_no_release(pod: Pod) -> None:
+    pod.links.have("net1", V4)
+    pod.world.put(pod.eni, V4)
+    pod.world.account.faults.inject(Fault(DESCRIBE, FaultKind.THROTTLE, times=None))
+    pod.run()
+    assert not pod.end(timeout_s=3.0)
+
+
+def test_the_end_releases_what_came_while_a_look_was_due_and_what_was_known_if_there_is_none(
+    pod: Pod,
+) -> None:
+    pod.links.have("net1", V4)
+
+    def come() -> None:
+        pod.links.plug("net2", pod.world.mac(pod.world.a2), V4B)
+        pod.world.put(pod.world.a2, V4B)
+        throttled(pod.world)
+
+    pod.run(come)
+    pod.world.account.faults.inject(Fault(DESCRIBE, FaultKind.THROTTLE))
+    assert pod.end(timeout_s=60.0)
+    assert (pod.world.on(pod.eni), pod.world.on(pod.world.a2)) == (set(), set())
 
 
 def test_a_fail_over_takes_a_look_and_a_call(pod: Pod, world: World, tmp_path: Path) -> None:

@@ -180,18 +180,42 @@ def test_what_was_assigned_is_looked_at_every_few_minutes() -> None:
 
 def test_what_is_elsewhere_is_looked_at_more_often_and_nothing_is_settled_meanwhile() -> None:
     due = Due().with_elsewhere([A], 0.0, spread=0.0)
-    assert not due.is_settled
+    assert not due.is_settled(Intent())
     assert due.pause_s(0.0) == 30.0
     waiting, wanted = due.come(Intent(on_links=frozenset({A})), 30.0)
     assert wanted.keep == {A}
-    assert not waiting.is_settled
-    assert waiting.with_found([A], 30.0, spread=0.0).is_settled
+    assert not waiting.is_settled(Intent())
+    assert waiting.with_found([A], 30.0, spread=0.0).is_settled(Intent())
+
+
+PENDING = {
+    "nothing": (Intent(), True),
+    "a late look at what was there": (Intent(keep=frozenset({A})), True),
+    "a look at what was not": (Intent(keep=frozenset({A, B})), False),
+    "an assignment": (Intent(assign=frozenset({A})), False),
+    "a release": (Intent(release=frozenset({B})), False),
+}
+
+
+@pytest.mark.parametrize(("intent", "settled"), PENDING.values(), ids=PENDING)
+def test_what_is_pending_unsettles_but_a_look_at_what_was_found(
+    intent: Intent, settled: bool
+) -> None:
+    assert Due().with_found([A], 0.0, spread=0.0).is_settled(intent) == settled
+
+
+def test_what_could_not_be_looked_at_is_as_it_was_seen_last() -> None:
+    due = Due().with_found([A], 0.0, spread=0.0).with_unseen([A], 0.0, spread=0.0)
+    assert due.is_settled(Intent())
+    assert due.pause_s(0.0) == 60.0
+    assert not Due().with_elsewhere([A], 0.0, 0.0).with_unseen([A], 0.0, 0.0).is_settled(Intent())
+    assert Due().with_unseen([A], 0.0, 0.0) == Due().with_refused([A], 0.0, 0.0, take=False)
 
 
 def test_what_was_refused_is_tried_again_the_way_the_link_is_by_then() -> None:
     due = Due().with_refused([A], 100.0, spread=1.0, take=True)
     due = due.with_refused([B], 100.0, spread=1.0, take=True)
-    assert not due.is_settled
+    assert not due.is_settled(Intent())
     assert due.pause_s(100.0) == 75.0
     rest, wanted = due.come(Intent(on_links=frozenset({A})), 175.0)
     assert wanted.assign == {A}
