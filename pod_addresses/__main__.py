@@ -139,24 +139,27 @@ def _follow(given: argparse.Namespace) -> int:
         )
     awake, waker = socket.socketpair()
     waker.setblocking(False)
-    stopped: list[int] = []
+    requests, ending = Requests(os.environ.get(CA_BUNDLE)), list[Deadline]()
+
+    def stop(_number: int, _frame: object) -> None:
+        # From now on, whatever is being waited for: the pod's grace period has begun.
+        ending.append(Deadline(given.release_timeout))
+        requests.end_by(ending[0])
+
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda received, _frame: stopped.append(received))
+        signal.signal(number, stop)
     # The signal's number goes to the socket, which ends the wait for the kernel's next message.
     signal.set_wakeup_fd(waker.fileno())
     with awake, waker, PodLinks(awake.fileno()) as links:
         deadline = Deadline(given.release_timeout)
-        requests = Requests(os.environ.get(CA_BUNDLE))
         placing = wired(
             os.environ, requests, MetadataService(), deadline, owner=given.owner, tell=say
         )
         follower = Follower(
             links, placing, say, named=tuple(given.link), ready_file=given.ready_file
         )
-        follower.run(lambda: bool(stopped))
-        deadline = Deadline(given.release_timeout)
-        requests.end_by(deadline)
-        released = follower.release(deadline, _sleep)
+        follower.run(lambda: bool(ending))
+        released = follower.release(ending[0], _sleep)
         signal.set_wakeup_fd(-1)
     return 0 if released else EXIT_FAILED
 

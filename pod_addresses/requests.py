@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import http.client
+import queue
+import socket
 import ssl
+import threading
+from contextlib import closing, suppress
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import SplitResult, urlsplit
 
@@ -16,7 +20,7 @@ if TYPE_CHECKING:
     from node_bootstrap.deadline import Deadline
 
 TIMEOUT_S = 10.0
-"""For connecting and for each read. EC2 answers within a second or two."""
+"""From the name's lookup to the last byte of the answer. EC2 answers within a second or two."""
 LEAST_S = 0.1
 """What a request gets when the time is up: none at all would be to wait forever, or not to wait for the connection."""
 MAX_BODY = 4 << 20
@@ -27,6 +31,63 @@ class Answer(NamedTuple):
 
     status: int
     body: bytes
+
+
+class _Request:
+    """One request, in a thread of its own: nothing but that ends a lookup of a name, or an answer that drips, in time."""
+
+    def __init__(
+        self,
+        connection: http.client.HTTPConnection,
+        method: str,
+        path: str,
+        headers: Mapping[str, str],
+        body: bytes,
+    ) -> None:
+        self._connection = connection
+        self._what = (method, path, body or None, dict(headers))
+        self._given_up = threading.Event()
+        self._came: queue.SimpleQueue[Answer | Exception] = queue.SimpleQueue()
+
+    def answer(self, timeout_s: float) -> Answer:
+        """Return the answer.
+
+        Raises:
+            Exception: what came in its place.
+            TimeoutError: neither, in so many seconds. What is not sent by now is not sent any more.
+        """
+        threading.Thread(target=self._run, daemon=True).start()
+        try:
+            came = self._came.get(timeout=timeout_s)
+        except queue.Empty:
+            self._give_up()
+            raise TimeoutError("timed out") from None
+        if isinstance(came, Exception):
+            raise came
+        return came
+
+    def _run(self) -> None:
+        try:
+            with closing(self._connection):
+                self._came.put(self._exchange())
+        except Exception as error:  # noqa: BLE001 - raised where the answer is waited for
+            self._came.put(error)
+
+    def _exchange(self) -> Answer:
+        self._connection.connect()
+        if self._given_up.is_set():
+            raise TimeoutError("nobody waits")
+        self._connection.request(*self._what)
+        with self._connection.getresponse() as response:
+            return Answer(response.status, response.read(MAX_BODY))
+
+    def _give_up(self) -> None:
+        self._given_up.set()
+        there = self._connection.sock
+        if there is not None:
+            # Ends the thread's read, which closing would not (shutdown(2)).
+            with suppress(OSError):
+                there.shutdown(socket.SHUT_RDWR)
 
 
 class Requests:
@@ -63,17 +124,15 @@ class Requests:
                 + (f"; {self._ca_bundle}" if self._ca_bundle else ""),
                 remedy="Correct AWS_REGION, AWS_ENDPOINT_URL_EC2, AWS_CA_BUNDLE or who sets them.",
             ) from cause
+        request = _Request(connection, method, target(parts), headers, body)
         try:
-            connection.request(method, target(parts), body=body or None, headers=dict(headers))
-            with connection.getresponse() as response:
-                return Answer(response.status, response.read(MAX_BODY))
-        except (OSError, http.client.HTTPException) as cause:
+            return request.answer(self._timeout_s())
+        except (OSError, http.client.HTTPException, RuntimeError) as cause:
+            # RuntimeError: the container may have no further thread.
             what = str(cause) or type(cause).__name__
             raise ServiceFault(
                 f"no answer from {parts.netloc}: {what}", operation=method
             ) from cause
-        finally:
-            connection.close()
 
     def _connection(self, parts: SplitResult) -> http.client.HTTPConnection:
         # Without a port http.client takes the end of an IPv6 address for one.

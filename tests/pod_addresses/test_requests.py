@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import select
 import socket
+import threading
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import pytest
@@ -11,6 +15,9 @@ from domain.errors import ServiceFault
 from domain.pods.errors import EndpointUnusable
 from node_bootstrap.deadline import Deadline
 from pod_addresses.requests import Requests
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 @pytest.mark.parametrize(
@@ -45,6 +52,67 @@ def test_a_server_that_never_answers_is_a_fault_once_the_time_is_up() -> None:
         url = f"http://127.0.0.1:{silent.getsockname()[1]}/"
         with pytest.raises(ServiceFault, match="timed out"):
             requests.send("GET", url, {})
+
+
+def serve(answer: Callable[[socket.socket], None]) -> tuple[threading.Thread, str]:
+    """Accept one connection, and say what is done with it; the thread ends when the client has gone."""
+    server = socket.create_server(("127.0.0.1", 0))
+
+    def run() -> None:
+        with server, server.accept()[0] as connection:
+            answer(connection)
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    return thread, f"http://127.0.0.1:{server.getsockname()[1]}/"
+
+
+def drip(connection: socket.socket) -> None:
+    """Send a header without end, more often than any time-out for a read."""
+    connection.sendall(b"HTTP/1.1 200 OK\r\n")
+    with suppress(OSError):
+        while not select.select([connection], [], [], 0.01)[0] or connection.recv(1 << 16):
+            connection.sendall(b"X")
+
+
+def test_an_answer_that_drips_is_a_fault_once_the_time_is_up_and_the_connection_ends() -> None:
+    requests = Requests()
+    requests.end_by(Deadline(0.3))
+    thread, url = serve(drip)
+    with pytest.raises(ServiceFault, match="timed out"):
+        requests.send("GET", url, {})
+    thread.join(30.0)
+    assert not thread.is_alive()
+
+
+def test_a_lookup_that_ends_too_late_sends_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Or it would take an address for a claim that is not the last any more."""
+    requests, resolve, usual = Requests(), threading.Event(), socket.getaddrinfo
+    received: list[bytes] = []
+    thread, url = serve(lambda connection: received.append(connection.recv(1 << 16)))
+
+    def late(*asked: Any, **more: Any) -> Any:  # noqa: ANN401 - as the function's
+        assert resolve.wait(30.0)
+        return usual(*asked, **more)
+
+    monkeypatch.setattr(socket, "getaddrinfo", late)
+    requests.end_by(Deadline(0.2))
+    with pytest.raises(ServiceFault, match="timed out"):
+        requests.send("POST", url, {}, b"Action=AssignPrivateIpAddresses")
+    resolve.set()
+    thread.join(30.0)
+    assert received == [b""], "connected, and closed"
+
+
+def test_a_container_without_another_thread_is_a_fault_that_may_pass(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def refuse(_thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    with pytest.raises(ServiceFault, match="can't start new thread"):
+        Requests().send("GET", "http://127.0.0.1:9/", {})
 
 
 @pytest.mark.parametrize(
