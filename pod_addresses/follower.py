@@ -8,8 +8,9 @@ import time
 from typing import TYPE_CHECKING, Protocol
 
 from domain.errors import EniLifecycleError, QuotaReached
-from domain.pods import errors, following
-from domain.pods.following import Due, Intent, Placed
+from domain.pods import errors, following, intent
+from domain.pods.following import Placed
+from domain.pods.intent import Due, Intent
 from pod_addresses.ec2 import ASSIGN_IPV6
 
 if TYPE_CHECKING:
@@ -155,7 +156,7 @@ class Follower:
         self._look_due, self._looked = False, True
         self._intent = self._intent.looked(carried)
         is_sought = self._unknown or not self._placing.homes
-        asked_again_s = following.tries_refused_after_s(self._spread())
+        asked_again_s = intent.tries_refused_after_s(self._spread())
         self._look_at_s = self._now_s() + asked_again_s if is_sought else math.inf
         self._forget(before ^ self._intent.on_links)
         return False
@@ -256,7 +257,7 @@ class Follower:
 
     def _pause_s(self) -> float:
         self._attempt += 1
-        return following.pause_s(self._attempt, self._spread())
+        return intent.pause_s(self._attempt, self._spread())
 
     def _show(self, *, ready: bool) -> None:
         """Show whether every address is where it belongs. A file that is there at the start is an earlier sidecar's."""

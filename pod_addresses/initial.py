@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from domain.errors import DeadlineExceeded, EniLifecycleError
-from domain.pods import errors, following
+from domain.pods import errors, following, intent
 from domain.pods.following import Placed
 
 if TYPE_CHECKING:
@@ -112,5 +112,5 @@ def _wait(attempt: int, why: Sequence[EniLifecycleError], patience: Patience) ->
     if patience.deadline.is_over():
         late = DeadlineExceeded("not every address was assigned in time; see --timeout")
         raise Failed([*why, late])
-    pause_s = following.pause_s(attempt, patience.spread())
+    pause_s = intent.pause_s(attempt, patience.spread())
     patience.pause(min(pause_s, patience.deadline.left_s()))
