@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Annotated
 from pydantic import AfterValidator, Field
 
 from authoring.shapes import refusal
-from domain.pods.ranges import contains
+from domain.ip_ranges import overlap
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from domain.pods.ranges import IpNetwork
+    from domain.ip_ranges import IpNetwork
 
 _UNASSIGNABLE: Mapping[IpNetwork, str] = {
     IPv4Network("0.0.0.0/8"): "unspecified",
@@ -60,7 +60,7 @@ def _assignable(text: str) -> str:
     if network.prefixlen == 0:
         raise refusal("is every address that there is", remedy)
     for block, kind in _UNASSIGNABLE.items():
-        if contains(block, network) or contains(network, block):
+        if overlap(block, network):
             raise refusal(f"has {kind} addresses ({block}), of no use to a pod on a VPC", remedy)
     return text
 

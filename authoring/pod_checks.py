@@ -11,6 +11,7 @@ from authoring import pod_families
 from authoring.models import ByTags, subnets_of
 from authoring.node_checks import nobody
 from authoring.problems import Fault, path_of
+from domain.ip_ranges import inside, overlap
 from domain.pods import ranges
 
 if TYPE_CHECKING:
@@ -115,7 +116,7 @@ def _whole_subnets(interface: WrittenInterface) -> Iterator[Fault]:
     for position, text in enumerate(item.pod_ranges):
         kept = item.reserve_pod_ranges or (item.ipv4 == "from_start" and ":" not in text)
         for subnet in map(ip_network, item.pod_subnets if kept else ()):
-            if ranges.contains(ip_network(text), subnet):
+            if inside(subnet, ip_network(text)):
                 yield Fault(
                     _at(interface, "pod_ranges", position),
                     text,
@@ -185,8 +186,7 @@ def _same_routes(interface: WrittenInterface) -> Iterator[Fault]:
 
 
 def _share(one: str, other: str) -> bool:
-    first, second = ip_network(one), ip_network(other)
-    return ranges.contains(first, second) or ranges.contains(second, first)
+    return overlap(ip_network(one), ip_network(other))
 
 
 def _no_pods(interface: WrittenInterface) -> bool:

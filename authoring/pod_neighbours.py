@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from authoring.models import ByTags, subnets_of
 from authoring.pod_checks import HANDS_OUT
-from domain.pods import ranges
+from domain.ip_ranges import inside
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -62,7 +62,7 @@ def _for_pods(interface: Interface) -> Iterator[str]:
 def _may_take(neighbour: Interface, text: str) -> bool:
     """EC2 chooses any free address that no reservation keeps (Amazon VPC User Guide, "Subnet CIDR reservations"): the primary one
     of `auto`, a pool's and all of IPv6. from_start keeps out of the ranges of its own interface (domain.addressing)."""
-    known = any(ranges.contains(ip_network(own), ip_network(text)) for own in neighbour.pod_ranges)
+    known = any(inside(ip_network(text), ip_network(own)) for own in neighbour.pod_ranges)
     if known and neighbour.reserve_pod_ranges:
         return False
     pool = neighbour.pod_pool

@@ -8,20 +8,21 @@ they are deleted (Amazon VPC User Guide, "Subnet CIDR reservations").
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from ipaddress import IPv4Network, IPv6Network, ip_network
-from typing import TYPE_CHECKING, Final, NewType, Union
+from ipaddress import ip_network
+from typing import TYPE_CHECKING, Final, NewType
 
 from domain import tags
 from domain.errors import RangeInUse, RangeTaken, SpecRejected
+from domain.ip_ranges import inside, overlap
 from domain.model import SubnetId
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from domain.config import Config, InterfaceSpec
+    from domain.ip_ranges import IpNetwork
     from domain.model import EniId
 
-IpNetwork = Union[IPv4Network, IPv6Network]
 ReservationId = NewType("ReservationId", str)
 
 EXPLICIT: Final = "explicit"
@@ -75,16 +76,6 @@ class AddressHolder:
     def has_of(self, network: IpNetwork) -> tuple[str, ...]:
         """Return those that are in a range."""
         return tuple(text for text in self.addresses if overlap(ip_network(text), network))
-
-
-def overlap(one: IpNetwork, other: IpNetwork) -> bool:
-    """Return whether two ranges have an address in common; two families never have."""
-    return one.version == other.version and one.overlaps(other)
-
-
-def inside(inner: IpNetwork, outer: IpNetwork) -> bool:
-    """Return whether all of a range is in another."""
-    return inner.version == outer.version and inner.subnet_of(outer)  # type: ignore[arg-type]  # one version
 
 
 def named_subnets(spec: InterfaceSpec) -> tuple[SubnetId, ...]:

@@ -7,15 +7,17 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_net
 from typing import TYPE_CHECKING, Union
 
 from domain.addressing import RESERVED_AT_START
+from domain.ip_ranges import inside
 from domain.node.routing import IPV6_ROUTER, ipv4_router
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from domain.ip_ranges import IpNetwork
+
 RESERVED_AT_END = 1
 """Of every subnet AWS keeps the last address too, of IPv4 and of IPv6 (Amazon VPC User Guide, "Subnet CIDR blocks")."""
 
-IpNetwork = Union[IPv4Network, IPv6Network]
 IpAddress = Union[IPv4Address, IPv6Address]
 
 
@@ -33,7 +35,7 @@ class PodRange:
 def subnet_of(text: str, subnets: Iterable[str]) -> IpNetwork | None:
     """Return the subnet that a range is in as a whole; None when it is in none of them."""
     wanted = ip_network(text)
-    return next((each for each in map(ip_network, subnets) if contains(each, wanted)), None)
+    return next((each for each in map(ip_network, subnets) if inside(wanted, each)), None)
 
 
 def prefix_lengths(subnets: Iterable[str]) -> dict[int, int]:
@@ -42,15 +44,6 @@ def prefix_lengths(subnets: Iterable[str]) -> dict[int, int]:
     for each in map(ip_network, subnets):
         found.setdefault(each.version, each.prefixlen)
     return found
-
-
-def contains(outer: IpNetwork, inner: IpNetwork) -> bool:
-    """Return whether all addresses of one range are in the other."""
-    return (
-        outer.version == inner.version
-        and outer.network_address <= inner.network_address  # type: ignore[operator]  # one version
-        and inner.broadcast_address <= outer.broadcast_address  # type: ignore[operator]
-    )
 
 
 def usable(text: str, subnet: IpNetwork) -> tuple[IpAddress, IpAddress] | None:

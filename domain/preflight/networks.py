@@ -6,18 +6,18 @@ from ipaddress import collapse_addresses, ip_network
 from typing import TYPE_CHECKING
 
 from domain.config import Ipv4Mode
+from domain.ip_ranges import inside, overlap
 from domain.preflight.findings import Rule, error, warning
 from domain.preflight.observed import CannotTell, shown
-from domain.reservations import inside, overlap
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from domain.config import InterfaceSpec
+    from domain.ip_ranges import IpNetwork
     from domain.preflight.findings import Trouble
     from domain.preflight.looks import Group
     from domain.preflight.observed import Subnet
-    from domain.reservations import IpNetwork
 
 CNI_TAG = "kubernetes.io/role/cni"
 MAX_SECURITY_GROUPS = 16

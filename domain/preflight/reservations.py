@@ -8,18 +8,20 @@ from typing import TYPE_CHECKING
 from domain import reservations
 from domain.config import Ipv4Mode
 from domain.errors import RangeTaken, SpecRejected
+from domain.ip_ranges import inside
 from domain.preflight.findings import Rule, error, warning
 from domain.preflight.observed import shown
-from domain.reservations import NAMED_USERS, inside, pod_ranges
+from domain.reservations import NAMED_USERS, pod_ranges
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from domain.errors import EniLifecycleError
+    from domain.ip_ranges import IpNetwork
     from domain.preflight.findings import Trouble
     from domain.preflight.looks import Group, Whole
     from domain.preflight.observed import Subnet
-    from domain.reservations import CidrReservation, IpNetwork
+    from domain.reservations import CidrReservation
 
 
 def ranges_can_be_reserved(whole: Whole) -> Iterator[Trouble]:

@@ -7,20 +7,20 @@ from dataclasses import dataclass
 from ipaddress import collapse_addresses, ip_network
 from typing import TYPE_CHECKING
 
+from domain.ip_ranges import inside, overlap
 from domain.preflight.created import SUBNETS
 from domain.preflight.findings import Rule, error, warning
 from domain.preflight.observed import CannotTell, Unseen
-from domain.reservations import inside, overlap
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from domain.config import InterfaceSpec
+    from domain.ip_ranges import IpNetwork
     from domain.model import SubnetId
     from domain.preflight.findings import Trouble
     from domain.preflight.looks import Group, Whole
     from domain.preflight.observed import Subnet
-    from domain.reservations import IpNetwork
 
 TAKEN_BY_AWS = 5
 """The first four addresses of a subnet and the last (Amazon VPC User Guide, "Subnet sizing for IPv4" and "... for IPv6")."""

@@ -7,8 +7,6 @@ from ipaddress import ip_network
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from domain import tags
 from domain.config import SubnetSelector
@@ -22,8 +20,6 @@ from domain.reservations import (
     ReservationId,
     SubnetCidrs,
     from_physical_id,
-    inside,
-    overlap,
     physical_id,
     pod_ranges,
     present,
@@ -208,15 +204,3 @@ def test_a_physical_id_names_subnet_and_range(cidr: str) -> None:
 )
 def test_other_ids_name_nothing(text: str) -> None:
     assert from_physical_id(text) is None
-
-
-ipv4 = st.builds(
-    lambda number, prefix: ip_network((number, prefix), strict=False),
-    st.integers(0, 2**32 - 1),
-    st.integers(8, 32),
-)
-
-
-@given(ipv4, ipv4)
-def test_ranges_share_an_address_when_one_is_in_the_other(one: object, other: object) -> None:
-    assert overlap(one, other) == (inside(one, other) or inside(other, one))  # type: ignore[arg-type]

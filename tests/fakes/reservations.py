@@ -7,6 +7,7 @@ from ipaddress import ip_network
 from typing import TYPE_CHECKING
 
 from domain.errors import SpecRejected
+from domain.ip_ranges import inside, overlap
 from domain.model import EniId, SubnetId
 from domain.reservations import (
     EXPLICIT,
@@ -14,8 +15,6 @@ from domain.reservations import (
     CidrReservation,
     ReservationId,
     SubnetCidrs,
-    inside,
-    overlap,
 )
 
 if TYPE_CHECKING:

@@ -1,0 +1,18 @@
+"""Ranges of IP addresses of either family: whether one is in another, or has addresses of it."""
+
+from __future__ import annotations
+
+from ipaddress import IPv4Network, IPv6Network
+from typing import Union
+
+IpNetwork = Union[IPv4Network, IPv6Network]
+
+
+def inside(inner: IpNetwork, outer: IpNetwork) -> bool:
+    """Return whether all of a range is in another; of another family none is."""
+    return inner.version == outer.version and inner.subnet_of(outer)  # type: ignore[arg-type]  # one version
+
+
+def overlap(one: IpNetwork, other: IpNetwork) -> bool:
+    """Return whether two ranges have an address in common; two families never have."""
+    return one.version == other.version and one.overlaps(other)
