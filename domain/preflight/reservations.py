@@ -14,14 +14,15 @@ from domain.preflight.observed import shown
 from domain.reservations import NAMED_USERS, pod_ranges
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from domain.errors import EniLifecycleError
     from domain.ip_ranges import IpNetwork
+    from domain.model import SubnetId
     from domain.preflight.findings import Trouble
     from domain.preflight.looks import Group, Whole
     from domain.preflight.observed import Subnet
-    from domain.reservations import CidrReservation
+    from domain.reservations import CidrReservation, PodRange
 
 
 def ranges_can_be_reserved(whole: Whole) -> Iterator[Trouble]:
@@ -29,12 +30,34 @@ def ranges_can_be_reserved(whole: Whole) -> Iterator[Trouble]:
     deployment fails, and CloudFormation rolls it back."""
     known, subnets = shown(whole.account.reservations), shown(whole.account.subnets)
     for wanted in pod_ranges(whole.config):
-        there = [subnets[each].cidrs for each in wanted.subnet_ids if each in subnets]
         try:
-            subnet_id = reservations.subnet_of(wanted, there)
-            reservations.present(wanted.cidr, whole.config.owner, known.get(subnet_id, ()))
+            subnet_reserved_in(wanted, whole.config.owner, subnets, known)
         except (SpecRejected, RangeTaken) as refused:
             yield error(wanted.cidr, f"cannot be reserved: {refused}", _remedy(refused))
+
+
+def subnet_reserved_in(
+    wanted: PodRange,
+    owner: str,
+    subnets: Mapping[SubnetId, Subnet],
+    known: Mapping[SubnetId, Sequence[CidrReservation]],
+) -> SubnetId:
+    """Return the subnet in which the stack reserves a range, or has it reserved already.
+
+    Args:
+        wanted: the range.
+        owner: the stack's name.
+        subnets: those of the account.
+        known: the reservations of each.
+
+    Raises:
+        SpecRejected: the range is not in one of its subnets as a whole.
+        RangeTaken: another reservation is in the way.
+    """
+    there = [subnets[each].cidrs for each in wanted.subnet_ids if each in subnets]
+    subnet_id = reservations.subnet_of(wanted, there)
+    reservations.present(wanted.cidr, owner, known.get(subnet_id, ()))
+    return subnet_id
 
 
 def ranges_are_free(whole: Whole) -> Iterator[Trouble]:

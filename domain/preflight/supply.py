@@ -7,13 +7,17 @@ from dataclasses import dataclass
 from ipaddress import collapse_addresses, ip_network
 from typing import TYPE_CHECKING
 
+from domain.config import Ipv4Mode
+from domain.errors import RangeTaken, SpecRejected
 from domain.ip_ranges import inside, overlap
 from domain.preflight.created import SUBNETS
 from domain.preflight.findings import Rule, error, warning
-from domain.preflight.observed import CannotTell, Unseen
+from domain.preflight.observed import CannotTell, Unseen, shown
+from domain.preflight.reservations import subnet_reserved_in
+from domain.reservations import pod_ranges
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping, Sequence
 
     from domain.config import InterfaceSpec
     from domain.ip_ranges import IpNetwork
@@ -21,6 +25,7 @@ if TYPE_CHECKING:
     from domain.preflight.findings import Trouble
     from domain.preflight.looks import Group, Whole
     from domain.preflight.observed import Subnet
+    from domain.reservations import CidrReservation
 
 TAKEN_BY_AWS = 5
 """The first four addresses of a subnet and the last (Amazon VPC User Guide, "Subnet sizing for IPv4" and "... for IPv6")."""
@@ -175,19 +180,43 @@ def ipv6_supply(group: Group, subnet: Subnet) -> Supply:
 
 def _kept(group: Group, subnet: Subnet, block: IpNetwork) -> int:
     reservations = group.account.reservations
-    known = () if isinstance(reservations, Unseen) else reservations.get(subnet.subnet_id, ())
-    ranges = [each.network for each in known]
-    for other in group.whole.config.node_groups:
-        for spec in other.interfaces:
-            ranges += [ip_network(text) for text in _kept_ranges(spec)]
+    known = {} if isinstance(reservations, Unseen) else reservations
+    ranges: list[IpNetwork] = [each.network for each in known.get(subnet.subnet_id, ())]
+    ranges += _to_be_reserved(group.whole, subnet, known)
+    for each in group.whole.groups():
+        ranges += _left_by_from_start(each, subnet)
     parts = [block if inside(block, each) else each for each in ranges if overlap(each, block)]
     apart: Iterator[IpNetwork] = collapse_addresses(parts)  # type: ignore[type-var]  # one family
     return sum(each.num_addresses for each in apart)
 
 
-def _kept_ranges(spec: InterfaceSpec) -> tuple[str, ...]:
-    """Return the ranges that nodes get no addresses of: of IPv6 EC2 alone chooses, and minds reservations only."""
-    return spec.pod_ranges if spec.reserve_pod_ranges else spec.ipv4_pod_ranges
+def _to_be_reserved(
+    whole: Whole, subnet: Subnet, known: Mapping[SubnetId, Sequence[CidrReservation]]
+) -> Iterator[IpNetwork]:
+    """Yield the ranges that the stack will reserve in a subnet: one that EC2 refuses (pod-range-unreservable) keeps nothing."""
+    subnets, owner = shown(whole.account.subnets), whole.config.owner
+    for wanted in pod_ranges(whole.config):
+        try:
+            if subnet_reserved_in(wanted, owner, subnets, known) == subnet.subnet_id:
+                yield ip_network(wanted.cidr)
+        except (SpecRejected, RangeTaken):
+            continue
+
+
+def _left_by_from_start(group: Group, subnet: Subnet) -> Iterator[IpNetwork]:
+    """Yield the ranges that from_start takes no address of in a subnet. EC2 gives the addresses of IPv6, and minds reservations
+    alone."""
+    for spec in group.config.interfaces:
+        if spec.ipv4 is Ipv4Mode.FROM_START and _may_be_in(group, spec, subnet):
+            yield from map(ip_network, spec.ipv4_pod_ranges)
+
+
+def _may_be_in(group: Group, spec: InterfaceSpec, subnet: Subnet) -> bool:
+    """Return whether an interface may be in a subnet; one whose subnets cannot be seen is in none."""
+    try:
+        return any(each.subnet_id == subnet.subnet_id for each in group.candidates(spec))
+    except CannotTell:
+        return False
 
 
 def addresses_suffice(group: Group) -> Iterator[Trouble]:

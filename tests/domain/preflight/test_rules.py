@@ -736,17 +736,29 @@ TROUBLES: dict[str, tuple[str, Change, Severity, str, str]] = {
         "subnet-n3-a has 0 IPv6 addresses outside reservations and the pod ranges that are to be reserved, and the groups at "
         "their largest need 5 even",
     ),
-    "IPv6 addresses for a pool, all to be reserved with more": (
+    "IPv6 addresses for a pool, all to be reserved": (
         "subnet-too-small",
         every(
             ipv6_in("n3-a", "2001:db8:0:1::/64"),
-            reserving("2001:db8::/62"),
+            reserving("2001:db8:0:1::/65", "2001:db8:0:1:8000::/65"),
             lambda s: s.change_spec("n3", pool_ipv6=8),
         ),
         ERROR,
         "n3",
         "subnet-n3-a has 0 IPv6 addresses outside reservations and the pod ranges that are to be reserved, and the groups at "
         "their largest need 40 even",
+    ),
+    "a part of a range that cannot be reserved, which others have reserved": (
+        "subnet-too-small",
+        every(
+            ipv6_in("n3-a", "2001:db8:0:1::/64"),
+            lambda s: s.reserve("n3-a", *all_but_the_first("2001:db8:0:1::/64", 124)),
+            reserving("2001:db8:0:1:8000::/66"),
+            lambda s: s.change_spec("n3", ipv6_count=3),
+        ),
+        ERROR,
+        "n3",
+        "subnet-n3-a has 11 IPv6 addresses outside",
     ),
     "IPv6 addresses that nobody asked for, and that others reserved in two halves": (
         "subnet-too-small",
@@ -1413,6 +1425,39 @@ NO_TROUBLES: dict[str, tuple[str, Change]] = {
             ipv6_in("n3-a", "2001:db8:0:1::/64"),
             lambda s: s.change_spec("n3", ipv6_count=1, pod_ranges=("2001:db8:0:1::/64",)),
         ),
+    ),
+    "IPv6 addresses of a range that is larger than the subnet, so cannot be reserved": (
+        "subnet-too-small",
+        every(
+            ipv6_in("n3-a", "2001:db8:0:1::/64"),
+            reserving("2001:db8::/62"),
+            lambda s: s.change_spec("n3", pool_ipv6=8),
+        ),
+    ),
+    "IPv6 addresses of a range that somebody else's reservation is in the way of": (
+        "subnet-too-small",
+        every(
+            ipv6_in("n3-a", "2001:db8:0:1::/64"),
+            lambda s: s.reserve("n3-a", "2001:db8:0:1:8000::/66"),
+            reserving("2001:db8:0:1::/64"),
+            lambda s: s.change_spec("n3", ipv6_count=1),
+        ),
+    ),
+    "a range that is larger than the subnet, so cannot be reserved": (
+        "subnet-too-small",
+        reserving("10.0.0.0/16"),
+    ),
+    "a range of another interface's subnet": (
+        "subnet-too-small",
+        reserving("10.0.2.0/24"),
+    ),
+    "a range of another interface's subnet that from_start would leave out": (
+        "subnet-too-small",
+        lambda s: s.change_spec("n3", ipv4=Ipv4Mode.FROM_START, pod_ranges=("10.0.2.0/24",)),
+    ),
+    "a range that nothing keeps EC2's own choice out of": (
+        "subnet-too-small",
+        lambda s: s.change_spec("n3", pod_ranges=("10.0.1.0/24",)),
     ),
     "just as many IPv6 addresses as one zone's nodes need": (
         "subnet-too-small",
