@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from authoring import device_pools
 from authoring.instance_types import known_types
-from authoring.models import ByTags, subnets_of
 from authoring.node_resolution import link_name
 from authoring.pod_families import IPV6, of_link
 from authoring.problems import Fault, path_of
@@ -28,7 +28,7 @@ def faults(file: Written) -> Iterator[Fault]:
     """Yield every fault between what is said of a group's nodes."""
     for group in file.groups:
         yield from _links(group.interfaces)
-        yield from _resources(group.interfaces)
+        yield from device_pools.faults(group.interfaces)
         yield from _huge_pages(group.huge_pages)
         yield from _answers(group)
         yield from _times(group, file.hook)
@@ -54,39 +54,6 @@ def _links(interfaces: Iterable[WrittenInterface]) -> Iterator[Fault]:
                 f"Give each interface its own; where none is written it is mul{position} for the one at [{position}].",
             )
         first.setdefault(name, here)
-
-
-def _resources(interfaces: Iterable[WrittenInterface]) -> Iterator[Fault]:
-    first: dict[str, WrittenInterface] = {}
-    for interface in interfaces:
-        node = interface.node.item
-        if node.resource is None or not interface.node.says("resource", "driver"):
-            continue
-        known = first.setdefault(node.resource, interface)
-        here, there = ((*each.node.location, "resource") for each in (interface, known))
-        if known.node.item.driver != node.driver:
-            yield Fault(
-                here,
-                node.resource,
-                f"has a device with driver {node.driver}, and by {path_of(there)} one with driver {known.node.item.driver}",
-                "Give each driver a pool of its own: a pod that asks for the pool would get one or the other.",
-            )
-        if _lead_elsewhere(known, interface):
-            yield Fault(
-                here,
-                node.resource,
-                f"has a device in other subnets than by {path_of(there)}",
-                "Give each network a pool of its own: a pod on one of them would get any device of the pool, in whose subnet its "
-                "addresses may be of no use.",
-            )
-
-
-def _lead_elsewhere(one: WrittenInterface, other: WrittenInterface) -> bool:
-    """Whether two interfaces are in different subnets, as far as the file says: what tags select has no ids in it."""
-    if "subnets" in one.unreadable | other.unreadable:
-        return False
-    by_tags = [isinstance(each.item.subnets, ByTags) for each in (one, other)]
-    return by_tags[0] == by_tags[1] and subnets_of(one.item) != subnets_of(other.item)
 
 
 def _huge_pages(written: Iterable[tuple[Location, HugePages]]) -> Iterator[Fault]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ipaddress import ip_network
 from typing import TYPE_CHECKING
 
-from authoring import pod_families, pod_follow, pod_neighbours
+from authoring import device_pools, pod_families, pod_follow, pod_neighbours
 from authoring.models import ByTags
 from authoring.pod_checks import HANDS_OUT
 from authoring.pod_families import IPV4, IPV6
@@ -23,6 +23,7 @@ def warnings(group: NodeGroup, groups: Sequence[NodeGroup]) -> Iterator[str]:
         group: whose.
         groups: all of the file, whose interfaces may be in the same subnets.
     """
+    yield from device_pools.warnings(group)
     for interface in group.interfaces:
         yield from (f"{interface.name}: {text}" for text in _second_default_route(interface))
         if interface.pod_follow:

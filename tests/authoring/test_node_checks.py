@@ -23,41 +23,10 @@ IPVLAN = {"pod_network": "ipvlan-l2"}
 VFIO = {"driver": "vfio-pci"}
 CONSENT = {"allow_unsafe_noiommu": True}
 
-SAME_SUBNETS: dict[Location, Any] = {
-    (*GROUP, "interfaces", 1, "subnets"): {
-        "us-east-1a": "subnet-0000000a",
-        "us-east-1b": "subnet-0000000b",
-    }
-}
-
 REFUSED: dict[str, tuple[dict[Location, Any], list[tuple[str, str]]]] = {
     "one link name for two": (
         {FIRST: {"link": "mul1"}},
         [("node_groups[0].interfaces[1].node.link", "is the same as")],
-    ),
-    "one pool for two drivers": (
-        {
-            NODE: CONSENT,
-            FIRST: VFIO | {"resource": "fast"},
-            SECOND: {"resource": "fast"},
-            **SAME_SUBNETS,
-        },
-        [("node_groups[0].interfaces[1].node.resource", "has a device with driver kernel")],
-    ),
-    "one pool for two networks": (
-        {FIRST: {"resource": "fast"}, SECOND: {"resource": "fast"}},
-        [("node_groups[0].interfaces[1].node.resource", "has a device in other subnets than by")],
-    ),
-    "one pool for two networks that tags select": (
-        {
-            **{
-                (*GROUP, "interfaces", place, "subnets"): {"tags": {"network": name}}
-                for place, name in enumerate(("n3", "n6"))
-            },
-            FIRST: {"resource": "fast"},
-            SECOND: {"resource": "fast"},
-        },
-        [("node_groups[0].interfaces[1].node.resource", "has a device in other subnets than by")],
     ),
     "one size of huge pages twice": (
         {NODE: {"huge_pages": [{"size": "1Gi", "count": 1}, {"size": "1Gi", "count": 2}]}},
@@ -208,16 +177,6 @@ ACCEPTED: dict[str, dict[Location, Any]] = {
     "small packets of IPv4": {FIRST: IPVLAN | {"mtu": 1279}, (*INTERFACE, "pod_ipam"): "static"},
     "DPDK with consent": {TYPES: ["m5.2xlarge"], NODE: CONSENT, FIRST: VFIO},
     "DPDK behind an IOMMU": {TYPES: ["m5.metal"], FIRST: VFIO},
-    "a pool of one driver and one network": {
-        FIRST: {"resource": "fast"},
-        SECOND: {"resource": "fast"},
-        **SAME_SUBNETS,
-    },
-    "a pool of subnets that are named and those of tags, which may be the same": {
-        FIRST: {"resource": "fast"},
-        SECOND: {"resource": "fast"},
-        (*GROUP, "interfaces", 1, "subnets"): {"tags": {"network": "n3"}},
-    },
     "pages of one size on different NUMA nodes": {
         NODE: {
             "huge_pages": [
