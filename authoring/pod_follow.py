@@ -114,11 +114,7 @@ def _routes(interface: WrittenInterface) -> Iterator[Fault]:
         or "ipv6" in interface.unreadable
     ):
         return
-    places = [("pod_ranges", position, text) for position, text in _ipv6(item.pod_ranges)]
-    if item.pod_ipam == "static" and "pod_ipam" not in interface.unreadable:
-        # Elsewhere pods have no address of that family but by a range, or as the ENI itself.
-        places += [("pod_routes", position, text) for position, text in _ipv6(item.pod_routes)]
-    for key, position, text in places:
+    for key, position, text in _ipv6_of_pods(interface):
         yield Fault(
             (*interface.location, key, position),
             text,
@@ -127,23 +123,37 @@ def _routes(interface: WrittenInterface) -> Iterator[Fault]:
         )
 
 
+def _ipv6_of_pods(interface: WrittenInterface) -> Iterator[tuple[str, int, str]]:
+    """Yield what says that pods have IPv6 addresses: the key, the position and the text."""
+    item = interface.item
+    yield from (("pod_ranges", place, text) for place, text in _ipv6(item.pod_ranges))
+    if item.pod_ipam == "static" and "pod_ipam" not in interface.unreadable:
+        # Elsewhere pods have no address of that family but by a range, or as the ENI itself.
+        yield from (("pod_routes", place, text) for place, text in _ipv6(item.pod_routes))
+
+
 def _ipv6(texts: Sequence[str]) -> Iterator[tuple[int, str]]:
     return ((place, text) for place, text in enumerate(texts) if ":" in text)
 
 
 def limits(type_name: str, most: Limits, interface: WrittenInterface) -> Iterator[Fault]:
-    """Yield the ranges of which an ENI of an instance type takes no address."""
+    """Yield the ranges and destinations for which an ENI of an instance type takes no address of a pod.
+
+    In l3 mode it needs one of its own besides, for which the node makes its routes.
+    """
     item = interface.item
     own = item.ipv6.count if item.ipv6 else 0
     if not item.pod_follow or most.ipv6_per_interface > own:
         return
-    for position, text in _ipv6(item.pod_ranges):
+    fewer = ", write a smaller `ipv6` count" if own > 1 else ""
+    for key, position, text in _ipv6_of_pods(interface):
+        what = "has" if key == "pod_ranges" else "is reached from pods'"
         yield Fault(
-            (*interface.location, "pod_ranges", position),
+            (*interface.location, key, position),
             text,
-            f"has IPv6 addresses, and beside the interface's own {own} {type_name} takes none (at most "
+            f"{what} IPv6 addresses, and beside the interface's own {own} {type_name} takes none (at most "
             f"{most.ipv6_per_interface} per interface)",
-            "Leave it out, write a smaller `ipv6` count, or name other types.",
+            f"Leave it out{fewer}, or name other types.",
         )
 
 

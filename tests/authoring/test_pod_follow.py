@@ -126,6 +126,31 @@ REFUSED: dict[str, tuple[dict[Location, Any], list[tuple[str, str]]]] = {
         {**whereabouts(**DUAL, ipv6={"count": 10}), **types("m5.large")},
         [(f"{N3}.pod_ranges[1]", "beside the interface's own 10 m5.large takes none")],
     ),
+    "no IPv6 address left on the ENI for what pods bring": (
+        {
+            **followed(
+                pod_ipam="static", ipv6={"count": 10}, pod_routes=["2001:db8:9::/48"], node=L3
+            ),
+            **types("m5.large"),
+        },
+        [(f"{N3}.pod_routes[0]", "beside the interface's own 10 m5.large takes none")],
+    ),
+    "an IPv6 destination, and a type without": (
+        {
+            **followed(
+                pod_ipam="static",
+                pod_subnets=SUBNETS,
+                pod_routes=["10.8.0.0/16", "2001:db8:9::/48"],
+            ),
+            **types("m3.2xlarge"),
+        },
+        [
+            (
+                f"{N3}.pod_routes[1]",
+                "is reached from pods' IPv6 addresses, and beside the interface's own 0 m3.2xlarge takes none",
+            )
+        ],
+    ),
     "a type without IPv6": (
         {**whereabouts(**DUAL), **types("m3.2xlarge")},
         [(f"{N3}.pod_ranges[1]", "beside the interface's own 0 m3.2xlarge takes none")],
@@ -158,6 +183,14 @@ ACCEPTED: dict[str, dict[Location, Any]] = {
     "without EC2's check": followed(source_dest_check=False),
     "room for one IPv6 address": {
         **whereabouts(**DUAL, ipv6={"count": 9}),
+        **types("m5.large"),
+    },
+    "room for one IPv6 address that pods bring": {
+        **followed(pod_ipam="static", ipv6={"count": 9}, pod_routes=["2001:db8:9::/48"], node=L3),
+        **types("m5.large"),
+    },
+    "an IPv6 destination of pods that have the ENI's own addresses": {
+        **followed(ipv6={"count": 10}, pod_routes=["2001:db8:9::/48"]),
         **types("m5.large"),
     },
     "not asked for": followed(pod_follow=False, pod_pool={"ipv4": 4}),
