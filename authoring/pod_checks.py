@@ -28,21 +28,30 @@ LEAST_NETWORK = 4
 
 def faults(file: Written) -> Iterator[Fault]:
     """Yield every fault of what is said of pods."""
-    interfaces = [interface for group in file.groups for interface in group.interfaces]
-    for interface in interfaces:
-        yield from _kept(interface)
-        yield from _reserved(interface)
-        yield from _whole_subnets(interface)
-        yield from _lists(interface)
-        yield from _plugins(interface)
-        yield from pod_families.faults(interface)
     for group in file.groups:
         for interface in group.interfaces:
-            if _says(interface, "pod_ipam") and interface.item.pod_ipam != "node":
-                yield from _ipam(interface, group)
+            yield from of_interface(interface, group)
+    interfaces = [interface for group in file.groups for interface in group.interfaces]
     for one, other in combinations(interfaces, 2):
-        yield from _overlaps(one, other)
-        yield from _reserved_twice(one, other)
+        yield from between(one, other)
+
+
+def of_interface(interface: WrittenInterface, group: WrittenGroup) -> Iterator[Fault]:
+    """Yield every fault of what an interface of a group says of pods, whatever others say."""
+    yield from _kept(interface)
+    yield from _reserved(interface)
+    yield from _whole_subnets(interface)
+    yield from _lists(interface)
+    yield from _plugins(interface)
+    yield from pod_families.faults(interface)
+    if _says(interface, "pod_ipam") and interface.item.pod_ipam != "node":
+        yield from _ipam(interface, group)
+
+
+def between(one: WrittenInterface, other: WrittenInterface) -> Iterator[Fault]:
+    """Yield every fault between what two interfaces say of pods, each at the second one."""
+    yield from _overlaps(one, other)
+    yield from _reserved_twice(one, other)
 
 
 def _says(interface: WrittenInterface, *keys: str) -> bool:

@@ -15,27 +15,32 @@ if TYPE_CHECKING:
 
     from authoring.instance_types import Limits
     from authoring.models import Interface, NodeGroup
-    from authoring.wellformed import Written, WrittenInterface
+    from authoring.wellformed import Written, WrittenGroup, WrittenInterface
 
 
 def faults(file: Written) -> Iterator[Fault]:
     """Yield every fault of interfaces whose addresses would follow pods."""
     for group in file.groups:
         for interface in group.interfaces:
-            if interface.item.pod_follow and "pod_follow" not in interface.unreadable:
-                yield from _faults(interface)
-    yield from _pools_of_one_name(file)
+            yield from of_interface(interface)
+    yield from pools_of_one_name(file.groups)
 
 
-def _pools_of_one_name(file: Written) -> Iterator[Fault]:
+def of_interface(interface: WrittenInterface) -> Iterator[Fault]:
+    """Yield every fault of an interface whose addresses would follow pods, whatever others say."""
+    if interface.item.pod_follow and "pod_follow" not in interface.unreadable:
+        yield from _faults(interface)
+
+
+def pools_of_one_name(groups: Sequence[WrittenGroup]) -> Iterator[Fault]:
     """The policy of the pods knows an ENI by the name of its interface, and a pool's ENIs would be in their reach."""
     pooled = {
         interface.item.name: interface.location
-        for group in file.groups
+        for group in groups
         for interface in group.interfaces
         if interface.item.pod_pool is not None and "name" not in interface.unreadable
     }
-    for group in file.groups:
+    for group in groups:
         for interface in group.interfaces:
             elsewhere = pooled.get(interface.item.name, interface.location)
             if interface.item.pod_follow and elsewhere != interface.location:

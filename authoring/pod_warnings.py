@@ -31,7 +31,7 @@ def warnings(group: NodeGroup, groups: Sequence[NodeGroup]) -> Iterator[str]:
                 f"{interface.name}: {text}" for text in pod_follow.warnings(group, interface)
             )
         if interface.pod_ipam != "node":
-            yield from (f"{interface.name}: {text}" for text in _warnings(interface))
+            yield from (f"{interface.name}: {text}" for text in _warnings(group, interface, groups))
         yield from (
             f"{interface.name}: {text}"
             for text in pod_neighbours.warnings(group, interface, groups)
@@ -71,11 +71,11 @@ def _takes_sbr(interface: Interface) -> bool:
     return one_router or interface.pod_ipam == "host-local"
 
 
-def _warnings(interface: Interface) -> Iterator[str]:
+def _warnings(group: NodeGroup, interface: Interface, groups: Sequence[NodeGroup]) -> Iterator[str]:
     if not interface.pod_follow:
         yield _unassigned(interface)
     if interface.pod_ipam in HANDS_OUT:
-        yield from _not_kept(interface)
+        yield from pod_neighbours.own_nodes(group, interface, groups)
         if not interface.pod_subnets:
             yield (
                 "a pod takes each of pod_ranges for a network of its own, and reaches nothing of the subnet outside it."
@@ -137,16 +137,4 @@ def _other_family(interface: Interface) -> Iterator[str]:
         yield (
             f"pods reach {', '.join(routes)} only from addresses of that family that their annotations bring, and the ENI is"
             " given none of it by this file: each has to be assigned to it, in a subnet that has such addresses."
-        )
-
-
-def _not_kept(interface: Interface) -> Iterator[str]:
-    """EC2 picks any free address but those that a CIDR reservation keeps (Amazon VPC User Guide, "Subnet CIDR reservations")."""
-    chosen = [
-        text for text in interface.pod_ranges if ":" in text or interface.ipv4 != "from_start"
-    ]
-    if chosen and not interface.reserve_pod_ranges:
-        yield (
-            f"EC2 may give a node an address of {', '.join(chosen)}. {pod_neighbours.reserve(interface)}"
-            + (", or ipv4: from_start." if any(":" not in text for text in chosen) else ".")
         )

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from ipaddress import collapse_addresses, ip_network
+from ipaddress import ip_network
 from typing import TYPE_CHECKING
 
 from domain import reservations
 from domain.config import Ipv4Mode
 from domain.errors import RangeTaken, SpecRejected
-from domain.ip_ranges import inside
+from domain.ip_ranges import covered, inside
 from domain.preflight.findings import Rule, error, warning
 from domain.preflight.observed import shown
 from domain.reservations import NAMED_USERS, pod_ranges
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from domain.errors import EniLifecycleError
-    from domain.ip_ranges import IpNetwork
     from domain.model import SubnetId
     from domain.preflight.findings import Trouble
     from domain.preflight.looks import Group, Whole
@@ -109,7 +108,8 @@ def ranges_are_kept(group: Group) -> Iterator[Trouble]:
             if ":" not in text and spec.ipv4 is Ipv4Mode.FROM_START:
                 continue
             for subnet in _having(candidates, text):
-                if not _is_covered(text, known.get(subnet.subnet_id, ())):
+                kept = known.get(subnet.subnet_id, ())
+                if not covered(ip_network(text), (each.network for each in kept)):
                     yield warning(
                         spec.name,
                         f"no CIDR reservation of {subnet.subnet_id} keeps the pod range {text}, of which EC2 may give nodes "
@@ -122,14 +122,6 @@ def _having(subnets: Sequence[Subnet], text: str) -> Iterator[Subnet]:
     for subnet in subnets:
         if any(inside(ip_network(text), cidr) for cidr in subnet.cidrs.cidrs):
             yield subnet
-
-
-def _is_covered(text: str, known: Sequence[CidrReservation]) -> bool:
-    network = ip_network(text)
-    of_family: list[IpNetwork] = [
-        each.network for each in known if each.network.version == network.version
-    ]
-    return any(inside(network, each) for each in collapse_addresses(of_family))  # type: ignore[type-var]  # one family
 
 
 def _remedy(refused: EniLifecycleError) -> str:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.ip_ranges import IpNetwork, inside, overlap
+from domain.ip_ranges import IpNetwork, covered, inside, overlap
 
 PAIRS = {
     "the same": ("10.0.1.0/24", "10.0.1.0/24", True, True),
@@ -28,6 +28,22 @@ def test_two_ranges(one: str, other: str, *, is_inside: bool, overlaps: bool) ->
     first, second = ip_network(one), ip_network(other)
     assert inside(first, second) is is_inside
     assert overlap(first, second) is overlap(second, first) is overlaps
+
+
+PARTS: dict[str, tuple[list[str], bool]] = {
+    "nothing": ([], False),
+    "the range": (["10.0.1.0/24"], True),
+    "more": (["10.0.0.0/22"], True),
+    "two halves": (["10.0.1.128/25", "10.0.1.0/25"], True),
+    "one half": (["10.0.1.0/25", "10.0.2.0/25"], False),
+    "the other family besides": (["::/0", "10.0.1.0/24"], True),
+    "the other family": (["::/0"], False),
+}
+
+
+@pytest.mark.parametrize(("ranges", "expected"), PARTS.values(), ids=PARTS)
+def test_ranges_have_another_together(ranges: list[str], *, expected: bool) -> None:
+    assert covered(ip_network("10.0.1.0/24"), map(ip_network, ranges)) is expected
 
 
 def _range(bits: int) -> st.SearchStrategy[IpNetwork]:
