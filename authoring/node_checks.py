@@ -256,9 +256,11 @@ def _pool(interface: WrittenInterface) -> Iterator[Fault]:
 
 def nobody(interface: WrittenInterface, key: str, value: object) -> Fault:
     """Return the fault of a key that is for pods, where none gets at the interface."""
+    is_link = interface.node.item.driver == "kernel"
+    networks = "ipvlan-l2, ipvlan-l3 or host-device" if is_link else "host-device"
     return Fault(
         (*interface.location, key),
         value,
         "is for pods, and no pod network leads to the interface",
-        "Add `pod_network` (ipvlan-l2, ipvlan-l3 or host-device) to the interface's `node:`, or leave it out.",
+        f"Add `pod_network` ({networks}) to the interface's `node:`, or leave it out.",
     )

@@ -17,6 +17,7 @@ from domain.pods import ranges
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterator, Sequence
 
+    from authoring.models import Interface
     from authoring.problems import Location
     from authoring.wellformed import Written, WrittenGroup, WrittenInterface
 
@@ -78,8 +79,7 @@ def _kept(interface: WrittenInterface) -> Iterator[Fault]:
             _at(interface, "pod_ranges"),
             list(item.pod_ranges),
             f"has no effect with ipv4: {item.ipv4}",
-            "Write `reserve_pod_ranges: true`, so that EC2's own choice keeps out of them, `ipv4: from_start`, or a `pod_ipam` that "
-            "gives pods addresses of them; or leave the ranges out.",
+            f"Write {_keepers(item)}; or leave the ranges out.",
         )
         return
     for position, text in enumerate(item.pod_ranges):
@@ -88,8 +88,18 @@ def _kept(interface: WrittenInterface) -> Iterator[Fault]:
                 _at(interface, "pod_ranges", position),
                 text,
                 "is an IPv6 range, and from_start chooses IPv4 addresses",
-                "Leave it out here, or write `reserve_pod_ranges: true`, or a `pod_ipam` that gives pods addresses of it.",
+                f"Leave it out here, or write {_keepers(item)}.",
             )
+
+
+def _keepers(item: Interface) -> str:
+    """Return what gives ranges that nobody uses an effect, as far as it is not refused with them."""
+    ways = ["a `pod_ipam` that gives pods addresses of them"]
+    if item.ipv4 == "auto" and not any(":" in text for text in item.pod_ranges):
+        ways.insert(0, "`ipv4: from_start`")
+    if not isinstance(item.subnets, ByTags):
+        ways.insert(0, "`reserve_pod_ranges: true`, so that EC2's own choice keeps out of them")
+    return " or ".join([", ".join(ways[:-1]), ways[-1]] if ways[1:] else ways)
 
 
 def _reserved(interface: WrittenInterface) -> Iterator[Fault]:
@@ -215,7 +225,7 @@ def _plugins(interface: WrittenInterface) -> Iterator[Fault]:
             here,
             plugins.model_dump(exclude_defaults=True),
             "has no effect with pod_ipam: node, as the node's own file names one plugin",
-            "Write `pod_ipam: static`, `whereabouts` or `host-local`, or leave it out.",
+            "Write the `pod_ipam` of a plugin, or leave it out.",
         )
     driver = interface.node.item.driver
     if driver != "kernel" and interface.node.says("driver"):
@@ -316,9 +326,27 @@ def _one_store(interface: WrittenInterface, group: WrittenGroup) -> Iterator[Fau
         _at(interface, "pod_ipam"),
         "host-local",
         "would give pods of two nodes one address, as each node counts for itself",
-        "Write `pod_pool`, whose addresses are each node's own, or `pod_ipam: whereabouts`, which counts for the cluster. Only "
-        "a created group of `max_size: 1` can do with it.",
+        f"Write `pod_pool`, whose addresses are each node's own, in place of `pod_ipam`{_or_whereabouts(interface.item)}. Only a "
+        "created group that never has a second node can do with it.",
     )
+
+
+def _or_whereabouts(item: Interface) -> str:
+    """Return the other remedy, where whereabouts is not refused for the same ranges and subnets."""
+    families = [texts for _, texts in _by_family(item.pod_ranges) if texts]
+    both_by_sbr = len(families) > 1 and item.pod_plugins is not None and item.pod_plugins.sbr
+    routed = not item.source_dest_check and not item.pod_follow
+    if (
+        both_by_sbr
+        or any(len(texts) > 1 for texts in families)
+        or not (_one_subnet(item) or routed)
+    ):
+        return ""
+    return ", or `pod_ipam: whereabouts`, which counts for the cluster"
+
+
+def _one_subnet(item: Interface) -> bool:
+    return isinstance(item.subnets, ByTags) or len(item.subnets) == 1
 
 
 def _one_range(interface: WrittenInterface) -> Iterator[Fault]:
@@ -334,12 +362,14 @@ def _one_range(interface: WrittenInterface) -> Iterator[Fault]:
             )
     count = 0 if isinstance(item.subnets, ByTags) else len(item.subnets)
     if count > 1 and item.source_dest_check and _says(interface, "subnets", "source_dest_check"):
+        routes = "; or `source_dest_check: false`, if routes of yours lead to the pods"
+        routed = "" if item.pod_follow else routes
         yield Fault(
             _at(interface, "pod_ipam"),
             "whereabouts",
             f"hands out one range for the interface's {count} subnets: a pod's address would be of another subnet than its node",
-            "Write a node group and an interface for each subnet; or `pod_pool`, whose addresses are always of the node's own "
-            "subnet; or `source_dest_check: false`, if routes of yours lead to the pods.",
+            "Write a node group and an interface for each subnet; or `pod_pool` in place of `pod_ipam`, whose addresses are always of "
+            f"the node's own subnet{routed}.",
         )
 
 
@@ -375,8 +405,18 @@ def _moved(interface: WrittenInterface) -> Iterator[Fault]:
                 _at(interface, "pod_routes", position),
                 text,
                 "is an IPv6 destination, and of addresses that pods bring sbr moves no IPv6 route to its table, and deletes it",
-                "Leave `sbr` out, or this route; or have whereabouts give the addresses, for which sbr makes a default route.",
+                f"Leave `sbr` out, or this route{_by_whereabouts(interface.item)}.",
             )
+
+
+def _by_whereabouts(item: Interface) -> str:
+    """Return the other remedy, where pods need addresses of one family: with `sbr` whereabouts gives no more (_source_routing)."""
+    families = {ip_network(text).version for text in (*item.pod_routes, *item.pod_ranges)}
+    if len(families) > 1 or not _one_subnet(item):
+        return ""
+    return (
+        "; or write `pod_ipam: whereabouts` with IPv6 ranges, for which sbr makes a default route"
+    )
 
 
 def _source_routing(interface: WrittenInterface) -> Iterator[Fault]:

@@ -81,8 +81,17 @@ def _routes(interface: WrittenInterface) -> Iterator[Fault]:
                 (*interface.location, "pod_routes", position),
                 text,
                 f"is an IPv{version} destination, and the network's pods have no IPv{version} address",
-                f"Give them one (`pod_pool`, `pod_ranges`, {'`ipv6`' if version == IPV6 else '`ipv4`'}), or leave the route out.",
+                f"Give them one by `{_giver(interface.item, version)}`, or leave the route out.",
             )
+
+
+def _giver(item: Interface, version: int) -> str:
+    """Return the key by which the interface's pods have addresses (of_pods)."""
+    if item.pod_ipam not in ("node", "static"):
+        return "pod_ranges"
+    if item.pod_pool is not None and item.pod_ipam == "node":
+        return "pod_pool"
+    return "ipv6" if version == IPV6 else "ipv4"
 
 
 def _chosen(*, ipv4: bool, ipv6: bool) -> frozenset[int]:

@@ -174,14 +174,20 @@ def warnings(group: NodeGroup, interface: Interface) -> Iterator[str]:
         return
     if not interface.reserve_pod_ranges:
         yield (
-            "EC2 may give a node an address that a pod brings, and as its primary one it never moves. Write what pods bring as"
-            " pod_ranges with reserve_pod_ranges: true, which keeps EC2 out of them."
+            "EC2 may give a node an address that a pod brings, and as its primary one it never moves."
+            f" {_keep(interface)}, which keeps EC2 out of them."
         )
     if isinstance(interface.subnets, ByTags) or len(interface.subnets) > 1:
         yield (
             "an address is of one subnet, and of use on nodes in that one alone. Keep a pod that brings its own in the zone of"
             " the address (a nodeAffinity with topology.kubernetes.io/zone)."
         )
+
+
+def _keep(interface: Interface) -> str:
+    if isinstance(interface.subnets, ByTags):
+        return "Make subnet CIDR reservations (explicit) of what pods bring"
+    return "Write what pods bring as pod_ranges with reserve_pod_ranges: true"
 
 
 def _room(group: NodeGroup, interface: Interface) -> str:

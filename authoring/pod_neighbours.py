@@ -12,7 +12,7 @@ from authoring.stated_subnets import StatedSubnets
 from domain.ip_ranges import covered, inside
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Iterator, Sequence
+    from collections.abc import Hashable, Iterable, Iterator, Sequence
 
     from authoring.models import Interface, NodeGroup
     from domain.ip_ranges import IpNetwork
@@ -45,7 +45,7 @@ def warnings(group: NodeGroup, interface: Interface, groups: Sequence[NodeGroup]
         named = [text for text in interface.pod_ranges if text in lost]
         yield (
             f"{' and '.join(takers)} {'is' if len(takers) == 1 else 'are'} in a subnet of this interface's too, and may be given"
-            f" addresses of {', '.join(named)}. {_reserve(group, interface, groups, named)}: both EC2 and from_start keep out of"
+            f" addresses of {', '.join(named)}. {_reserve(group, interface, groups, whole=exposed.are_whole(named))}: both EC2 and from_start keep out of"
             " reservations."
         )
 
@@ -59,9 +59,10 @@ def own_nodes(group: NodeGroup, interface: Interface, groups: Sequence[NodeGroup
         interface: whose ranges.
         groups: all of the file.
     """
+    exposed = _Exposed(interface, groups)
     chosen = [
         text
-        for text in _Exposed(interface, groups).within(subnets_of(interface))
+        for text in exposed.within(subnets_of(interface))
         if ":" in text or interface.ipv4 != "from_start"
     ]
     if chosen:
@@ -69,7 +70,7 @@ def own_nodes(group: NodeGroup, interface: Interface, groups: Sequence[NodeGroup
             groups, group, interface, ipv4="from_start"
         )
         yield (
-            f"EC2 may give a node an address of {', '.join(chosen)}. {_reserve(group, interface, groups, chosen)}"
+            f"EC2 may give a node an address of {', '.join(chosen)}. {_reserve(group, interface, groups, whole=exposed.are_whole(chosen))}"
             f"{', or ipv4: from_start' if is_remedy else ''}."
         )
 
@@ -95,6 +96,12 @@ class _Exposed:
             )
         ]
 
+    def are_whole(self, texts: Iterable[str]) -> bool:
+        """Return whether one of these ranges may be all of a subnet of the interface's."""
+        return any(
+            self._stated.may_be_all_of(each, text) for text in texts for each in self._subnets
+        )
+
 
 def _reserved(interface: Interface, everybody: Sequence[Interface]) -> list[IpNetwork]:
     """Return what is reserved in the interface's VPC: there a range is in one subnet alone, whoever has it reserved."""
@@ -107,15 +114,11 @@ def _reserved(interface: Interface, everybody: Sequence[Interface]) -> list[IpNe
 
 
 def _reserve(
-    group: NodeGroup, interface: Interface, groups: Sequence[NodeGroup], texts: Sequence[str]
+    group: NodeGroup, interface: Interface, groups: Sequence[NodeGroup], *, whole: bool
 ) -> str:
     """Return how ranges of an interface are reserved: by the stack where it names the subnets, else by somebody."""
     if isinstance(interface.subnets, ByTags):
         return "Make subnet CIDR reservations (explicit) of what is in the subnets"
-    stated = StatedSubnets(each for other in groups for each in other.interfaces)
-    whole = any(
-        stated.may_be_all_of(each, text) for text in texts for each in subnets_of(interface)
-    )
     if whole or not may_write(groups, group, interface, reserve_pod_ranges=True):
         return "Write pod_ranges that leave nodes a part of the subnet and overlap no others, and have them reserved"
     return "Write reserve_pod_ranges: true for what is in the subnet"

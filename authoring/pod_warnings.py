@@ -6,9 +6,10 @@ from ipaddress import ip_network
 from typing import TYPE_CHECKING
 
 from authoring import device_pools, pod_families, pod_follow, pod_neighbours
-from authoring.models import ByTags
+from authoring.models import ByTags, PodPlugins
 from authoring.pod_checks import HANDS_OUT
 from authoring.pod_families import IPV4, IPV6
+from authoring.remedies import may_write
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -25,7 +26,9 @@ def warnings(group: NodeGroup, groups: Sequence[NodeGroup]) -> Iterator[str]:
     """
     yield from device_pools.warnings(group)
     for interface in group.interfaces:
-        yield from (f"{interface.name}: {text}" for text in _second_default_route(interface))
+        yield from (
+            f"{interface.name}: {text}" for text in _second_default_route(group, interface, groups)
+        )
         if interface.pod_follow:
             yield from (
                 f"{interface.name}: {text}" for text in pod_follow.warnings(group, interface)
@@ -38,7 +41,9 @@ def warnings(group: NodeGroup, groups: Sequence[NodeGroup]) -> Iterator[str]:
         )
 
 
-def _second_default_route(interface: Interface) -> Iterator[str]:
+def _second_default_route(
+    group: NodeGroup, interface: Interface, groups: Sequence[NodeGroup]
+) -> Iterator[str]:
     """Of IPv4 a route comes before the others of its destination and metric; of IPv6 they become one of several next hops (Linux,
     net/ipv6/ip6_fib.c, fib6_add_rt2node), of which each connection has one by its hash."""
     families = _default_routes(interface)
@@ -48,11 +53,12 @@ def _second_default_route(interface: Interface) -> Iterator[str]:
         IPV4: "of IPv4 the kernel takes the one that was made last",
         IPV6: "of IPv6 the kernel makes one route of the two and sends about half of the connections by each",
     }
+    takes_sbr = may_write(groups, group, interface, pod_plugins=_with_sbr(interface))
     sbr = ", or sbr: true in pod_plugins, which keeps it to packets from the pod's address there"
     yield (
         "pods get the default route of pod_routes besides that of the cluster's own network:"
         f" {', and '.join(effects[family] for family in sorted(families))}."
-        f" Write narrower routes{sbr if _takes_sbr(interface) else ''}."
+        f" Write narrower routes{sbr if takes_sbr else ''}."
     )
 
 
@@ -61,19 +67,13 @@ def _default_routes(interface: Interface) -> frozenset[int]:
     return frozenset(each.version for each in networks if each.prefixlen == 0)
 
 
-def _takes_sbr(interface: Interface) -> bool:
-    """Whether `sbr` would not be refused (pod_checks)."""
-    if interface.pod_ipam == "node" or interface.node.driver != "kernel":
-        return False
-    if interface.pod_ipam == "static":
-        return not any(":" in text for text in interface.pod_routes)
-    one_router = len({ip_network(text).version for text in interface.pod_ranges}) == 1
-    return one_router or interface.pod_ipam == "host-local"
+def _with_sbr(interface: Interface) -> PodPlugins:
+    return (interface.pod_plugins or PodPlugins()).model_copy(update={"sbr": True})
 
 
 def _warnings(group: NodeGroup, interface: Interface, groups: Sequence[NodeGroup]) -> Iterator[str]:
     if not interface.pod_follow:
-        yield _unassigned(interface)
+        yield _unassigned(interface, follows=may_write(groups, group, interface, pod_follow=True))
     if interface.pod_ipam in HANDS_OUT:
         yield from pod_neighbours.own_nodes(group, interface, groups)
         if not interface.pod_subnets:
@@ -82,7 +82,7 @@ def _warnings(group: NodeGroup, interface: Interface, groups: Sequence[NodeGroup
                 " Write pod_subnets, unless that is meant."
             )
     if _has_sbr(interface) and interface.pod_ipam == "static":
-        yield from _no_default_route(interface)
+        yield from _no_default_route(group, interface, groups)
     if interface.pod_ipam == "static":
         yield from _other_family(interface)
     if interface.pod_ipam == "whereabouts" and isinstance(interface.subnets, ByTags):
@@ -95,38 +95,47 @@ def _has_sbr(interface: Interface) -> bool:
     return interface.pod_plugins is not None and interface.pod_plugins.sbr
 
 
-def _unassigned(interface: Interface) -> str:
+def _unassigned(interface: Interface, *, follows: bool) -> str:
     """Neither IPAM plugin tells EC2 of an address (EKS best practices, Multus, "Understanding IPAM for Multus interfaces")."""
     who = (
         "that pods bring" if interface.pod_ipam == "static" else f"that {interface.pod_ipam} gives"
     )
-    follow = (
-        "Write pod_follow: true, which assigns" if interface.node.driver == "kernel" else "Assign"
-    )
+    follow = "Write pod_follow: true, which assigns" if follows else "Assign"
     if interface.source_dest_check:
         return (
             f"EC2 drops what pods send from addresses {who}, as the ENI does not have them. {follow} each to the ENI of its"
-            " pod's node, or write pod_pool, which has EC2 do so at launch."
+            " pod's node, or write pod_pool in place of pod_ipam and its ranges, which has EC2 do so at launch."
         )
     return (
         f"EC2 delivers nothing to addresses {who} but by a route to the node's ENI in your route tables, and inside the"
-        f" subnet not even then. {follow} each to the ENI of its pod's node, or write pod_pool."
+        f" subnet not even then. {follow} each to the ENI of its pod's node, or write pod_pool in place of pod_ipam and its ranges."
     )
 
 
-def _no_default_route(interface: Interface) -> Iterator[str]:
+def _no_default_route(
+    group: NodeGroup, interface: Interface, groups: Sequence[NodeGroup]
+) -> Iterator[str]:
     """sbr makes a default route by the gateway of an address, and one from a pod's annotation has none; a default route that the
     network itself has it moves like any other (containernetworking/plugins, plugins/meta/sbr)."""
     if not _default_routes(interface):
         remedy = (
-            "Leave sbr out"
-            if interface.ipv4 == "none"
-            else 'Write pod_routes: ["0.0.0.0/0"] with pod_subnets'
+            'Write pod_routes: ["0.0.0.0/0"] with pod_subnets'
+            if may_write(groups, group, interface, **_default_by_router(interface))
+            else "Leave sbr out"
         )
         yield (
             "sbr has no default route for packets from an address that pods bring: what is outside the subnet is sent by"
             f" the cluster's own network. {remedy}, unless that is meant."
         )
+
+
+def _default_by_router(interface: Interface) -> dict[str, object]:
+    """Return the keys of an IPv4 default route; the subnet that it needs is any, where the interface has one and does not say it."""
+    routes = (*interface.pod_routes, "0.0.0.0/0")
+    has_one = not isinstance(interface.subnets, ByTags) and len(interface.subnets) == 1
+    if has_one and not any(":" not in text for text in interface.pod_subnets):
+        return {"pod_routes": routes, "pod_subnets": (*interface.pod_subnets, "10.0.0.0/24")}
+    return {"pod_routes": routes}
 
 
 def _other_family(interface: Interface) -> Iterator[str]:
