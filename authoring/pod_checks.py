@@ -94,10 +94,14 @@ def _kept(interface: WrittenInterface) -> Iterator[Fault]:
 
 def _keepers(item: Interface) -> str:
     """Return what gives ranges that nobody uses an effect, as far as it is not refused with them."""
+    subnets = tuple(map(ip_network, item.pod_subnets))
+    networks = tuple(map(ip_network, item.pod_ranges))
+    parts = not any(inside(subnet, each) for subnet in subnets for each in networks)
+    found = all(ranges.subnet_of(text, item.pod_subnets) for text in item.pod_ranges)
     ways = ["a `pod_ipam` that gives pods addresses of them"]
-    if item.ipv4 == "auto" and not any(":" in text for text in item.pod_ranges):
+    if parts and item.ipv4 == "auto" and not any(":" in text for text in item.pod_ranges):
         ways.insert(0, "`ipv4: from_start`")
-    if not isinstance(item.subnets, ByTags):
+    if parts and (found or not subnets) and not isinstance(item.subnets, ByTags):
         ways.insert(0, "`reserve_pod_ranges: true`, so that EC2's own choice keeps out of them")
     return " or ".join([", ".join(ways[:-1]), ways[-1]] if ways[1:] else ways)
 
