@@ -51,6 +51,29 @@ def test_validate_shows_what_each_node_will_get() -> None:
     assert max(map(len, result.stdout.splitlines())) <= 80
 
 
+def test_validate_refuses_tags_by_which_a_group_of_the_file_itself_would_be_found(
+    tmp_path: Path,
+) -> None:
+    document = yaml.safe_load(CREATED.read_text(encoding="utf-8"))
+    (created,) = document["node_groups"]
+    (interface,) = created["interfaces"]
+    document["node_groups"].append(
+        {
+            "name": "tagged",
+            "auto_scaling_groups": {"tags": document["tags"]},
+            "interfaces": [{**interface, "node": {}}],
+        }
+    )
+    path = tmp_path / "tagged.yaml"
+    path.write_text(yaml.safe_dump(document), encoding="utf-8")
+    result = CliRunner().invoke(app(), ["validate", str(path)])
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert (
+        "node_groups[1].auto_scaling_groups.tags: are tags of the Auto Scaling group MultusEni-created-Nodes-user-plane too"
+        in result.stderr
+    )
+
+
 @pytest.mark.parametrize("width", [80, 100])
 def test_validate_shows_what_a_node_makes_of_each_interface(width: int) -> None:
     result = CliRunner().invoke(app(), ["validate", str(EXAMPLE)], env={"COLUMNS": str(width)})
