@@ -297,6 +297,14 @@ ZoneName = Annotated[
         "Write a zone's name like us-east-1a, or us-west-2-lax-1a for a Local Zone; a zone id like use1-az1 will not do.",
     ),
 ]
+
+
+def region_of(zone: str) -> str:
+    """Return the Region in a zone's name: us-west-2 of us-west-2-lax-1a; the text itself where there is none in it."""
+    found = re.match(_REGION, zone)
+    return found[0] if found else zone
+
+
 SubnetIdText = Annotated[
     str,
     Shape(
