@@ -31,6 +31,8 @@ def read(text: str) -> Document:
             if root is None:
                 return Document(None, faults=(_EMPTY,))
             lines: dict[Location, int] = {}
+            if _values(root, {}) > MOST_VALUES:
+                return Document(None, faults=(_TOO_MANY,))
             faults = tuple(_walk(root, (), lines))
             return Document(loader.construct_document(root), lines, faults)
         finally:
@@ -43,6 +45,14 @@ def read(text: str) -> Document:
         return Document(None, faults=(fault,))
 
 
+MOST_VALUES = 200_000
+"""More than any configuration has. A short file can say as much as it likes: aliases of lists of aliases."""
+_TOO_MANY = Fault(
+    (),
+    None,
+    f"says more than {MOST_VALUES} values, counting those of each alias",
+    "Write fewer aliases (*name).",
+)
 _EMPTY = Fault((), None, "says nothing", "Start from config/minimal.yaml.")
 
 
@@ -52,6 +62,25 @@ def _unreadable(error: yaml.MarkedYAMLError) -> Document:
     where = f" in column {mark.column + 1}" if mark else ""
     fault = Fault((), None, f"cannot be read as YAML{where}: {what}", "Correct the notation there.")
     return Document(None, {(): mark.line + 1} if mark else {}, (fault,))
+
+
+def _values(node: yaml.Node, known: dict[int, int]) -> int:
+    """Return how many values a node says, those of an alias as often as it is written.
+
+    Args:
+        node: what to count.
+        known: what was counted before, by the node's identity.
+    """
+    found = known.get(id(node))
+    if found is None:
+        inside = node.value if isinstance(node, yaml.CollectionNode) else []
+        each = (
+            [one for pair in inside for one in pair]
+            if isinstance(node, yaml.MappingNode)
+            else inside
+        )
+        found = known[id(node)] = 1 + sum(_values(one, known) for one in each)
+    return found
 
 
 def _walk(node: yaml.Node, location: Location, lines: dict[Location, int]) -> Iterator[Fault]:

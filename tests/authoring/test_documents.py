@@ -35,6 +35,14 @@ def test_anchors_and_merges_are_read() -> None:
     assert not document.faults
 
 
+def test_a_short_file_that_says_more_than_anybody_reads_is_refused() -> None:
+    text = "".join(
+        f"a{n}: &a{n} [{', '.join([f'*a{n - 1}' if n else 'x'] * 9)}]\n" for n in range(30)
+    )
+    [fault] = documents.read(text).faults
+    assert fault.message == "says more than 200000 values, counting those of each alias"
+
+
 @pytest.mark.parametrize(
     ("text", "line", "message"),
     [
