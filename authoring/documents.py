@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -91,8 +92,17 @@ def _walk(node: yaml.Node, location: Location, lines: dict[Location, int]) -> It
             yield from _walk(item, (*location, position), lines)
     elif isinstance(node, yaml.MappingNode):
         yield from _walk_mapping(node, location, lines)
+    elif node.tag == _NUMBER and not _PLAIN_NUMBER.fullmatch(node.value):
+        yield Fault(
+            location,
+            node.value,
+            "is a number that YAML reads as another one (010 as 8, 1:30 as 90)",
+            "Write its digits alone, or put it in quotes where it is text.",
+        )
 
 
+_NUMBER = "tag:yaml.org,2002:int"
+_PLAIN_NUMBER = re.compile(r"[-+]?(0|[1-9][0-9]*)")
 _TEXT, _MERGE = "tag:yaml.org,2002:str", "tag:yaml.org,2002:merge"
 _QUOTE = "Put it in quotes."
 

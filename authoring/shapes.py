@@ -92,7 +92,10 @@ class Between:
             PydanticCustomError: it is not; the error carries message and remedy.
         """
         if not self.low <= number <= self.high:
-            raise refusal(f"must be {self.low} to {self.high} {self.unit}".rstrip(), self.why)
+            raise refusal(
+                f"must be {self.low} to {self.high} {self.unit}".rstrip(),
+                self.why or "Correct the number.",
+            )
         return number
 
 
