@@ -13,7 +13,7 @@ from rich.table import Table
 import authoring
 from authoring.instance_types import architecture, known_types
 from authoring.node_checks import is_metal
-from authoring.node_policies import CNI_POLICY, aws_managed
+from authoring.node_policies import CNI_POLICY, ENI_POLICIES, aws_managed
 from authoring.pod_families import IPV4, IPV6, of_eni
 from authoring.pod_resolution import namesakes
 from authoring.pod_warnings import warnings
@@ -269,9 +269,10 @@ def _created(
     ]
     if create.isolated_cpus:
         parts.append(f"CPUs {create.isolated_cpus} are isolated: a new node boots twice.")
-    if any(aws_managed(arn) == CNI_POLICY for arn in create.policies):
+    wide = [policy for arn in create.policies if (policy := aws_managed(arn) or "") in ENI_POLICIES]
+    if wide:
         parts.append(
-            f"Every pod on a host network can change network interfaces: the nodes' role has {CNI_POLICY}."
+            f"Every pod on a host network can change network interfaces: the nodes' role has {', '.join(wide)}."
         )
     if cluster is not None and cluster.is_ipv6:
         parts.append(

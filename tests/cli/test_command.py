@@ -130,7 +130,8 @@ def test_validate_shows_what_is_created_and_what_will_be_looked_up(tmp_path: Pat
         before
         + after[after.index("\ntags:") :].replace(
             "max_size",
-            "warm_pool: {}\n      policies: ['arn:aws:iam::aws:policy/AmazonEKS_CNI_Policy']\n      max_size",
+            "warm_pool: {}\n      policies: ['arn:aws:iam::aws:policy/AmazonEKS_CNI_Policy', "
+            "'arn:aws:iam::aws:policy/job-function/SystemAdministrator']\n      max_size",
         )
     )
     sought = shown(path)
@@ -138,7 +139,10 @@ def test_validate_shows_what_is_created_and_what_will_be_looked_up(tmp_path: Pat
     assert "the recommended one for the cluster's Kubernetes version" in sought
     assert "What the nodes must know of the cluster is looked up at synthesis." in sought
     assert "Stopped nodes wait in a warm pool." in sought
-    rights = "Every pod on a host network can change network interfaces: the nodes' role has AmazonEKS_CNI_Policy."
+    rights = (
+        "Every pod on a host network can change network interfaces: the nodes' role has AmazonEKS_CNI_Policy, "
+        "SystemAdministrator."
+    )
     assert (rights in written, rights in sought) == (False, True)
 
 
