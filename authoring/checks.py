@@ -129,17 +129,13 @@ def _used_twice(texts: Iterable[Text | None], remedy: str) -> Iterator[Fault]:
 
 
 def _created_by_others(file: wellformed.Written) -> Iterator[Fault]:
-    """Yield groups whose name says that a stack creates them; of one that this file creates `created_checks` tells."""
-    owner = naming.owner(file.name.value) if file.name else ""
-    ours = {
-        naming.created_group(owner, group.name.value)
-        for group in file.groups
-        if group.create is not None and group.name is not None
-    }
+    """Yield groups whose name says that another stack creates them; of this file's own `created_checks` tells."""
+    if file.name is None:
+        return
     for group in file.groups:
         text = group.auto_scaling_group
         creator = naming.creator_of(text.value) if text is not None else None
-        if text is not None and creator is not None and text.value not in ours:
+        if text is not None and creator not in (None, naming.owner(file.name.value)):
             yield Fault(
                 text.location,
                 text.value,
