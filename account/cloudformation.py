@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import ClientError
 
+from account.session import UNANSWERED, line
 from authoring.migration import source
 from authoring.migration.source import Resource, Subnet
 from domain.errors import ConfigInvalid, Problem
@@ -43,13 +44,13 @@ def read_stack(name: str, session: Session) -> Source:
             # One that was deleted is listed until its stack is.
             if one["ResourceStatus"] != "DELETE_COMPLETE"
         ]
-    except (BotoCoreError, ClientError) as error:
+    except (*UNANSWERED, ClientError) as error:
         raise ConfigInvalid(
             [
                 Problem(
                     f"--stack {name}",
                     session.region,
-                    f"cannot be read: {error}",
+                    f"cannot be read: {line(error)}",
                     "Name a stack of this account and Region, with credentials that may call "
                     "cloudformation:DescribeStacks and cloudformation:ListStackResources; or give its parameters as a "
                     "file with --parameters.",
@@ -80,13 +81,13 @@ def read_subnets(ids: Sequence[str], session: Session) -> Mapping[str, Subnet]:
                 for one in page["Subnets"]:
                     ranges = one.get("Ipv6CidrBlockAssociationSet", [])
                     found[one["SubnetId"]] = Subnet(one["AvailabilityZone"], bool(ranges))
-    except (BotoCoreError, ClientError) as error:
+    except (*UNANSWERED, ClientError) as error:
         raise ConfigInvalid(
             [
                 Problem(
                     "subnets",
                     ", ".join(ids),
-                    f"cannot be looked up: {error}",
+                    f"cannot be looked up: {line(error)}",
                     "Use credentials that may call ec2:DescribeSubnets.",
                 )
             ]

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import ClientError
 
+from account.session import UNANSWERED, line
 from domain.errors import ConfigInvalid, Problem
 
 if TYPE_CHECKING:
@@ -30,13 +31,13 @@ def describe(name: str, session: Session) -> Mapping[str, Any] | None:
             seen: Mapping[str, Any] = client.describe_cluster(name=name)["cluster"]
         except client.exceptions.ResourceNotFoundException:
             return None
-    except (BotoCoreError, ClientError) as error:
+    except (*UNANSWERED, ClientError) as error:
         raise ConfigInvalid(
             [
                 Problem(
                     "cluster_name",
                     name,
-                    f"cannot be looked up: {error}",
+                    f"cannot be looked up: {line(error)}",
                     "Use credentials that may call eks:DescribeCluster, or write `cluster:`.",
                 )
             ]

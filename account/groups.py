@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import ClientError
 
+from account.session import UNANSWERED, line
 from authoring.adoption import ManagedNodeGroup, TaggedGroups
 from domain.errors import ConfigInvalid, Problem
 
@@ -41,12 +42,12 @@ def look_up(sought: Sequence[Sought], session: Session) -> Mapping[Sought, Seque
                 if isinstance(each, ManagedNodeGroup)
                 else _tagged(each, session)
             )
-        except (BotoCoreError, ClientError) as error:
+        except (*UNANSWERED, ClientError) as error:
             problems.append(
                 Problem(
                     "node_groups",
                     str(each),
-                    f"cannot be looked up: {error}",
+                    f"cannot be looked up: {line(error)}",
                     f"Use credentials that may call {_RIGHTS[type(each)]}, or write auto_scaling_group.",
                 )
             )

@@ -9,11 +9,11 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import yaml
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import ClientError
 
 from account.asking import FILTER_VALUES, chunks, pages, seen
 from account.created import Named
-from account.session import AccountUnreachable
+from account.session import UNANSWERED, AccountUnreachable, line
 from authoring.cluster import facts
 from domain import tags
 from domain.model import EniId, GroupName, InstanceId, SecurityGroupId, SubnetId, VpcId
@@ -109,9 +109,8 @@ def read(
             ),
             "Try again.",
         ) from failed
-    except BotoCoreError as failed:
-        message = " ".join(str(failed).split()).rstrip(".")
-        raise AccountUnreachable(message, "Check the way to AWS and try again.") from failed
+    except UNANSWERED as failed:
+        raise AccountUnreachable(line(failed), "Check the way to AWS and try again.") from failed
 
 
 class _Reader:

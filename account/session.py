@@ -14,6 +14,7 @@ from botocore.exceptions import (
     NoRegionError,
     ProfileNotFound,
 )
+from botocore.parsers import ResponseParserError
 
 CONFIG = Config(
     retries={"mode": "standard", "total_max_attempts": 6},
@@ -21,6 +22,10 @@ CONFIG = Config(
     read_timeout=20,
     user_agent_extra="multus-eni",
 )
+
+
+UNANSWERED = (BotoCoreError, ResponseParserError)
+"""What boto3 raises where there is no answer, or none of AWS's: a proxy's page is no XML."""
 
 
 class AccountUnreachable(Exception):
@@ -53,7 +58,7 @@ class Session:
             )
         except ProfileNotFound as missing:
             raise AccountUnreachable(
-                _line(missing), "Name a profile of your AWS configuration."
+                line(missing), "Name a profile of your AWS configuration."
             ) from missing
         if self._session.region_name is None:
             raise RegionUnknown(
@@ -80,17 +85,20 @@ class Session:
                 "Log in (aws sso login), or set AWS_PROFILE.",
             ) from missing
         except NoRegionError as missing:
-            raise AccountUnreachable(_line(missing), "Set AWS_REGION.") from missing
+            raise AccountUnreachable(line(missing), "Set AWS_REGION.") from missing
         except ClientError as refused:
             raise AccountUnreachable(
                 f"AWS does not accept the credentials: {refused.response['Error']['Code']}",
                 "Log in again, or choose another profile with AWS_PROFILE.",
             ) from refused
-        except BotoCoreError as failed:
+        except UNANSWERED as failed:
             raise AccountUnreachable(
-                _line(failed), "Check the credentials and the way to AWS."
+                line(failed), "Check the credentials and the way to AWS."
             ) from failed
 
 
-def _line(error: Exception) -> str:
+def line(error: Exception) -> str:
+    """Return what went wrong in one line, without the page that something else sent in the place of AWS's answer."""
+    if isinstance(error, ResponseParserError):
+        return "What answers is not AWS, and may be a proxy"
     return " ".join(str(error).split()).rstrip(".")

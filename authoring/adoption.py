@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from authoring.autoscaler_tags import autoscaler_tags
 from authoring.problems import path_of
 from authoring.resolution import named
 from domain import naming, tags
@@ -149,6 +150,13 @@ def _to_be_created(authored: Authored, asked: TaggedGroups) -> Iterator[str]:
                 **group.create.tags,
                 tags.NAME: name,
                 tags.of_cluster(authored.cluster_name): "owned",
+                **autoscaler_tags(
+                    authored.cluster_name,
+                    group.name,
+                    group.create,
+                    group.node,
+                    [interface.node.resource for interface in group.interfaces],
+                ),
             }
             if theirs.items() >= set(asked.tags):
                 yield name

@@ -10,7 +10,8 @@ from authoring.instance_types import known_types
 from authoring.models import WAYS_TO_NAME
 from authoring.pod_families import of_eni
 from authoring.problems import Fault, Location, path_of
-from authoring.shapes import nearest
+from authoring.shapes import nearest, region_of
+from domain import naming
 from domain import tags as tag_rules
 
 if TYPE_CHECKING:
@@ -43,7 +44,9 @@ def faults(data: object) -> Iterator[Fault]:
         (group.managed_node_group for group in file.groups),
         "Adopt a managed node group once, with all its interfaces in one node group.",
     )
+    yield from _created_by_others(file)
     yield from _subnets_in_two_zones(file)
+    yield from _zones_of_two_regions(file)
     yield from _too_many_tags(file.tag_keys, interfaces)
     for interface in interfaces:
         yield from _addresses(interface)
@@ -125,6 +128,22 @@ def _used_twice(texts: Iterable[Text | None], remedy: str) -> Iterator[Fault]:
         first.setdefault(text.value, text.location)
 
 
+def _created_by_others(file: wellformed.Written) -> Iterator[Fault]:
+    """Yield groups whose name says that another stack creates them; of this file's own `created_checks` tells."""
+    if file.name is None:
+        return
+    for group in file.groups:
+        text = group.auto_scaling_group
+        creator = naming.creator_of(text.value) if text is not None else None
+        if text is not None and creator not in (None, naming.owner(file.name.value)):
+            yield Fault(
+                text.location,
+                text.value,
+                f"is the name of a group that the stack {creator} creates and serves",
+                "Name a group that no stack of this product creates: its nodes would be served twice.",
+            )
+
+
 def _named_once(group: WrittenGroup) -> Iterator[Fault]:
     if len(group.named_by) == 1:
         return
@@ -154,6 +173,21 @@ def _subnets_in_two_zones(file: wellformed.Written) -> Iterator[Fault]:
                 subnet,
                 f"stands under {known_zone} in {path_of(known_location)}",
                 "A subnet is in one zone only: correct one of the two.",
+            )
+
+
+def _zones_of_two_regions(file: wellformed.Written) -> Iterator[Fault]:
+    if file.region is not None:
+        return
+    first: tuple[str, Location] | None = None
+    for here, zone, _ in _zones(file):
+        known, where = first = first or (region_of(zone), here)
+        if region_of(zone) != known:
+            yield Fault(
+                here,
+                zone,
+                f"is in another Region than {path_of(where)}",
+                "A stack is in one Region: correct the zone, or write a file for each.",
             )
 
 

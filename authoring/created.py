@@ -63,14 +63,16 @@ class Cluster(Written):
 class RootVolume(Written):
     """The encrypted gp3 volume that a node boots from."""
 
+    # The upper bounds are gp3's (EC2 API reference, LaunchTemplateEbsBlockDeviceRequest).
+
     size_gib: Annotated[
-        int, Between(20, 16384, "GiB", "The image takes 20 GiB, gp3 gives no more than 16384.")
+        int, Between(20, 65536, "GiB", "The image takes 20 GiB, gp3 gives no more than 65536.")
     ] = Field(default=50, description="Its size.")
-    iops: Annotated[int, Between(3000, 16000, "", "gp3 has 3000 without a charge.")] = Field(
+    iops: Annotated[int, Between(3000, 80000, "", "gp3 has 3000 without a charge.")] = Field(
         default=3000, description="Operations per second."
     )
     throughput_mib_s: Annotated[
-        int, Between(125, 1000, "MiB/s", "gp3 has 125 without a charge.")
+        int, Between(125, 2000, "MiB/s", "gp3 has 125 without a charge.")
     ] = Field(default=125, description="Throughput in MiB per second.")
     kms_key_arn: KmsKeyArn | None = Field(
         default=None,

@@ -135,6 +135,13 @@ def _spot(create: Map[Create], group: WrittenGroup) -> Iterator[Fault]:
                 "takes Spot Instances of one type only",
                 "Name several in instance_types: when that type runs out, all of the share does, and nothing replaces it.",
             )
+        if item.on_demand_base >= item.max_size and create.says("on_demand_base", "max_size"):
+            yield Fault(
+                (*create.location, "on_demand_base"),
+                item.on_demand_base,
+                f"leaves none of max_size ({item.max_size}) to Spot Instances, of which spot_percent ({item.spot_percent}) asks for a share",
+                "Write a smaller base, or leave `spot_percent` out.",
+            )
         return
     for key, value in (
         ("on_demand_base", item.on_demand_base),
@@ -202,6 +209,15 @@ def _warm_pool_sizes(create: Map[Create]) -> Iterator[Fault]:
             prepared,
             f"is less than the {item.warm_pool.min_size} that wait at least",
             "Correct one of the two; max_prepared counts the nodes in service as well.",
+        )
+    elif prepared is not None and not item.warm_pool.min_size and prepared <= item.min_size:
+        # PutWarmPool (Auto Scaling API reference): the pool is what max_prepared is above the nodes in service, and empty where
+        # that is nothing.
+        yield Fault(
+            (*create.location, "warm_pool", "max_prepared"),
+            prepared,
+            f"is no more than the nodes in service, of which there are {item.min_size} at least: the pool would always be empty",
+            "Write more than min_size; max_prepared counts the nodes in service as well.",
         )
 
 

@@ -43,6 +43,7 @@ def faults(create: Map[Create], group: WrittenGroup, file: Written) -> Iterator[
     yield from _security_groups(create, file)
     yield from _policies(create)
     yield from _policies_elsewhere(create, file)
+    yield from _policies_of_others(create, file)
     yield from _arguments(create)
 
 
@@ -196,6 +197,20 @@ def _policies_elsewhere(create: Map[Create], file: Written) -> Iterator[Fault]:
                 arn,
                 f"is of another partition than {region}, where ARNs begin with arn:{ours}:",
                 "Correct the ARN, or `region` at the top of the file: IAM attaches no policy of another partition.",
+            )
+
+
+def _policies_of_others(create: Map[Create], file: Written) -> Iterator[Fault]:
+    if file.account is None or not create.says("policies"):
+        return
+    account = file.account.value
+    for arn in dict.fromkeys(create.item.policies):
+        if arn.split(":")[4] not in ("aws", account):
+            yield Fault(
+                (*create.location, "policies"),
+                arn,
+                f"is of another account than {account}",
+                "Make the policy in the account that is deployed into: IAM attaches its own and AWS's, and no other.",
             )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -31,6 +32,8 @@ def read(text: str) -> Document:
             if root is None:
                 return Document(None, faults=(_EMPTY,))
             lines: dict[Location, int] = {}
+            if _values(root, {}) > MOST_VALUES:
+                return Document(None, faults=(_TOO_MANY,))
             faults = tuple(_walk(root, (), lines))
             return Document(loader.construct_document(root), lines, faults)
         finally:
@@ -43,6 +46,14 @@ def read(text: str) -> Document:
         return Document(None, faults=(fault,))
 
 
+MOST_VALUES = 200_000
+"""More than any configuration has. A short file can say as much as it likes: aliases of lists of aliases."""
+_TOO_MANY = Fault(
+    (),
+    None,
+    f"says more than {MOST_VALUES} values, counting those of each alias",
+    "Write fewer aliases (*name).",
+)
 _EMPTY = Fault((), None, "says nothing", "Start from config/minimal.yaml.")
 
 
@@ -54,6 +65,25 @@ def _unreadable(error: yaml.MarkedYAMLError) -> Document:
     return Document(None, {(): mark.line + 1} if mark else {}, (fault,))
 
 
+def _values(node: yaml.Node, known: dict[int, int]) -> int:
+    """Return how many values a node says, those of an alias as often as it is written.
+
+    Args:
+        node: what to count.
+        known: what was counted before, by the node's identity.
+    """
+    found = known.get(id(node))
+    if found is None:
+        inside = node.value if isinstance(node, yaml.CollectionNode) else []
+        each = (
+            [one for pair in inside for one in pair]
+            if isinstance(node, yaml.MappingNode)
+            else inside
+        )
+        found = known[id(node)] = 1 + sum(_values(one, known) for one in each)
+    return found
+
+
 def _walk(node: yaml.Node, location: Location, lines: dict[Location, int]) -> Iterator[Fault]:
     """Note the line of every value, make every key text, and yield the keys that are there twice or were none."""
     lines[location] = node.start_mark.line + 1
@@ -62,8 +92,17 @@ def _walk(node: yaml.Node, location: Location, lines: dict[Location, int]) -> It
             yield from _walk(item, (*location, position), lines)
     elif isinstance(node, yaml.MappingNode):
         yield from _walk_mapping(node, location, lines)
+    elif node.tag == _NUMBER and not _PLAIN_NUMBER.fullmatch(node.value):
+        yield Fault(
+            location,
+            node.value,
+            "is a number that YAML reads as another one (010 as 8, 1:30 as 90)",
+            "Write its digits alone, or put it in quotes where it is text.",
+        )
 
 
+_NUMBER = "tag:yaml.org,2002:int"
+_PLAIN_NUMBER = re.compile(r"[-+]?(0|[1-9][0-9]*)")
 _TEXT, _MERGE = "tag:yaml.org,2002:str", "tag:yaml.org,2002:merge"
 _QUOTE = "Put it in quotes."
 

@@ -6,6 +6,20 @@ NODE_POLICIES = ("AmazonEKSWorkerNodePolicy", "AmazonEC2ContainerRegistryPullOnl
 """What a node needs for itself (EKS User Guide, "Amazon EKS node IAM role"). AmazonEKS_CNI_Policy is left out: with it every
 pod that reaches the node's credentials could create and attach network interfaces. The VPC CNI has a role of its own."""
 CNI_POLICY = "AmazonEKS_CNI_Policy"
+ENI_POLICIES = frozenset(
+    {
+        CNI_POLICY,
+        "AdministratorAccess",
+        "AmazonEC2FullAccess",
+        "AmazonEKSVPCResourceController",
+        "AmazonVPCFullAccess",
+        "NetworkAdministrator",
+        "PowerUserAccess",
+        "SystemAdministrator",
+    }
+)
+"""Those of AWS's own with which any instance can attach network interfaces, as far as somebody might give them to nodes (AWS Managed
+Policy Reference)."""
 MAX_POLICIES = 25
 """Managed policies per role: what the default quota, 10, can be raised to (IAM User Guide, IAM and AWS STS quotas)."""
 MAX_FURTHER_POLICIES = MAX_POLICIES - len(NODE_POLICIES) - 1

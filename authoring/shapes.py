@@ -92,7 +92,10 @@ class Between:
             PydanticCustomError: it is not; the error carries message and remedy.
         """
         if not self.low <= number <= self.high:
-            raise refusal(f"must be {self.low} to {self.high} {self.unit}".rstrip(), self.why)
+            raise refusal(
+                f"must be {self.low} to {self.high} {self.unit}".rstrip(),
+                self.why or "Correct the number.",
+            )
         return number
 
 
@@ -297,6 +300,14 @@ ZoneName = Annotated[
         "Write a zone's name like us-east-1a, or us-west-2-lax-1a for a Local Zone; a zone id like use1-az1 will not do.",
     ),
 ]
+
+
+def region_of(zone: str) -> str:
+    """Return the Region in a zone's name: us-west-2 of us-west-2-lax-1a; the text itself where there is none in it."""
+    found = re.match(_REGION, zone)
+    return found[0] if found else zone
+
+
 SubnetIdText = Annotated[
     str,
     Shape(

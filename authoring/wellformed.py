@@ -21,6 +21,7 @@ from authoring.models import (
     has_ready_hook,
 )
 from authoring.shapes import (
+    AccountId,
     RegionName,
     SecurityGroupIdText,
     StackName,
@@ -104,6 +105,7 @@ class Written:
     hook: Hook | None
     reconcile: Reconcile | None
     region: Text | None
+    account: Text | None
     alarm_topic: Text | None
     tag_keys: frozenset[str]
     groups: tuple[WrittenGroup, ...]
@@ -119,6 +121,7 @@ def read(data: object) -> Written:
         hook=_valid(Hook, top.get("hook", {})),
         reconcile=_valid(Reconcile, top.get("reconcile", {})),
         region=_shaped(TypeAdapter(RegionName), _text((), top, "region")),
+        account=_shaped(TypeAdapter(AccountId), _text((), top, "account")),
         alarm_topic=_shaped(TypeAdapter(TopicArn), _text((), top, "alarm_topic_arn")),
         tag_keys=_keys(top.get("tags")),
         groups=tuple(

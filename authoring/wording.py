@@ -73,6 +73,7 @@ _TYPES = {
     "dict_type": ("must be a map", "Write `key: value` lines under it."),
     "tuple_type": ("must be a list", "Write each entry on a line that begins with `- `."),
     "too_short": ("is empty", "Write at least one entry."),
+    "string_too_short": ("is empty", "Write its text, or leave the key out."),
 }
 
 

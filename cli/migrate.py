@@ -74,17 +74,39 @@ def migrate(  # noqa: PLR0917 - typer makes an option of each
     try:
         _check(stack or [], parameters, zone or [], output, force=force)
         text = _text(stack or [], parameters, zone or [], region, wishes)
+        if output is not None:
+            _write(output, text)
     except ConfigInvalid as invalid:
         typer.echo(authoring.report("migrate", invalid), err=True)
         raise typer.Exit(EXIT_BAD_CONFIG) from None
     if output is None:
         typer.echo(text, nl=False)
         return
-    output.write_text(text, encoding="utf-8")
     typer.echo(
         f"{output} is written. Read the numbered notes at its top, then docs/migration.md; do not deploy before.",
         err=True,
     )
+
+
+def _write(output: Path, text: str) -> None:
+    """Write the file.
+
+    Raises:
+        ConfigInvalid: the system does not let it be written.
+    """
+    try:
+        output.write_text(text, encoding="utf-8")
+    except OSError as refused:
+        raise ConfigInvalid(
+            [
+                Problem(
+                    "--output",
+                    str(output),
+                    f"cannot be written: {refused.strerror or refused}",
+                    "Name a file that can be.",
+                )
+            ]
+        ) from refused
 
 
 def _check(

@@ -13,7 +13,7 @@ from rich.table import Table
 import authoring
 from authoring.instance_types import architecture, known_types
 from authoring.node_checks import is_metal
-from authoring.node_policies import CNI_POLICY, aws_managed
+from authoring.node_policies import CNI_POLICY, ENI_POLICIES, aws_managed
 from authoring.pod_families import IPV4, IPV6, of_eni
 from authoring.pod_resolution import namesakes
 from authoring.pod_warnings import warnings
@@ -47,7 +47,7 @@ def validate(
     failed = False
     for path in paths:
         authored = load_or_tell(path)
-        if authored is None or not _fits_ec2(path, authored):
+        if authored is None or not _can_be_deployed(path, authored):
             failed = True
             continue
         for part in described(authored):
@@ -56,9 +56,13 @@ def validate(
         raise typer.Exit(EXIT_BAD_CONFIG)
 
 
-def _fits_ec2(path: Path, authored: authoring.Authored) -> bool:
-    """Return whether EC2 takes the created groups' user data, after telling what it does not take."""
+def _can_be_deployed(path: Path, authored: authoring.Authored) -> bool:
+    """Return whether a deployment would take the file, as far as nobody is asked, after telling what it would not take."""
     problems: list[Problem] = []
+    try:
+        _unasked(authored)
+    except ConfigInvalid as invalid:
+        problems += invalid.problems
     for group in authored.node_groups:
         if group.create is not None:
             owner = naming.owner(authored.name)
@@ -71,11 +75,18 @@ def _fits_ec2(path: Path, authored: authoring.Authored) -> bool:
     return not problems
 
 
+def _unasked(authored: authoring.Authored) -> authoring.Authored:
+    """Return the file with, in place of each name that is looked up, what it is looked up by.
+
+    Raises:
+        ConfigInvalid: what is looked up means a group that the file has already, whatever is found.
+    """
+    return authoring.adopted(authored, {each: (str(each),) for each in authoring.sought(authored)})
+
+
 def described(authored: authoring.Authored) -> Iterator[RenderableType]:
     """Yield what the configuration means, ready to be printed: a headline, and for each node group its tables."""
-    # Nothing is asked of AWS: in place of a name that is looked up stands what it is looked up by.
-    asked = {each: (str(each),) for each in authoring.sought(authored)}
-    authored = authoring.adopted(authored, asked)
+    authored = _unasked(authored)
     config = authoring.resolve(authored)
     yield f"{config.owner} for cluster {config.cluster_name}"
     nodes = authoring.resolve_nodes(authored)
@@ -258,9 +269,10 @@ def _created(
     ]
     if create.isolated_cpus:
         parts.append(f"CPUs {create.isolated_cpus} are isolated: a new node boots twice.")
-    if any(aws_managed(arn) == CNI_POLICY for arn in create.policies):
+    wide = [policy for arn in create.policies if (policy := aws_managed(arn) or "") in ENI_POLICIES]
+    if wide:
         parts.append(
-            f"Every pod on a host network can change network interfaces: the nodes' role has {CNI_POLICY}."
+            f"Every pod on a host network can change network interfaces: the nodes' role has {', '.join(wide)}."
         )
     if cluster is not None and cluster.is_ipv6:
         parts.append(

@@ -36,6 +36,10 @@ class ConfigInvalid(EniLifecycleError):
         self.problems: tuple[Problem, ...] = tuple(problems)
 
 
+LONGEST_VALUE = 300
+"""Characters of what stands there that are told: under a mistyped key may stand all of a file."""
+
+
 @dataclass(frozen=True)
 class Problem:
     """One fault in something a person wrote: where it is, what stands there, and what to write instead."""
@@ -47,7 +51,10 @@ class Problem:
     remedy: str
 
     def __str__(self) -> str:
-        got = "" if self.value is None else f" (got {self.value!r})"
+        value = repr(self.value)
+        if len(value) > LONGEST_VALUE:
+            value = f"{value[:LONGEST_VALUE]}…"
+        got = "" if self.value is None else f" (got {value})"
         return f"{self.path}: {self.message}{got}. {self.remedy}"
 
 

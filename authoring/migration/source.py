@@ -83,6 +83,8 @@ def of_file(text: str, label: str) -> Source:
         raise _refused(
             label, error.doc[error.pos : error.pos + 20], f"is not JSON: {error.msg}"
         ) from error
+    except RecursionError as error:
+        raise _refused(label, text[:20], "is nested too deep") from error
     if isinstance(data, Mapping) and isinstance(stacks := data.get("Stacks"), list):
         if len(stacks) != 1 or not isinstance(stacks[0], Mapping):
             names = [one.get("StackName") for one in stacks if isinstance(one, Mapping)]

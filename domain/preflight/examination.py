@@ -47,7 +47,7 @@ WHOLE_RULES: tuple[Rule[Whole], ...] = (
     *leftovers.RULES,
 )
 GROUP_RULES: tuple[Rule[Group], ...] = (
-    Rule("group-missing", "the Auto Scaling group exists", group_exists),
+    Rule("group-missing", "the Auto Scaling group exists, or is created", group_exists),
     *cluster.GROUP_RULES,
     *created.RULES,
     *networks.RULES,

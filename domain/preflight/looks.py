@@ -117,12 +117,12 @@ class Group:
         return tuple(sorted({subnet.zone for subnet in self.node_subnets()}))
 
     def vpcs(self) -> frozenset[VpcId]:
-        """Return the VPC of the group's nodes; of the cluster when the group cannot be seen."""
+        """Return the VPC of the group's nodes; of the cluster when the group cannot be seen, or none of its subnets exists."""
         try:
-            return frozenset(subnet.vpc_id for subnet in self.node_subnets())
+            found = frozenset(subnet.vpc_id for subnet in self.node_subnets())
         except CannotTell:
-            vpc_id = self.whole.cluster.vpc_id
-            return frozenset({_there(vpc_id)})
+            found = frozenset()
+        return found or frozenset({_there(self.whole.cluster.vpc_id)})
 
     def candidates(self, spec: InterfaceSpec) -> tuple[Subnet, ...]:
         """Return the subnets that an interface may be in, as far as they exist."""

@@ -53,7 +53,8 @@ def zones_are_covered(group: Group) -> Iterator[Trouble]:
     for spec in group.config.interfaces:
         for zone in group.zones():
             if not group.in_zone(spec, zone):
-                there = sorted({subnet.zone for subnet in group.candidates(spec)})
+                zones = {subnet.zone for subnet in group.candidates(spec)}
+                there = sorted(each for each in zones if group.in_zone(spec, each))
                 yield error(
                     spec.name,
                     f"has no subnet in {zone}, where the group launches nodes, only in {', '.join(there) or 'no zone'}",

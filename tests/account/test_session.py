@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from threading import Thread
+from typing import TYPE_CHECKING
+
 import pytest
 from moto import mock_aws
 
@@ -10,6 +14,9 @@ from localaws.account import Account, Settings
 from localaws.clock import VirtualClock
 from localaws.faults import Fault, FaultKind
 from localaws.identity import ACCOUNT_ID
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 def test_the_account_is_that_of_the_credentials() -> None:
@@ -51,6 +58,36 @@ def test_refused_credentials_are_told() -> None:
     expired = Fault("GetCallerIdentity", FaultKind.ERROR, code="ExpiredToken", times=None)
     account.faults.inject(expired)
     with account.active(), mock_aws(), pytest.raises(AccountUnreachable, match="ExpiredToken"):
+        Session(region=None, profile=None).account_id()
+
+
+@pytest.fixture
+def proxy() -> Iterator[str]:
+    """Return the address of something that answers each request with a page."""
+
+    class Page(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(b"<!doctype html><title>Log in</title>")
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+    server = HTTPServer(("127.0.0.1", 0), Page)
+    thread = Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+def test_a_proxy_that_answers_in_the_place_of_aws_is_told(
+    monkeypatch: pytest.MonkeyPatch, proxy: str
+) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", proxy)
+    with pytest.raises(AccountUnreachable, match=r"What answers is not AWS.*\. Check"):
         Session(region=None, profile=None).account_id()
 
 

@@ -146,7 +146,13 @@ def test_tags_that_groups_of_another_stack_have_are_refused(
 
 @pytest.mark.parametrize("there", [False, True], ids=["not there yet", "there"])
 @pytest.mark.parametrize(
-    "cluster", [{}, {"kubernetes.io/cluster/lab": "owned"}], ids=["own tags", "and the cluster's"]
+    "cluster",
+    [
+        {},
+        {"kubernetes.io/cluster/lab": "owned"},
+        {"k8s.io/cluster-autoscaler/enabled": "true"},
+    ],
+    ids=["own tags", "and the cluster's", "and cluster-autoscaler's"],
 )
 def test_tags_that_a_group_of_the_same_file_will_have_are_refused_before_it_is_there(
     written: Callable[..., Authored], cluster: dict[str, str], *, there: bool

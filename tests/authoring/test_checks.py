@@ -40,6 +40,27 @@ def _many_tags(count: int, prefix: str = "k") -> dict[str, str]:
 
 
 REFUSED: dict[str, tuple[dict[Location, Any], list[str]]] = {
+    "zones of two Regions": (
+        {
+            (*FIRST, "subnets"): {
+                "us-west-2-lax-1a": "subnet-0000000a",
+                "eu-west-1a": "subnet-0000000b",
+            },
+            (*SECOND, "subnets"): ["subnet-0000000c"],
+        },
+        [
+            f"{N3}.subnets.eu-west-1a: is in another Region than {N3}.subnets.us-west-2-lax-1a (got 'eu-west-1a'). "
+            "A stack is in one Region: correct the zone, or write a file for each."
+        ],
+    ),
+    "a group that another stack creates": (
+        {(*GROUP, "auto_scaling_group"): "MultusEni-core-Nodes-user-plane"},
+        [
+            "node_groups[0].auto_scaling_group: is the name of a group that the stack MultusEni-core creates and serves "
+            "(got 'MultusEni-core-Nodes-user-plane'). Name a group that no stack of this product creates: its nodes would be "
+            "served twice."
+        ],
+    ),
     "heartbeat under four intervals and three minutes": (
         {("hook",): {"heartbeat_timeout_s": 899}},
         [

@@ -87,6 +87,23 @@ REFUSED: dict[str, tuple[dict[Location, Any], list[str]]] = {
             for key, value in (("on_demand_base", 1), ("capacity_rebalance", True))
         ],
     ),
+    "a base that leaves nothing to Spot": (
+        {
+            **create(spot_percent=50, on_demand_base=3),
+            (*GROUP, "instance_types"): ["m5.2xlarge", "m6i.2xlarge"],
+        },
+        [
+            f"{HERE}.on_demand_base: leaves none of max_size (3) to Spot Instances, of which spot_percent (50) asks for a share "
+            "(got 3). Write a smaller base, or leave `spot_percent` out."
+        ],
+    ),
+    "a warm pool that the nodes in service leave empty": (
+        create(min_size=2, warm_pool={"max_prepared": 2}),
+        [
+            f"{HERE}.warm_pool.max_prepared: is no more than the nodes in service, of which there are 2 at least: the pool would "
+            "always be empty (got 2). Write more than min_size; max_prepared counts the nodes in service as well."
+        ],
+    ),
     "a refresh of too wide a range": (
         create(update={"min_healthy_percent": 50, "max_healthy_percent": 200}),
         [
@@ -224,6 +241,14 @@ def test_a_fault_of_a_created_group_is_refused_with_path_value_and_remedy(
         pytest.param(create(warm_pool={"min_size": 3}), id="as many warm as can serve"),
         pytest.param(create(warm_pool={}), id="a warm pool of nodes that hold themselves"),
         pytest.param(
+            create(min_size=2, warm_pool={"min_size": 1, "max_prepared": 1}),
+            id="a warm pool of one always",
+        ),
+        pytest.param(
+            create(root_volume={"size_gib": 65536, "iops": 80000, "throughput_mib_s": 2000}),
+            id="the largest volume of gp3",
+        ),
+        pytest.param(
             {**CREATED, (*GROUP, "node"): {"ready_hook": False}}, id="no ready hook, as written"
         ),
         pytest.param(
@@ -273,7 +298,7 @@ def test_a_created_group_that_is_right_is_taken(
         pytest.param({"kubernetes_version": "1.3"}, "is not a Kubernetes version", id="version"),
         pytest.param({"ami": "ami-1"}, "is not an image id", id="image"),
         pytest.param({"policies": ["AdministratorAccess"]}, "is not the ARN", id="policy"),
-        pytest.param({"root_volume": {"size_gib": 8}}, "must be 20 to 16384 GiB", id="volume"),
+        pytest.param({"root_volume": {"size_gib": 8}}, "must be 20 to 65536 GiB", id="volume"),
         pytest.param({"subnet": {}}, "Did you mean subnets?", id="unknown key"),
         pytest.param({"warm_pool": {"size": 1}}, "Did you mean min_size?", id="unknown key inside"),
     ],
@@ -351,6 +376,7 @@ def test_an_argument_that_is_not_a_persons_to_give_is_refused(
     [
         ("endpoint", "example.com", "is not the address of an API server"),
         ("certificate_authority", "no base64", "is not base64"),
+        ("certificate_authority", "", "is empty"),
         ("service_cidr", "10.100.0.1/16", "has bits set after its prefix"),
         ("vpc", "vpc-1", "is not a VPC id"),
     ],

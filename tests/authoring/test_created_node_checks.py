@@ -159,6 +159,13 @@ REFUSED: dict[str, tuple[dict[Location, Any], list[str]]] = {
             "have anyway (got 'kubernetes.io/cluster/lab'). Leave it out."
         ],
     ),
+    "a policy of another account": (
+        {("account",): "210987654321", **create(policies=[SSM, own(1)[0]])},
+        [
+            f"{HERE}.policies: is of another account than 210987654321 (got '{own(1)[0]}'). Make the policy in the account that is "
+            "deployed into: IAM attaches its own and AWS's, and no other."
+        ],
+    ),
     "more policies than there can be": (
         create(policies=own(23)),
         [
@@ -231,6 +238,10 @@ def test_a_fault_of_what_nodes_are_given_is_refused_with_path_value_and_remedy(
         ),
         pytest.param(create(policies=[SSM_CN]), id="a Region that is not written"),
         pytest.param(create(policies=own(22)), id="as many policies as there can be"),
+        pytest.param(
+            {("account",): "123456789012", **create(policies=[SSM, *own(1)])},
+            id="policies of AWS and of the account",
+        ),
         pytest.param(
             create(policies=["arn:aws:iam::123456789012:policy/AmazonEKSWorkerNodePolicy"]),
             id="a policy of the account by the name of EKS's",

@@ -29,10 +29,31 @@ def test_a_key_that_is_no_text_is_a_fault_and_read_as_text(key: str) -> None:
     assert document.data == {"tags": {key: "a"}}
 
 
+@pytest.mark.parametrize("number", ["010", "1:30", "0x10", "0b11", "1_000"])
+def test_a_number_that_yaml_reads_as_another_is_a_fault(number: str) -> None:
+    [fault] = documents.read(f"a: {number}\n").faults
+    assert (fault.location, fault.value) == (("a",), number)
+
+
+@pytest.mark.parametrize("number", ["0", "10", "-3", "+7"])
+def test_a_number_is_what_it_says(number: str) -> None:
+    assert documents.read(f"a: {number}\n") == documents.Document(
+        {"a": int(number)}, {(): 1, ("a",): 1}
+    )
+
+
 def test_anchors_and_merges_are_read() -> None:
     document = documents.read("a: &x {k: 1}\nb:\n  <<: *x\n  l: 2\n")
     assert document.data == {"a": {"k": 1}, "b": {"k": 1, "l": 2}}
     assert not document.faults
+
+
+def test_a_short_file_that_says_more_than_anybody_reads_is_refused() -> None:
+    text = "".join(
+        f"a{n}: &a{n} [{', '.join([f'*a{n - 1}' if n else 'x'] * 9)}]\n" for n in range(30)
+    )
+    [fault] = documents.read(text).faults
+    assert fault.message == "says more than 200000 values, counting those of each alias"
 
 
 @pytest.mark.parametrize(

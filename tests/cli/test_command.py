@@ -51,6 +51,29 @@ def test_validate_shows_what_each_node_will_get() -> None:
     assert max(map(len, result.stdout.splitlines())) <= 80
 
 
+def test_validate_refuses_tags_by_which_a_group_of_the_file_itself_would_be_found(
+    tmp_path: Path,
+) -> None:
+    document = yaml.safe_load(CREATED.read_text(encoding="utf-8"))
+    (created,) = document["node_groups"]
+    (interface,) = created["interfaces"]
+    document["node_groups"].append(
+        {
+            "name": "tagged",
+            "auto_scaling_groups": {"tags": document["tags"]},
+            "interfaces": [{**interface, "node": {}}],
+        }
+    )
+    path = tmp_path / "tagged.yaml"
+    path.write_text(yaml.safe_dump(document), encoding="utf-8")
+    result = CliRunner().invoke(app(), ["validate", str(path)])
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert (
+        "node_groups[1].auto_scaling_groups.tags: are tags of the Auto Scaling group MultusEni-created-Nodes-user-plane too"
+        in result.stderr
+    )
+
+
 @pytest.mark.parametrize("width", [80, 100])
 def test_validate_shows_what_a_node_makes_of_each_interface(width: int) -> None:
     result = CliRunner().invoke(app(), ["validate", str(EXAMPLE)], env={"COLUMNS": str(width)})
@@ -107,7 +130,8 @@ def test_validate_shows_what_is_created_and_what_will_be_looked_up(tmp_path: Pat
         before
         + after[after.index("\ntags:") :].replace(
             "max_size",
-            "warm_pool: {}\n      policies: ['arn:aws:iam::aws:policy/AmazonEKS_CNI_Policy']\n      max_size",
+            "warm_pool: {}\n      policies: ['arn:aws:iam::aws:policy/AmazonEKS_CNI_Policy', "
+            "'arn:aws:iam::aws:policy/job-function/SystemAdministrator']\n      max_size",
         )
     )
     sought = shown(path)
@@ -115,7 +139,10 @@ def test_validate_shows_what_is_created_and_what_will_be_looked_up(tmp_path: Pat
     assert "the recommended one for the cluster's Kubernetes version" in sought
     assert "What the nodes must know of the cluster is looked up at synthesis." in sought
     assert "Stopped nodes wait in a warm pool." in sought
-    rights = "Every pod on a host network can change network interfaces: the nodes' role has AmazonEKS_CNI_Policy."
+    rights = (
+        "Every pod on a host network can change network interfaces: the nodes' role has AmazonEKS_CNI_Policy, "
+        "SystemAdministrator."
+    )
     assert (rights in written, rights in sought) == (False, True)
 
 

@@ -99,6 +99,13 @@ def test_a_file_that_is_there_is_not_written_over_unless_asked_for(
     assert authoring.load(output).name == "telco"
 
 
+def test_a_file_that_cannot_be_written_is_told(file: Path, tmp_path: Path) -> None:
+    group = ("--auto-scaling-group", "nodes")
+    result = run("--parameters", file, *ZONES, *group, "--output", tmp_path, "--force")
+    assert result.exit_code == 2
+    assert f"--output: cannot be written: Is a directory (got '{tmp_path}')" in result.stderr
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [

@@ -58,3 +58,10 @@ def test_an_invalid_configuration_tells_every_problem() -> None:
         "c: is unknown (got 'x'). Remove it.",
     ]
     assert error.problems == tuple(problems)
+
+
+def test_of_a_long_value_the_beginning_is_told() -> None:
+    told = str(Problem("creat", {"key": "x" * 1000}, "is not a known key", "Did you mean create?"))
+    assert told.startswith("creat: is not a known key (got {'key': 'xxx")
+    assert told.endswith("xx…). Did you mean create?")
+    assert len(told) < 400

@@ -16,6 +16,7 @@ from cli.demo import platform
 from cli.demo.promises import IN_SERVICE, Observer, broken_promises, left_behind
 from cli.demo.watch import Watch
 from domain import naming
+from localaws.faults import Fault, FaultKind
 from tests.e2e.cli import bootstrapped
 
 if TYPE_CHECKING:
@@ -32,8 +33,8 @@ ROOT = Path(__file__).parents[2]
 WITHIN_S = 120
 ADOPTED_WITHIN_S = 120
 """The reconciler comes every minute."""
-SLOW_ATTACH_S = 25.0
-"""Longer than the CLI takes for a deployment, so that a node is launching all the while."""
+NO_ATTACH = Fault("AttachNetworkInterface", FaultKind.THROTTLE, times=None)
+"""As long as this is so, a node is launching, however long the CLI takes for a deployment."""
 HEARTBEAT_S = 800
 RESTS = "Warmed:Stopped"
 DOCUMENT = """
@@ -48,6 +49,9 @@ node_groups:
       - name: n3
         subnets: {us-east-1a: subnet-0000000a, us-east-1b: subnet-0000000b}
         security_groups: [sg-0000000a]
+  - name: left
+    auto_scaling_group: lives-left
+    interfaces: *interfaces
   - name: pooled
     instance_types: [m5.2xlarge]
     create: {min_size: 1, max_size: 3, warm_pool: {max_prepared: 2, reuse_on_scale_in: true}}
@@ -158,17 +162,21 @@ def _serve(group: str, count: int) -> Callable[[Sequence[NodeView]], bool]:
     return lambda nodes: [node.state for node in _in(group, nodes)] == [IN_SERVICE] * count
 
 
-def test_groups_are_adopted_scaled_rebalanced_pooled_and_have_their_hooks_changed(
+def test_groups_are_adopted_or_left_alone_scaled_rebalanced_pooled_and_have_their_hooks_changed(
     cli: Cli, account: Account, tmp_path: Path
 ) -> None:
     lives = Lives(account, platform.build(account, yaml.safe_load(DOCUMENT)), tmp_path, cli)
     lives.made.write(tmp_path / "config.yaml")
     lives.desire("lives-adopted", 1)
-    (older,) = lives.until(_serve("lives-adopted", 1))
+    lives.desire("lives-left", 1)
+    lives.until(lambda nodes: _serve("lives-adopted", 1)(nodes) and _serve("lives-left", 1)(nodes))
+    (older,) = _in("lives-adopted", lives.observer.nodes())
+    (untouched,) = _in("lives-left", lives.observer.nodes())
     lives.answer_ready_hooks()
     lives.deploy()
 
-    # Each of the three, the one that ran before among them; its interface comes with the reconciler's next run.
+    # Each of the three that are to have them, the one that ran before among them; its interface comes with the reconciler's
+    # next run.
     lives.until(
         lambda nodes: (
             _serve(POOLED, 1)(nodes)
@@ -196,7 +204,7 @@ def test_groups_are_adopted_scaled_rebalanced_pooled_and_have_their_hooks_change
     lives.desire(POOLED, 1)
     lives.until(lambda nodes: _serve(POOLED, 1)(nodes) and list(lives.pooled().values()) == [RESTS])
 
-    account.settings.attach_s = SLOW_ATTACH_S
+    account.faults.inject(NO_ATTACH)
     lives.desire("lives-adopted", 3)
     lives.until(lambda nodes: len(_launching(nodes)) == 2)
     launching = _launching(lives.observer.nodes())
@@ -207,11 +215,16 @@ def test_groups_are_adopted_scaled_rebalanced_pooled_and_have_their_hooks_change
         AutoScalingGroupName="lives-adopted"
     )["LifecycleHooks"]
     assert HEARTBEAT_S in {hook["HeartbeatTimeout"] for hook in hooks}
+    account.faults.clear()
     lives.until(_serve("lives-adopted", 3))
-    account.settings.attach_s = 1.0
 
     observer = lives.observer
-    nodes, enis = observer.nodes(), observer.enis()
+    assert [node.instance_id for node in _in("lives-left", observer.nodes())] == [
+        untouched.instance_id
+    ]
+    assert lives.enis_of(untouched.instance_id) == set()
+    nodes = [node for node in observer.nodes() if node.group != "lives-left"]
+    enis = observer.enis()
     assert {node.instance_id for node in _in("lives-adopted", nodes)} == {
         older.instance_id,
         *launching,
@@ -224,8 +237,9 @@ def test_groups_are_adopted_scaled_rebalanced_pooled_and_have_their_hooks_change
     launches = [one for one in activities if one["Description"].startswith("Launching")]
     assert [one["StatusCode"] for one in launches] == ["Successful"] * len(launches)
 
-    lives.desire("lives-adopted", 0)
-    lives.until(lambda nodes: not _in("lives-adopted", nodes))
+    for group in ("lives-adopted", "lives-left"):
+        lives.desire(group, 0)
+    lives.until(lambda nodes: not _in("lives-adopted", nodes) and not _in("lives-left", nodes))
     lives.destroy()
     assert observer.enis_in(list(lives.made.subnets)) == []
 

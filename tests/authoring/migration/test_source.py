@@ -33,6 +33,7 @@ def test_an_answer_of_describe_stacks_says_where_the_stack_is() -> None:
     ("text", "words"),
     [
         ("name: lab", "is not JSON"),
+        ("[" * 100_000, "is nested too deep"),
         ("{}", "is neither of the two forms"),
         ('"x"', "is neither of the two forms"),
         ('{"Stacks": []}', "tells of 0 stacks"),

@@ -383,6 +383,21 @@ TROUBLES: dict[str, tuple[str, Change, Severity, str, str]] = {
         "n6",
         "has no subnet in us-east-1b, where the group launches nodes, only in us-east-1a",
     ),
+    "no zone with the subnet that stands under it": (
+        "zone-uncovered",
+        lambda s: s.change_spec(
+            "n3",
+            subnets=SubnetSelector(
+                by_zone={
+                    "us-east-1a": SubnetId("subnet-n3-b"),
+                    "us-east-1b": SubnetId("subnet-n3-a"),
+                }
+            ),
+        ),
+        ERROR,
+        "n3",
+        "has no subnet in us-east-1b, where the group launches nodes, only in no zone",
+    ),
     "a zone without a tagged subnet": (
         "zone-uncovered",
         every(tagged_subnets(use="n3"), lambda s: s.change_subnet("n3-a", tags={"use": "n3"})),
@@ -1283,6 +1298,10 @@ NO_TROUBLES: dict[str, tuple[str, Change]] = {
         lambda s: s.change_spec(
             "n3", subnets=SubnetSelector(ids=(SubnetId("subnet-n3-b"), SubnetId("subnet-n3-a")))
         ),
+    ),
+    "nodes in subnets that are not there, and the cluster's VPC": (
+        "vpc-mismatch",
+        lambda s: s.change_group(subnet_ids=(SubnetId("subnet-x"),)),
     ),
     "as many tagged security groups as usual": ("security-group-missing", security_groups(5)),
     "a subnet that the CNI is to leave out": (
