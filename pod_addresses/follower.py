@@ -113,7 +113,7 @@ class Follower:
             if deadline.is_over():
                 return False
             pause(min(self._pause_s(), deadline.left_s()))
-        return not self._due.refused
+        return not (self._due.refused or self._look_due)
 
     def _end(self) -> bool:
         """Release what is known of, and return whether some of it, or a look at what there is, has to be tried again."""
@@ -147,7 +147,9 @@ class Follower:
             if not error.retryable and not self._looked:
                 raise
             self._say("failed", error=error)
-            return True
+            if not error.retryable:
+                self._look_at_s = self._now_s() + intent.tries_refused_after_s(self._spread())
+            return error.retryable
         macs = {link.name: link.mac for link in links}
         self._unknown = frozenset(
             name for name in self._named if macs.get(name) not in self._placing.homes

@@ -13,16 +13,17 @@ from urllib.parse import SplitResult, urlsplit
 
 from domain.errors import ServiceFault
 from domain.pods.errors import EndpointUnusable
+from node_bootstrap.deadline import Deadline
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from node_bootstrap.deadline import Deadline
+    from collections.abc import Callable, Mapping
 
 TIMEOUT_S = 10.0
 """From the name's lookup to the last byte of the answer. EC2 answers within a second or two."""
 LEAST_S = 0.1
 """What a request gets when the time is up: none at all would be to wait forever, or not to wait for the connection."""
+LOOKS_EVERY_S = 1.0
+"""How often it is seen whether the time became shorter meanwhile, as at a signal."""
 MAX_BODY = 4 << 20
 
 
@@ -49,22 +50,25 @@ class _Request:
         self._given_up = threading.Event()
         self._came: queue.SimpleQueue[Answer | Exception] = queue.SimpleQueue()
 
-    def answer(self, timeout_s: float) -> Answer:
+    def answer(self, left_s: Callable[[], float]) -> Answer:
         """Return the answer.
+
+        Args:
+            left_s: how many seconds are left to wait for it, by now.
 
         Raises:
             Exception: what came in its place.
-            TimeoutError: neither, in so many seconds. What is not sent by now is not sent any more.
+            TimeoutError: neither, in time. What is not sent by now is not sent any more.
         """
         threading.Thread(target=self._run, daemon=True).start()
-        try:
-            came = self._came.get(timeout=timeout_s)
-        except queue.Empty:
-            self._give_up()
-            raise TimeoutError("timed out") from None
-        if isinstance(came, Exception):
-            raise came
-        return came
+        while (wait_s := left_s()) > 0.0:
+            with suppress(queue.Empty):
+                came = self._came.get(timeout=min(wait_s, LOOKS_EVERY_S))
+                if isinstance(came, Exception):
+                    raise came
+                return came
+        self._give_up()
+        raise TimeoutError("timed out")
 
     def _run(self) -> None:
         try:
@@ -104,7 +108,7 @@ class Requests:
         self._context: ssl.SSLContext | None = None
 
     def end_by(self, deadline: Deadline) -> None:
-        """Wait for no answer longer than until then."""
+        """Wait for no answer longer than until then, the one that is being waited for included."""
         self._deadline = deadline
 
     def send(self, method: str, url: str, headers: Mapping[str, str], body: bytes = b"") -> Answer:
@@ -125,8 +129,9 @@ class Requests:
                 remedy="Correct AWS_REGION, AWS_ENDPOINT_URL_EC2, AWS_CA_BUNDLE or who sets them.",
             ) from cause
         request = _Request(connection, method, target(parts), headers, body)
+        begun = Deadline(TIMEOUT_S)
         try:
-            return request.answer(self._timeout_s())
+            return request.answer(lambda: min(begun.left_s(), self._timeout_s(begun.passed_s())))
         except (OSError, http.client.HTTPException, RuntimeError) as cause:
             # RuntimeError: the container may have no further thread.
             what = str(cause) or type(cause).__name__
@@ -147,9 +152,9 @@ class Requests:
             host, port, timeout=self._timeout_s(), context=self._context
         )
 
-    def _timeout_s(self) -> float:
+    def _timeout_s(self, passed_s: float = 0.0) -> float:
         left_s = TIMEOUT_S if self._deadline is None else self._deadline.left_s()
-        return min(TIMEOUT_S, max(LEAST_S, left_s))
+        return min(TIMEOUT_S, max(LEAST_S - passed_s, left_s))
 
 
 def target(parts: SplitResult) -> str:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 FIRST_PAUSE_S = 0.5
 LONGEST_PAUSE_S = 15.0
+MOST_DOUBLINGS = 32
 LOOKS_AGAIN_AFTER_S = (5.0, 30.0)
 """When an address that was found on its ENI is looked at again: whoever assigned it may be another pod on the ENI, about to release
 it. A release takes no longer than its sidecar needs to hear of it, or than EC2 throttles it."""
@@ -216,7 +217,8 @@ def pause_s(attempt: int, spread: float) -> float:
         attempt: how many there were, from 1.
         spread: a random number from 0 to 1.
     """
-    longest_s = min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2.0 ** (attempt - 1))
+    # A float has no 2.0 ** 1024, and an outage of hours has as many attempts.
+    longest_s = min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2.0 ** min(attempt - 1, MOST_DOUBLINGS))
     return longest_s * (0.1 + 0.9 * spread)
 
 

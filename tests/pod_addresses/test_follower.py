@@ -631,3 +631,17 @@ def test_an_event_is_told_in_values_that_json_has() -> None:
         "retryable": True,
         "message": "throttled: slow.",
     }
+
+
+def test_a_look_at_a_new_link_that_is_denied_is_tried_again_once_a_minute(pod: Pod) -> None:
+    world = pod.world
+
+    def plug() -> None:
+        denied(world)
+        pod.links.plug("net2", world.mac(world.a2), V4B)
+
+    pod.run(lambda: pod.links.add("net1", V4), plug, *[pod.links.wait_in_vain] * 2)
+    assert pod.links.waits[-2:] == [67.5, 67.5]
+    assert not pod.ready_file.exists()
+    assert not pod.end()
+    assert not pod.pauses, "nothing is waited for that will not come"

@@ -85,6 +85,23 @@ def test_an_answer_that_drips_is_a_fault_once_the_time_is_up_and_the_connection_
     assert not thread.is_alive()
 
 
+def test_a_request_that_hangs_ends_by_a_deadline_that_is_set_meanwhile() -> None:
+    """A signal comes while an answer is waited for, and the time for releasing is short."""
+    requests, patience = Requests(), Deadline(5.0)
+
+    def hang(connection: socket.socket) -> None:
+        requests.end_by(Deadline(0.1))
+        while connection.recv(1 << 16):
+            pass
+
+    thread, url = serve(hang)
+    with pytest.raises(ServiceFault, match="timed out"):
+        requests.send("GET", url, {})
+    assert not patience.is_over()
+    thread.join(30.0)
+    assert not thread.is_alive()
+
+
 def test_a_lookup_that_ends_too_late_sends_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     """Or it would take an address for a claim that is not the last any more."""
     requests, resolve, usual = Requests(), threading.Event(), socket.getaddrinfo

@@ -157,3 +157,10 @@ def test_pauses_grow_and_are_bounded(attempt: int, spread: float) -> None:
     pause_s = intent.pause_s(attempt, spread)
     assert 0 < pause_s <= intent.LONGEST_PAUSE_S
     assert pause_s <= intent.FIRST_PAUSE_S * 2.0 ** (attempt - 1)
+
+
+@pytest.mark.parametrize(("attempt", "longest_s"), [(1, 0.5), (2, 1.0), (6, 15.0), (100_000, 15.0)])
+def test_a_pause_grows_and_stays_however_long_an_outage_lasts(
+    attempt: int, longest_s: float
+) -> None:
+    assert intent.pause_s(attempt, 1.0) == longest_s
