@@ -25,6 +25,9 @@ LEAST_S = 0.1
 LOOKS_EVERY_S = 1.0
 """How often it is seen whether the time became shorter meanwhile, as at a signal."""
 MAX_BODY = 4 << 20
+MOST_GIVEN_UP = 4
+"""How many requests may still be ending after nobody waits for them. Of a resolver that is dead a lookup lasts minutes (resolv.conf(5):
+5 s for each attempt, server, family and name of the search list), and each holds a thread."""
 
 
 class Answer(NamedTuple):
@@ -49,6 +52,11 @@ class _Request:
         self._what = (method, path, body or None, dict(headers))
         self._given_up = threading.Event()
         self._came: queue.SimpleQueue[Answer | Exception] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+
+    def is_ending(self) -> bool:
+        """Return whether its thread is still there."""
+        return self._thread.is_alive()
 
     def answer(self, left_s: Callable[[], float]) -> Answer:
         """Return the answer.
@@ -60,7 +68,7 @@ class _Request:
             Exception: what came in its place.
             TimeoutError: neither, in time. What is not sent by now is not sent any more.
         """
-        threading.Thread(target=self._run, daemon=True).start()
+        self._thread.start()
         while (wait_s := left_s()) > 0.0:
             with suppress(queue.Empty):
                 came = self._came.get(timeout=min(wait_s, LOOKS_EVERY_S))
@@ -106,6 +114,7 @@ class Requests:
         self._ca_bundle = ca_bundle
         self._deadline: Deadline | None = None
         self._context: ssl.SSLContext | None = None
+        self._given_up: list[_Request] = []
 
     def end_by(self, deadline: Deadline) -> None:
         """Wait for no answer longer than until then, the one that is being waited for included."""
@@ -115,7 +124,7 @@ class Requests:
         """Return the answer to one request.
 
         Raises:
-            ServiceFault: none came, or not all of it.
+            ServiceFault: none came, or not all of it; or too many earlier requests have not ended yet.
             EndpointUnusable: nothing can be sent there.
         """
         try:
@@ -128,11 +137,19 @@ class Requests:
                 + (f"; {self._ca_bundle}" if self._ca_bundle else ""),
                 remedy="Correct AWS_REGION, AWS_ENDPOINT_URL_EC2, AWS_CA_BUNDLE or who sets them.",
             ) from cause
+        self._given_up = [each for each in self._given_up if each.is_ending()]
+        if len(self._given_up) >= MOST_GIVEN_UP:
+            raise ServiceFault(
+                f"no answer from {parts.netloc}: {MOST_GIVEN_UP} earlier requests have not ended yet;"
+                " look at the names' lookup",
+                operation=method,
+            )
         request = _Request(connection, method, target(parts), headers, body)
         begun = Deadline(TIMEOUT_S)
         try:
             return request.answer(lambda: min(begun.left_s(), self._timeout_s(begun.passed_s())))
         except (OSError, http.client.HTTPException, RuntimeError) as cause:
+            self._given_up.append(request)
             # RuntimeError: the container may have no further thread.
             what = str(cause) or type(cause).__name__
             raise ServiceFault(

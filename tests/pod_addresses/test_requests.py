@@ -14,7 +14,7 @@ import pytest
 from domain.errors import ServiceFault
 from domain.pods.errors import EndpointUnusable
 from node_bootstrap.deadline import Deadline
-from pod_addresses.requests import Requests
+from pod_addresses.requests import MOST_GIVEN_UP, Requests
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -119,6 +119,34 @@ def test_a_lookup_that_ends_too_late_sends_nothing(monkeypatch: pytest.MonkeyPat
     resolve.set()
     thread.join(30.0)
     assert received == [b""], "connected, and closed"
+
+
+def test_a_dead_resolver_holds_a_few_threads_and_not_one_more_with_each_attempt(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    requests, resolve = Requests(), threading.Event()
+    lookups: list[threading.Thread] = []
+
+    def dead(*_asked: Any, **_more: Any) -> Any:  # noqa: ANN401 - as the function's
+        lookups.append(threading.current_thread())
+        assert resolve.wait(30.0)
+        raise socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution")
+
+    monkeypatch.setattr(socket, "getaddrinfo", dead)
+    requests.end_by(Deadline(0.0))
+    for _ in range(MOST_GIVEN_UP):
+        with pytest.raises(ServiceFault, match="timed out"):
+            requests.send("GET", "http://ec2/", {})
+    for _ in range(100):
+        with pytest.raises(ServiceFault, match="have not ended yet"):
+            requests.send("GET", "http://ec2/", {})
+    assert len(lookups) == MOST_GIVEN_UP
+    resolve.set()
+    for each in lookups:
+        each.join(30.0)
+    requests.end_by(Deadline(30.0))
+    with pytest.raises(ServiceFault, match="Temporary failure"):
+        requests.send("GET", "http://ec2/", {})
 
 
 def test_a_container_without_another_thread_is_a_fault_that_may_pass(
