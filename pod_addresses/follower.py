@@ -73,6 +73,7 @@ class Follower:
         """Which ENI had what is being tried again, when it was tried first."""
         self._look_due, self._looked = True, False
         self._attempt = 0
+        self._stopping: Callable[[], bool] = lambda: False
         self._ready: bool | None = None
         self._unknown: frozenset[str] = frozenset()
         """The links that count and belong to no ENI of the stack."""
@@ -84,13 +85,15 @@ class Follower:
 
         After each change, and after a pause where something may work later, it does what is missing. It sleeps otherwise, and looks
         every few minutes: an address that no ENI has any more is assigned, and one that another node took over stays there. What the
-        links have at the start it takes: a sidecar that ended may have missed that it came.
+        links have at the start it takes: a sidecar that ended may have missed that it came. Once it is told to stop it begins no further
+        call that assigns; one that moves an IPv6 address it ends, or it would leave it on no ENI.
 
         Raises:
             LinksUnreadable: the kernel does not tell.
             EniLifecycleError: EC2 refuses to tell whose the links are, from the start. Kubernetes starts a sidecar that ends anew,
                 ever later.
         """
+        self._stopping = stopping
         self._show(ready=False)
         while not stopping():
             later = self._step()
@@ -108,7 +111,7 @@ class Follower:
             EniLifecycleError: EC2 refuses to tell whose the links are, and has never told.
         """
         self._show(ready=False)
-        self._due, self._attempt = Due(), 0
+        self._due, self._attempt, self._stopping = Due(), 0, lambda: False
         while self._end():
             if deadline.is_over():
                 return False
@@ -128,7 +131,7 @@ class Follower:
         self._due, self._intent = self._due.come(self._intent, self._now_s())
         later |= self._release()
         later |= self._do(self._intent.assign, self._assign, self._note_placed)
-        later |= self._do(self._intent.keep, self._placing.keep, self._note_kept)
+        later |= self._do(self._intent.keep, self._keep, self._note_kept)
         if not later:
             self._attempt = 0
         return later
@@ -190,6 +193,8 @@ class Follower:
         """Do one thing for some addresses and return whether some of them have to wait."""
         todo, later = sorted(what, key=str), False
         for mac in dict.fromkeys(each.mac for each in todo):
+            if self._stopping():
+                break
             home = self._placing.homes[mac]
             outcome = act(home, [each.address for each in todo if each.mac == mac])
             for failure in outcome.failures:
@@ -207,7 +212,11 @@ class Follower:
         claimed_from = {
             each.address: eni for each, eni in self._claimed_from.items() if each.mac == home.mac
         }
-        return self._placing.assign(home, addresses, claimed_from)
+        return self._placing.assign(home, addresses, claimed_from, self._stopping)
+
+    def _keep(self, home: Home, addresses: Sequence[Address]) -> Outcome:
+        """Assign what no ENI has."""
+        return self._placing.keep(home, addresses, self._stopping)
 
     def _note_released(self, mac: str, outcome: Outcome) -> None:
         """Remember when to try again what was refused."""

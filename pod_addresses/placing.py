@@ -76,7 +76,7 @@ class Failure(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """What came of some addresses: each is in one of the first two."""
+    """What came of some addresses: each is in one of the first two, but what was not begun any more."""
 
     done: tuple[Address, ...] = ()
     failures: tuple[Failure, ...] = ()
@@ -153,6 +153,7 @@ class Placing:
         home: Home,
         addresses: Iterable[Address],
         claimed_from: Mapping[Address, str] = MappingProxyType({}),
+        stopping: Callable[[], bool] = lambda: False,
     ) -> Outcome:
         """Bring addresses to an ENI; one that cannot be had keeps none of the others from it.
 
@@ -163,25 +164,32 @@ class Placing:
             addresses: what is to be there.
             claimed_from: of what is tried again, which ENI had it at first ("" for none). Another one has it for a younger claim, and
                 keeps it.
+            stopping: whether no further call that assigns is to begin.
         """
 
         def may_take(address: Address, holder: Holder) -> bool:
             return claimed_from.get(address, holder.eni_id) == holder.eni_id
 
-        return self._assign(home, addresses, may_take)
+        return self._assign(home, addresses, may_take, stopping)
 
-    def keep(self, home: Home, addresses: Iterable[Address]) -> Outcome:
+    def keep(
+        self,
+        home: Home,
+        addresses: Iterable[Address],
+        stopping: Callable[[], bool] = lambda: False,
+    ) -> Outcome:
         """Bring addresses to an ENI that no other one has; what another has by now stays there, and that is done.
 
         The states that it can find are those of domain.pods.following.assignment.
         """
-        return self._assign(home, addresses, lambda _address, _holder: False)
+        return self._assign(home, addresses, lambda _address, _holder: False, stopping)
 
     def _assign(
         self,
         home: Home,
         addresses: Iterable[Address],
         may_take: Callable[[Address, Holder], bool],
+        stopping: Callable[[], bool],
     ) -> Outcome:
         wanted = tuple(addresses)
         try:
@@ -200,7 +208,7 @@ class Placing:
         )
         for act, touched, of_some in self._steps(home, plan):
             step = partial(self._as_seen, act, home, seen_on)
-            outcome = self._attempt_all(outcome, step, touched, of_some)
+            outcome = self._attempt_all(outcome, step, touched, of_some, stopping)
         for address in outcome.assigned:
             self._say("assigned", address=address, eni=home.eni_id, source=seen_on[address])
         return outcome
@@ -287,14 +295,18 @@ class Placing:
         act: Callable[[tuple[Any, ...]], None],
         addresses: tuple[Address, ...],
         of_some: Refusals,
+        stopping: Callable[[], bool],
     ) -> Outcome:
         """Do a step for all at once; EC2 does it for all or none, so after a refusal that is about some of them for each alone."""
+        if stopping():
+            return outcome
         after = self._attempt(outcome, partial(act, addresses), addresses)
         refused = after.failures[len(outcome.failures) :]
         if len(addresses) == 1 or not refused or not isinstance(refused[0].error, of_some):
             return after
         for address in addresses:
-            outcome = self._attempt(outcome, partial(act, (address,)), (address,))
+            if not stopping():
+                outcome = self._attempt(outcome, partial(act, (address,)), (address,))
         return outcome
 
     def _attempt(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -586,6 +586,31 @@ def test_the_end_looks_first_if_nothing_was_seen_yet(pod: Pod) -> None:
     assert pod.end(timeout_s=60.0)
     assert len(pod.pauses) == 2
     assert pod.world.on(pod.eni) == set()
+
+
+@pytest.mark.parametrize("last", ["assign_ipv4", "holders", "assign_ipv6"])
+def test_told_to_stop_it_begins_no_further_call_that_assigns_and_releases_what_there_is(
+    pod: Pod, monkeypatch: pytest.MonkeyPatch, last: str
+) -> None:
+    """Of four addresses on two ENIs; a move that has begun is ended."""
+    world, ec2 = pod.world, pod.follower._placing._ec2
+    world.put(world.b, V6, V6B)
+    pod.links.have("net1", V4, V6)
+    pod.links.plug("net2", world.mac(world.a2), V4B, V6B)
+    call = getattr(ec2, last)
+
+    def stop(*given: Any, **more: Any) -> Any:  # noqa: ANN401 - as the call's
+        pod.links.ended = True
+        return call(*given, **more)
+
+    monkeypatch.setattr(ec2, last, stop)
+    pod.run()
+    begun = {"assign_ipv4": 1, "holders": 0, "assign_ipv6": 2}[last]
+    assigned = [action for action in world.calls() if action.startswith("Assign")]
+    assert assigned == ["AssignPrivateIpAddresses", "AssignIpv6Addresses"][:begun]
+    assert pod.end()
+    assert (world.on(world.a), world.on(world.a2)) == (set(), set())
+    assert len(world.on(world.b)) == (1 if begun == 2 else 2)
 
 
 def test_an_end_before_ec2_ever_told_is_no_release(pod: Pod) -> None:
