@@ -10,6 +10,7 @@ import select
 import signal
 import socket
 import sys
+from contextlib import contextmanager
 from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
@@ -28,7 +29,7 @@ from pod_addresses.placing import Placing
 from pod_addresses.requests import Requests
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from domain.pods.following import Address
 
@@ -148,9 +149,7 @@ def _follow(given: argparse.Namespace) -> int:
 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, stop)
-    # The signal's number goes to the socket, which ends the wait for the kernel's next message.
-    signal.set_wakeup_fd(waker.fileno())
-    with awake, waker, PodLinks(awake.fileno()) as links:
+    with awake, waker, _told_of_signals(waker), PodLinks(awake.fileno()) as links:
         deadline = Deadline(given.release_timeout)
         placing = wired(
             os.environ, requests, MetadataService(), deadline, owner=given.owner, tell=say
@@ -160,8 +159,17 @@ def _follow(given: argparse.Namespace) -> int:
         )
         follower.run(lambda: bool(ending))
         released = follower.release(ending[0], _sleep)
-        signal.set_wakeup_fd(-1)
     return 0 if released else EXIT_FAILED
+
+
+@contextmanager
+def _told_of_signals(waker: socket.socket) -> Iterator[None]:
+    """Have a signal's number sent to a socket, which ends the wait for the kernel's next message, for as long as it is open."""
+    signal.set_wakeup_fd(waker.fileno())
+    try:
+        yield
+    finally:
+        signal.set_wakeup_fd(-1)
 
 
 def wired(

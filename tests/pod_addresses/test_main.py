@@ -12,6 +12,7 @@ import pytest
 from domain.node import layout
 from domain.node.config import Driver, PodNetwork
 from domain.pods import address_containers
+from domain.pods.errors import LinksUnreadable
 from domain.pods.model import Ipam, Network
 from pod_addresses import __main__ as command
 from stacks.bootstrap_archive import stage_bootstrap
@@ -19,6 +20,7 @@ from tests.pod_addresses.conftest import OWNER
 from tests.python39 import CONFIG, REPOSITORY, python39
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from tests.pod_addresses.conftest import World
@@ -138,3 +140,29 @@ def test_a_ready_file_that_cannot_be_is_told_before_anything_is_asked(
     assert command.main(["follow", "--owner", OWNER, "--ready-file", str(ready)]) == 1
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith(f"arguments-invalid: --ready-file cannot be written (found: {ready})")
+
+
+@pytest.fixture
+def handlers() -> Iterator[None]:
+    """Put the handlers of signals back afterwards."""
+    numbers = (signal.SIGTERM, signal.SIGINT)
+    usual = [signal.getsignal(number) for number in numbers]
+    yield
+    signal.set_wakeup_fd(-1)
+    for number, handler in zip(numbers, usual, strict=True):
+        signal.signal(number, handler)
+
+
+@pytest.mark.usefixtures("handlers")
+@pytest.mark.parametrize("fails", ["PodLinks", "wired"])
+def test_no_signal_is_written_to_a_socket_that_a_failure_closed(
+    fails: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its number may be another file's by then."""
+
+    def fail(*_given: object, **_more: object) -> None:
+        raise LinksUnreadable("the kernel does not tell the pod's links")
+
+    monkeypatch.setattr(command, fails, fail)
+    assert command.main(["follow", "--owner", OWNER]) == command.EXIT_FAILED
+    assert signal.set_wakeup_fd(-1) == -1
