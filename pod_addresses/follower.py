@@ -79,6 +79,8 @@ class Follower:
         """The links that count and belong to no ENI of the stack."""
         self._look_at_s = math.inf
         """When they are asked for again."""
+        self._mark_at_s = math.inf
+        """When it is tried again to show whether the pod is ready."""
 
     def run(self, stopping: Callable[[], bool]) -> None:
         """Follow until `stopping`; then nothing is released yet, see `release`.
@@ -263,7 +265,8 @@ class Follower:
     def _sleep_s(self) -> float | None:
         """Return how long there is nothing to do. None: until a link changes."""
         due_s = self._due.pause_s(self._now_s())
-        least_s = min(self._look_at_s - self._now_s(), math.inf if due_s is None else due_s)
+        asked_s = min(self._look_at_s, self._mark_at_s) - self._now_s()
+        least_s = min(asked_s, math.inf if due_s is None else due_s)
         return None if least_s == math.inf else max(0.0, least_s)
 
     def _pause_s(self) -> float:
@@ -272,15 +275,33 @@ class Follower:
 
     def _show(self, *, ready: bool) -> None:
         """Show whether every address is where it belongs. A file that is there at the start is an earlier sidecar's."""
-        if self._ready_file is not None and ready != self._ready_file.exists():
-            if ready:
-                self._ready_file.touch()
-            else:
-                self._ready_file.unlink()
+        try:
+            self._mark(ready=ready)
+        except OSError as refused:
+            self._say("failed", error=_unusable(refused, self._ready_file))
+            self._mark_at_s = self._now_s() + intent.tries_refused_after_s(self._spread())
+            ready = False
         # Whoever reads of it finds it so.
         if ready != self._ready:
             self._ready = ready
             self._say("ready" if ready else "not-ready")
+
+    def _mark(self, *, ready: bool) -> None:
+        self._mark_at_s = math.inf
+        if self._ready_file is None or ready == self._ready_file.exists():
+            return
+        if ready:
+            self._ready_file.touch()
+        else:
+            self._ready_file.unlink()
+
+
+def _unusable(refused: OSError, file: Path | None) -> EniLifecycleError:
+    return errors.ReadyFileUnusable(
+        "whether the pod is ready cannot be shown",
+        value=f"{file}: {refused.strerror}",
+        remedy="Look whether its volume is full, read-only or gone. Addresses are assigned and released all the same.",
+    )
 
 
 def _would_be_taken_in_vain(failure: Failure) -> bool:

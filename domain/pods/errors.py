@@ -78,6 +78,12 @@ class LinksUnreadable(PodAddressError):
     code = "links-unreadable"
 
 
+class ReadyFileUnusable(PodAddressError):
+    """The file that tells readiness can be neither made nor taken away."""
+
+    code = "ready-file-unusable"
+
+
 class CredentialsMissing(PodAddressError):
     """The pod has no role of its own."""
 

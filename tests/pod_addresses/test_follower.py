@@ -366,7 +366,7 @@ def test_room_that_comes_on_a_full_eni_is_taken_within_a_minute_or_so(
         pod.links.wait_in_vain()
 
     pod.run(pod.links.wait_in_vain, make_room, lambda: ready.append(pod.ready_file.exists()))
-    assert pod.links.waits == [67.5, 67.5, 337.5, 337.5]
+    assert pod.links.waits == [67.5, 67.5, 270.0, 270.0]
     assert ready == [False, True]
     assert world.on(full) == {V4B}
 
@@ -670,3 +670,26 @@ def test_a_look_at_a_new_link_that_is_denied_is_tried_again_once_a_minute(pod: P
     assert not pod.ready_file.exists()
     assert not pod.end()
     assert not pod.pauses, "nothing is waited for that will not come"
+
+
+def test_a_ready_file_that_cannot_be_made_keeps_no_address_from_being_assigned_and_released(
+    world: World, tmp_path: Path
+) -> None:
+    """Its folder is gone, as a volume's that is full lets nobody make a file either."""
+    pod = Pod(world, world.a, tmp_path / "gone" / "ready")
+    pod.links.have("net1", V4)
+
+    def come_back() -> None:
+        pod.ready_file.parent.mkdir()
+        pod.links.wait_in_vain()
+
+    pod.run(lambda: pod.links.add("net1", V4B), come_back, lambda: None)
+    assert pod.links.waits == [67.5, 67.5, 270.0, 270.0]
+    assert [event for event, _ in world.said if "ready" in event] == ["not-ready", "ready"]
+    assert pod.ready_file.exists()
+    pod.ready_file.unlink()
+    pod.ready_file.mkdir()
+    assert pod.end()
+    assert world.on(pod.eni) == set()
+    failed = [told["error"].code for event, told in world.said if event == "failed"]
+    assert set(failed) == {"ready-file-unusable"}
