@@ -8,9 +8,10 @@ import time
 from typing import TYPE_CHECKING, Protocol
 
 from domain.errors import EniLifecycleError, QuotaReached
-from domain.pods import errors, following, intent
+from domain.pods import errors, following, intent, telling
 from domain.pods.following import Placed
 from domain.pods.intent import Due, Intent
+from domain.pods.telling import Told, Wrong
 from pod_addresses.ec2 import ASSIGN_IPV6
 
 if TYPE_CHECKING:
@@ -21,6 +22,10 @@ if TYPE_CHECKING:
     from node_bootstrap.deadline import Deadline
     from pod_addresses.links import Seen
     from pod_addresses.placing import Failure, Outcome, Placing
+
+
+LINKS, READY_FILE = "links", "ready file"
+"""What a failure is about that is not about addresses."""
 
 
 class Links(Protocol):
@@ -69,6 +74,7 @@ class Follower:
         self._now_s = now_s
         self._intent = Intent()
         self._due = Due()
+        self._told = Told()
         self._claimed_from: dict[Placed, str] = {}
         """Which ENI had what is being tried again, when it was tried first."""
         self._look_due, self._looked = True, False
@@ -114,6 +120,7 @@ class Follower:
         """
         self._show(ready=False)
         self._due, self._attempt, self._stopping = Due(), 0, lambda: False
+        self._told = Told()
         while self._end():
             if deadline.is_over():
                 return False
@@ -146,15 +153,18 @@ class Follower:
         """
         links = self._links.look()
         try:
-            for problem in self._placing.learn(links, self._named):
-                self._say("failed", error=problem)
+            problems = self._placing.learn(links, self._named)
         except EniLifecycleError as error:
             if not error.retryable and not self._looked:
                 raise
-            self._say("failed", error=error)
+            self._tell_failed((LINKS,), error)
             if not error.retryable:
                 self._look_at_s = self._now_s() + intent.tries_refused_after_s(self._spread())
             return error.retryable
+        for problem in problems:
+            self._tell_failed((LINKS,), problem)
+        if not problems:
+            self._told = self._told.without([LINKS])
         macs = {link.name: link.mac for link in links}
         self._unknown = frozenset(
             name for name in self._named if macs.get(name) not in self._placing.homes
@@ -179,6 +189,7 @@ class Follower:
         """Forget what is known of addresses of which a link tells something new."""
         those = tuple(placed)
         self._due = self._due.without(those)
+        self._told = self._told.without(those)
         for each in those:
             self._claimed_from.pop(each, None)
 
@@ -200,8 +211,11 @@ class Follower:
             home = self._placing.homes[mac]
             outcome = act(home, [each.address for each in todo if each.mac == mac])
             for failure in outcome.failures:
-                self._say(
-                    "failed", addresses=failure.addresses, eni=home.eni_id, error=failure.error
+                self._tell_failed(
+                    _placed(mac, failure.addresses),
+                    failure.error,
+                    addresses=failure.addresses,
+                    eni=home.eni_id,
                 )
             later |= any(failure.error.retryable for failure in outcome.failures)
             over = (*outcome.done, *_addresses(outcome.refused))
@@ -223,6 +237,7 @@ class Follower:
     def _note_released(self, mac: str, outcome: Outcome) -> None:
         """Remember when to try again what was refused."""
         self._due = self._due.without(_placed(mac, outcome.done))
+        self._told = self._told.without(_placed(mac, outcome.done))
         self._note_refused(mac, outcome.refused, take=False)
 
     def _note_placed(self, mac: str, outcome: Outcome) -> None:
@@ -249,8 +264,11 @@ class Follower:
     def _note_there(self, mac: str, outcome: Outcome) -> None:
         for each in _placed(mac, outcome.done):
             self._claimed_from.pop(each, None)
+        self._told = self._told.without(_placed(mac, (*outcome.assigned, *outcome.found)))
         for address in outcome.elsewhere:
-            self._say("elsewhere", address=address, eni=outcome.seen_on[address])
+            eni = outcome.seen_on[address]
+            wrong = Wrong((Placed(mac, address),), f"elsewhere {eni}")
+            self._tell(wrong, "elsewhere", address=address, eni=eni)
         now_s, spread = self._now_s(), self._spread()
         self._due = (
             self._due.with_assigned(_placed(mac, outcome.assigned), now_s, spread)
@@ -277,14 +295,27 @@ class Follower:
         """Show whether every address is where it belongs. A file that is there at the start is an earlier sidecar's."""
         try:
             self._mark(ready=ready)
+            self._told = self._told.without([READY_FILE])
         except OSError as refused:
-            self._say("failed", error=_unusable(refused, self._ready_file))
+            self._tell_failed((READY_FILE,), _unusable(refused, self._ready_file))
             self._mark_at_s = self._now_s() + intent.tries_refused_after_s(self._spread())
             ready = False
         # Whoever reads of it finds it so.
         if ready != self._ready:
             self._ready = ready
             self._say("ready" if ready else "not-ready")
+
+    def _tell_failed(
+        self, about: Sequence[object], error: EniLifecycleError, **more: object
+    ) -> None:
+        self._tell(telling.of_error(about, error), "failed", **more, error=error)
+
+    def _tell(self, wrong: Wrong, event: str, **told: object) -> None:
+        """Say what is wrong, unless it was said lately."""
+        now_s = self._now_s()
+        if self._told.is_news(wrong, now_s):
+            self._told = self._told.with_said(wrong, now_s)
+            self._say(event, **told)
 
     def _mark(self, *, ready: bool) -> None:
         self._mark_at_s = math.inf

@@ -366,7 +366,7 @@ def test_room_that_comes_on_a_full_eni_is_taken_within_a_minute_or_so(
         pod.links.wait_in_vain()
 
     pod.run(pod.links.wait_in_vain, make_room, lambda: ready.append(pod.ready_file.exists()))
-    assert pod.links.waits == [67.5, 67.5, 270.0, 270.0]
+    assert pod.links.waits == [67.5, 67.5, 337.5, 337.5]
     assert ready == [False, True]
     assert world.on(full) == {V4B}
 
@@ -693,3 +693,49 @@ def test_a_ready_file_that_cannot_be_made_keeps_no_address_from_being_assigned_a
     assert world.on(pod.eni) == set()
     failed = [told["error"].code for event, told in world.said if event == "failed"]
     assert set(failed) == {"ready-file-unusable"}
+
+
+def stuck(pod: Pod, refuse: Callable[[World], None], waits: int) -> list[str]:
+    """Return what is said while so many waits pass, from when a pod with two addresses is refused what it needs."""
+    pod.links.have("net1", V4, V6)
+    pod.run(*[lambda: refuse(pod.world), lambda: pod.links.add("net1", V4B)])
+    pod.world.said.clear()
+    pod.run(*[pod.links.wait_in_vain] * waits)
+    return [event for event, _ in pod.world.said]
+
+
+def outage(world: World) -> None:
+    world.account.faults.inject(Fault(DESCRIBE, FaultKind.THROTTLE, times=None))
+
+
+@pytest.mark.parametrize(("refuse", "tries"), [(outage, 80), (denied, 10)])
+def test_what_is_wrong_for_long_is_said_every_five_minutes_or_so(
+    pod: Pod, refuse: Callable[[World], None], tries: int
+) -> None:
+    """Once for the address that came, and once for what was there, of which a look is due."""
+    said = stuck(pod, refuse, tries)
+    assert pod.links.now_s > 600.0
+    assert 1 <= said.count("failed") <= 2 * pod.links.now_s / 300.0
+
+
+def test_what_is_well_and_goes_wrong_again_is_said_at_once(pod: Pod) -> None:
+    pod.links.have("net1", V4)
+    pod.world.put(pod.eni, V4)
+
+    def slow() -> None:
+        throttled(pod.world)
+        pod.links.wait_in_vain()
+
+    pod.run(slow, pod.links.wait_in_vain, slow)
+    assert [event for event, _ in pod.world.said].count("failed") == 2
+    assert pod.links.now_s < 60.0
+
+
+def test_an_address_that_another_pod_keeps_is_told_every_five_minutes_or_so(pod: Pod) -> None:
+    pod.links.have("net1", V4)
+    pod.run()
+    pod.world.put(pod.world.b, V4)
+    pod.run(*[pod.links.wait_in_vain] * 31)
+    told = [event for event, _ in pod.world.said if event == "elsewhere"]
+    assert pod.links.now_s > 1200.0
+    assert len(told) == 4
