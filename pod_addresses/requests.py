@@ -97,9 +97,10 @@ class _Request:
         self._given_up.set()
         there = self._connection.sock
         if there is not None:
-            # Ends the thread's read, which closing would not (shutdown(2)).
+            # Ends the thread's read, which closing would not (shutdown(2)). That of ssl.SSLSocket takes the encryption away first, and
+            # what the thread sends just then would go in clear text (Lib/ssl.py, shutdown and sendall).
             with suppress(OSError):
-                there.shutdown(socket.SHUT_RDWR)
+                socket.socket.shutdown(there, socket.SHUT_RDWR)
 
 
 class Requests:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import http.client
 import select
 import socket
+import ssl
 import threading
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
@@ -14,7 +16,7 @@ import pytest
 from domain.errors import ServiceFault
 from domain.pods.errors import EndpointUnusable
 from node_bootstrap.deadline import Deadline
-from pod_addresses.requests import MOST_GIVEN_UP, Requests
+from pod_addresses.requests import MOST_GIVEN_UP, Requests, _Request
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -147,6 +149,20 @@ def test_a_dead_resolver_holds_a_few_threads_and_not_one_more_with_each_attempt(
     requests.end_by(Deadline(30.0))
     with pytest.raises(ServiceFault, match="Temporary failure"):
         requests.send("GET", "http://ec2/", {})
+
+
+def test_a_connection_that_is_given_up_sends_nothing_in_clear_text() -> None:
+    """A thread may be about to send the request, with its signature and the session's token."""
+    ours, theirs = socket.socketpair()
+    context = ssl.create_default_context()
+    with ours, theirs:
+        secure = context.wrap_socket(ours, server_hostname="ec2", do_handshake_on_connect=False)
+        connection = http.client.HTTPSConnection("ec2", context=context)
+        connection.sock = secure
+        _Request(connection, "POST", "/", {}, b"")._give_up()
+        with secure, pytest.raises(ssl.SSLError):
+            secure.sendall(b"POST / HTTP/1.1")
+        assert theirs.recv(1 << 16) == b""
 
 
 def test_a_container_without_another_thread_is_a_fault_that_may_pass(
