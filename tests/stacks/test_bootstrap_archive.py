@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 EXPECTED = re.compile(
     r"__main__\.py|config\.json"
     r"|domain/(__init__|aws_codes|errors|naming|tags)\.py|domain/node/\w+\.py"
-    r"|domain/pods/(__init__|errors|following|intent)\.py|pod_addresses/\w+\.py"
+    r"|domain/pods/(__init__|errors|following|intent|telling)\.py|pod_addresses/\w+\.py"
     r"|node_bootstrap/\w+\.py|node_bootstrap/units/[\w.-]+"
 )
 IMPORT_ALL = """
