@@ -36,6 +36,11 @@ def warnings(group: NodeGroup, groups: Sequence[NodeGroup]) -> Iterator[str]:
             )
         if interface.pod_ipam != "node":
             yield from (f"{interface.name}: {text}" for text in _warnings(group, interface, groups))
+        elif interface.pod_pool is not None:
+            yield from (
+                f"{interface.name}: {text}"
+                for text in pod_neighbours.own_nodes(group, interface, groups)
+            )
         yield from (
             f"{interface.name}: {text}"
             for text in pod_neighbours.warnings(group, interface, groups)
