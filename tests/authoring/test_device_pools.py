@@ -88,15 +88,6 @@ FAULTS: dict[str, tuple[dict[Location, Any], list[tuple[str, str]]]] = {
         },
         [],
     ),
-    "masters of one network, which stay on the node": (
-        {
-            **_of(KERNEL, KERNEL),
-            **{(*here, "node"): KERNEL | {"pod_network": "ipvlan-l2"} for here in INTERFACES},
-            **SAME_SUBNETS,
-            (*INTERFACES[0], "pod_pool"): {"ipv4": 2},
-        },
-        [],
-    ),
     "links of one network": ({**_of(KERNEL, KERNEL), **SAME_SUBNETS}, []),
     "links of subnets that are named and of those of tags, which may be the same": (
         {**_of(KERNEL, KERNEL), **IDS_AND_TAGS},
