@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping
 
     from authoring.instance_types import Limits
+    from authoring.models import Interface
     from authoring.wellformed import Text, WrittenGroup, WrittenInterface
 
 MAX_SECURITY_GROUPS = 5
@@ -225,14 +226,21 @@ def _too_many_tags(
 
 
 def _addresses(interface: WrittenInterface) -> Iterator[Fault]:
-    if of_eni(interface.item) or not interface.unreadable.isdisjoint({"ipv6", "pod_pool"}):
+    item = interface.item
+    if of_eni(item) or not interface.unreadable.isdisjoint({"ipv6", "pod_pool"}):
         return
     yield Fault(
         (*interface.location, "ipv4"),
-        interface.item.ipv4,
+        item.ipv4,
         "leaves the interface without any address",
-        "An IPv6-only interface needs `ipv6:` with a `count:`, or a `pod_pool` of IPv6 addresses.",
+        f"An IPv6-only interface needs `ipv6:` with a `count:`{_or_pool(item)}.",
     )
+
+
+def _or_pool(item: Interface) -> str:
+    """Return the other remedy, where a pool is not refused beside what is said of pods."""
+    takes_pool = item.pod_ipam == "node" and item.node.pod_network != "none" and not item.pod_follow
+    return ", or a `pod_pool` of IPv6 addresses" if takes_pool else ""
 
 
 def _id_lists(interface: WrittenInterface) -> Iterator[Fault]:

@@ -26,6 +26,8 @@ def faults(interfaces: Iterable[WrittenInterface]) -> Iterator[Fault]:
         if node.resource is None or not interface.node.says("resource", "driver"):
             continue
         known = first.setdefault(node.resource, interface)
+        if known is interface:
+            continue
         here, there = ((*each.node.location, "resource") for each in (interface, known))
         if known.node.item.driver != node.driver:
             yield Fault(
@@ -34,14 +36,8 @@ def faults(interfaces: Iterable[WrittenInterface]) -> Iterator[Fault]:
                 f"has a device with driver {node.driver}, and by {path_of(there)} one with driver {known.node.item.driver}",
                 "Give each driver a pool of its own: a pod that asks for the pool would get one or the other.",
             )
-        elif node.driver == "kernel" and _written_elsewhere(known, interface):
-            yield Fault(
-                here,
-                node.resource,
-                f"has a device in other subnets than by {path_of(there)}",
-                "Give each network a pool of its own: a pod on one of them would get any device of the pool, in whose subnet its "
-                "addresses may be of no use.",
-            )
+        elif node.driver == "kernel":
+            yield from _links(known, interface)
 
 
 def warnings(group: NodeGroup) -> Iterator[str]:
@@ -57,6 +53,39 @@ def warnings(group: NodeGroup) -> Iterator[str]:
                 " asks for all of them finds the subnet of each by its PCI address; one that asks for fewer gets any, and cannot"
                 " choose the subnet. Give each network a pool of its own, unless every pod takes the whole pool."
             )
+
+
+def _links(one: WrittenInterface, other: WrittenInterface) -> Iterator[Fault]:
+    """Yield why a pod on the network of one of two links may not have the other; at the other, the first reason.
+
+    The file of a network on the node has the addresses of its own ENI, and the role of pods is for ENIs by their interface's name
+    (domain.pods.policy).
+    """
+    there = path_of((*one.node.location, "resource"))
+    apart = "Give each network a pool of its own"
+    if _written_elsewhere(one, other):
+        found = f"has a device in other subnets than by {there}"
+        remedy = f"{apart}: a pod on one of them would get any device of the pool, in whose subnet its addresses may be of no use."
+    elif not _are_moved(one, other):
+        return
+    elif any(each.item.pod_pool is not None for each in (one, other)):
+        found = f"has another device than by {there}, and the addresses of a pod_pool are one ENI's"
+        remedy = f"{apart}: a pod on one of them would get any device of the pool, whose ENI may not have its address."
+    elif _one_follows(one, other):
+        found = f"has another device than by {there}, and one of the two has pod_follow"
+        remedy = f"{apart}, or write pod_follow in both: to the ENI of the other device a pod may assign nothing."
+    else:
+        return
+    yield Fault((*other.node.location, "resource"), other.node.item.resource, found, remedy)
+
+
+def _one_follows(one: WrittenInterface, other: WrittenInterface) -> bool:
+    readable = "pod_follow" not in one.unreadable | other.unreadable
+    return readable and one.item.pod_follow != other.item.pod_follow
+
+
+def _are_moved(*interfaces: WrittenInterface) -> bool:
+    return all(each.node.item.pod_network == "host-device" for each in interfaces)
 
 
 def _written_elsewhere(one: WrittenInterface, other: WrittenInterface) -> bool:

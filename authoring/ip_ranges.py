@@ -76,6 +76,12 @@ def _of_subnet(text: str) -> str:
     return text
 
 
+def fills_any_subnet(network: IpNetwork) -> bool:
+    """Return whether a range has no fewer addresses than any subnet."""
+    prefixes, _ = _SUBNET_PREFIXES[network.version]
+    return network.prefixlen <= prefixes.start
+
+
 IpRange = Annotated[str, AfterValidator(_range), Field(json_schema_extra={"format": "cidr"})]
 PodRange = Annotated[IpRange, AfterValidator(_assignable)]
 SubnetRange = Annotated[PodRange, AfterValidator(_of_subnet)]

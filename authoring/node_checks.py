@@ -225,6 +225,7 @@ def _pods(interface: WrittenInterface) -> Iterator[Fault]:
             "is for a link that stays, and with pod_network: host-device it moves into a pod",
             "Leave it out: the pod gets the addresses.",
         )
+    yield from _resource(interface)
     yield from _pool(interface)
     if (
         interface.item.pod_routes
@@ -232,6 +233,19 @@ def _pods(interface: WrittenInterface) -> Iterator[Fault]:
         and interface.node.says("pod_network")
     ):
         yield nobody(interface, "pod_routes", list(interface.item.pod_routes))
+
+
+def _resource(interface: WrittenInterface) -> Iterator[Fault]:
+    """The device plugin gives a device to one pod at a time, and the sample of the network asks for it."""
+    node = interface.node.item
+    is_master = node.driver == "kernel" and node.pod_network.startswith("ipvlan")
+    if is_master and node.resource is not None and interface.node.says("driver", "resource"):
+        yield Fault(
+            (*interface.node.location, "resource"),
+            node.resource,
+            f"is for a device that one pod has, and with pod_network: {node.pod_network} all pods of the node share it",
+            "Leave it out, or write host-device.",
+        )
 
 
 def _pool(interface: WrittenInterface) -> Iterator[Fault]:

@@ -8,6 +8,7 @@ from itertools import combinations
 from typing import TYPE_CHECKING
 
 from authoring import pod_families
+from authoring.ip_ranges import fills_any_subnet
 from authoring.models import ByTags, subnets_of
 from authoring.node_checks import nobody
 from authoring.problems import Fault, path_of
@@ -26,6 +27,8 @@ HANDS_OUT = ("whereabouts", "host-local")
 
 LEAST_NETWORK = 4
 
+_OWN_BLOCKS = "Write each subnet's own range, as `aws ec2 describe-subnets` shows it."
+
 
 def faults(file: Written) -> Iterator[Fault]:
     """Yield every fault of what is said of pods."""
@@ -43,6 +46,7 @@ def of_interface(interface: WrittenInterface, group: WrittenGroup) -> Iterator[F
     yield from _reserved(interface)
     yield from _whole_subnets(interface)
     yield from _lists(interface)
+    yield from _blocks(interface)
     yield from _plugins(interface)
     yield from pod_families.faults(interface)
     if _says(interface, "pod_ipam") and interface.item.pod_ipam != "node":
@@ -53,6 +57,7 @@ def between(one: WrittenInterface, other: WrittenInterface) -> Iterator[Fault]:
     """Yield every fault between what two interfaces say of pods, each at the second one."""
     yield from _overlaps(one, other)
     yield from _reserved_twice(one, other)
+    yield from _blocks_differ(one, other)
 
 
 def _says(interface: WrittenInterface, *keys: str) -> bool:
@@ -101,7 +106,8 @@ def _keepers(item: Interface) -> str:
     ways = ["a `pod_ipam` that gives pods addresses of them"]
     if parts and item.ipv4 == "auto" and not any(":" in text for text in item.pod_ranges):
         ways.insert(0, "`ipv4: from_start`")
-    if parts and (found or not subnets) and not isinstance(item.subnets, ByTags):
+    fits = found or (not subnets and not any(map(fills_any_subnet, networks)))
+    if parts and fits and not isinstance(item.subnets, ByTags):
         ways.insert(0, "`reserve_pod_ranges: true`, so that EC2's own choice keeps out of them")
     return " or ".join([", ".join(ways[:-1]), ways[-1]] if ways[1:] else ways)
 
@@ -146,6 +152,13 @@ def _whole_subnets(interface: WrittenInterface) -> Iterator[Fault]:
                     f"is all of the subnet {subnet}, and nodes have addresses of it too",
                     "Write a part of it.",
                 )
+        if item.reserve_pod_ranges and not item.pod_subnets and fills_any_subnet(ip_network(text)):
+            yield Fault(
+                _at(interface, "pod_ranges", position),
+                text,
+                "is as large as a subnet can be, or larger: a reservation is in one, and nodes have addresses of it too",
+                "Write a part of the subnet.",
+            )
 
 
 def _reserved_twice(one: WrittenInterface, other: WrittenInterface) -> Iterator[Fault]:
@@ -193,6 +206,42 @@ def _lists(interface: WrittenInterface) -> Iterator[Fault]:
             "has no effect with pod_ipam: node",
             "Leave it out: a node knows its subnets.",
         )
+
+
+def _blocks(interface: WrittenInterface) -> Iterator[Fault]:
+    """A subnet has one block of a family at most (Amazon VPC User Guide, "Subnet CIDR blocks")."""
+    item = interface.item
+    if isinstance(item.subnets, ByTags) or not _says(interface, "subnets", "pod_subnets"):
+        return
+    count = len(item.subnets)
+    for family, texts in _by_family(item.pod_subnets):
+        if len(texts) > count:
+            named = "one subnet" if count == 1 else f"{count} subnets"
+            yield Fault(
+                _at(interface, "pod_subnets"),
+                list(texts),
+                f"are {len(texts)} {family} ranges for {named}, and a subnet has one at most",
+                _OWN_BLOCKS,
+            )
+
+
+def _blocks_differ(one: WrittenInterface, other: WrittenInterface) -> Iterator[Fault]:
+    """Where two interfaces name a block for each of their subnets, they have as many of both in common: in a VPC no two subnets
+    share an address (Amazon VPC User Guide, "Subnet CIDR blocks")."""
+    shared = _subnets(one) & _subnets(other)
+    if not shared or isinstance(one.item.subnets, ByTags):
+        return
+    pairs = zip(_by_family(one.item.pod_subnets), _by_family(other.item.pod_subnets), strict=True)
+    for (_, known), (_, texts) in pairs:
+        are_all = len(known) == len(_subnets(one)) and len(texts) == len(_subnets(other))
+        common = set(map(ip_network, known)) & set(map(ip_network, texts))
+        if are_all and len(common) != len(shared):
+            yield Fault(
+                _at(other, "pod_subnets"),
+                list(texts),
+                f"does not agree with {path_of(_at(one, 'pod_subnets'))}, of the same subnet ({', '.join(known)})",
+                _OWN_BLOCKS,
+            )
 
 
 def _same_routes(interface: WrittenInterface) -> Iterator[Fault]:
@@ -272,7 +321,8 @@ def _ipam(interface: WrittenInterface, group: WrittenGroup) -> Iterator[Fault]:
     if item.pod_ipam == "whereabouts":
         yield from _one_range(interface)
     yield from _routes(interface)
-    if item.pod_plugins is not None and item.pod_plugins.sbr:
+    is_link = node.item.driver == "kernel" or not node.says("driver")
+    if item.pod_plugins is not None and item.pod_plugins.sbr and is_link:
         yield from _source_routing(interface) if item.pod_ipam in HANDS_OUT else _moved(interface)
 
 
@@ -330,7 +380,7 @@ def _one_store(interface: WrittenInterface, group: WrittenGroup) -> Iterator[Fau
         _at(interface, "pod_ipam"),
         "host-local",
         "would give pods of two nodes one address, as each node counts for itself",
-        f"Write `pod_pool`, whose addresses are each node's own, in place of `pod_ipam`{_or_whereabouts(interface.item)}. Only a "
+        f"Write `pod_pool`, whose addresses are each node's own, in place of `pod_ipam` and its ranges{_or_whereabouts(interface.item)}. Only a "
         "created group that never has a second node can do with it.",
     )
 
@@ -372,8 +422,8 @@ def _one_range(interface: WrittenInterface) -> Iterator[Fault]:
             _at(interface, "pod_ipam"),
             "whereabouts",
             f"hands out one range for the interface's {count} subnets: a pod's address would be of another subnet than its node",
-            "Write a node group and an interface for each subnet; or `pod_pool` in place of `pod_ipam`, whose addresses are always of "
-            f"the node's own subnet{routed}.",
+            "Write a node group and an interface for each subnet; or `pod_pool` in place of `pod_ipam` and its ranges, whose "
+            f"addresses are always of the node's own subnet{routed}.",
         )
 
 

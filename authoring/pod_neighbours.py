@@ -60,14 +60,17 @@ def own_nodes(group: NodeGroup, interface: Interface, groups: Sequence[NodeGroup
         groups: all of the file.
     """
     exposed = _Exposed(interface, groups)
+    has_pool = interface.pod_pool is not None and interface.pod_pool.ipv4 > 0
     chosen = [
         text
         for text in exposed.within(subnets_of(interface))
-        if ":" in text or interface.ipv4 != "from_start"
+        if ":" in text or interface.ipv4 != "from_start" or has_pool
     ]
     if chosen:
-        is_remedy = any(":" not in text for text in chosen) and may_write(
-            groups, group, interface, ipv4="from_start"
+        is_remedy = (
+            any(":" not in text for text in chosen)
+            and not has_pool  # EC2 chooses a pool's addresses also with from_start
+            and may_write(groups, group, interface, ipv4="from_start")
         )
         yield (
             f"EC2 may give a node an address of {', '.join(chosen)}. {_reserve(group, interface, groups, whole=exposed.are_whole(chosen))}"

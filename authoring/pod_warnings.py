@@ -6,10 +6,11 @@ from ipaddress import ip_network
 from typing import TYPE_CHECKING
 
 from authoring import device_pools, pod_families, pod_follow, pod_neighbours
-from authoring.models import ByTags, PodPlugins
+from authoring.models import ByTags, PodPlugins, subnets_of
 from authoring.pod_checks import HANDS_OUT
 from authoring.pod_families import IPV4, IPV6
 from authoring.remedies import may_write
+from authoring.stated_subnets import StatedSubnets
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -35,6 +36,11 @@ def warnings(group: NodeGroup, groups: Sequence[NodeGroup]) -> Iterator[str]:
             )
         if interface.pod_ipam != "node":
             yield from (f"{interface.name}: {text}" for text in _warnings(group, interface, groups))
+        elif interface.pod_pool is not None:
+            yield from (
+                f"{interface.name}: {text}"
+                for text in pod_neighbours.own_nodes(group, interface, groups)
+            )
         yield from (
             f"{interface.name}: {text}"
             for text in pod_neighbours.warnings(group, interface, groups)
@@ -120,7 +126,7 @@ def _no_default_route(
     if not _default_routes(interface):
         remedy = (
             'Write pod_routes: ["0.0.0.0/0"] with pod_subnets'
-            if may_write(groups, group, interface, **_default_by_router(interface))
+            if may_write(groups, group, interface, **_default_by_router(interface, groups))
             else "Leave sbr out"
         )
         yield (
@@ -129,12 +135,16 @@ def _no_default_route(
         )
 
 
-def _default_by_router(interface: Interface) -> dict[str, object]:
-    """Return the keys of an IPv4 default route; the subnet that it needs is any, where the interface has one and does not say it."""
+def _default_by_router(interface: Interface, groups: Sequence[NodeGroup]) -> dict[str, object]:
+    """Return the keys of an IPv4 default route; the subnet that it needs is what others say of it, or any, where the interface has
+    one and does not say it."""
     routes = (*interface.pod_routes, "0.0.0.0/0")
     has_one = not isinstance(interface.subnets, ByTags) and len(interface.subnets) == 1
     if has_one and not any(":" not in text for text in interface.pod_subnets):
-        return {"pod_routes": routes, "pod_subnets": (*interface.pod_subnets, "10.0.0.0/24")}
+        known = StatedSubnets(each for group in groups for each in group.interfaces)
+        (subnet,) = subnets_of(interface)
+        block = known.block(subnet, IPV4) or "10.0.0.0/24"
+        return {"pod_routes": routes, "pod_subnets": (*interface.pod_subnets, str(block))}
     return {"pod_routes": routes}
 
 

@@ -66,6 +66,11 @@ class StatedSubnets:
             return network.version == IPV6 and network.prefixlen <= IPV6_SUBNET
         return any(inside(each, network) for each in blocks)
 
+    def block(self, subnet: Hashable, version: int) -> IpNetwork | None:
+        """Return the subnet's block of a family; None where it is not known which it is."""
+        blocks = self._of(subnet, version)
+        return next(iter(blocks)) if len(blocks) == 1 else None
+
     def _of(
         self, subnet: Hashable, version: int, default: frozenset[IpNetwork] = frozenset()
     ) -> frozenset[IpNetwork]:
@@ -73,5 +78,5 @@ class StatedSubnets:
         return self._blocks.get((subnet, version), default)
 
     def _is_in(self, network: IpNetwork, subnet: Hashable) -> bool:
-        blocks = self._of(subnet, network.version)
-        return len(blocks) == 1 and all(inside(network, each) for each in blocks)
+        block = self.block(subnet, network.version)
+        return block is not None and inside(network, block)

@@ -100,12 +100,12 @@ def _whereabouts(one: PodRange) -> Mapping[str, str]:
 def _host_local(ranges: Iterable[PodRange]) -> list[list[Mapping[str, str]]]:
     """Return a set of ranges for each family: a pod gets one address of each set (containernetworking/plugins,
     plugins/ipam/host-local, README). The gateway is the first address of `subnet` where none is written, which of an IPv4
-    subnet the VPC's router has."""
+    subnet the VPC's router has, and of IPv6 nobody; sbr makes its default route by it."""
     families: dict[int, list[Mapping[str, str]]] = {}
     for one in ranges:
         version = ip_network(one.network).version
         told = {"rangeStart": one.first, "rangeEnd": one.last}
-        if version == IPV6_ROUTER.version and one.first is not None:
+        if version == IPV6_ROUTER.version:
             told["gateway"] = str(IPV6_ROUTER)
         families.setdefault(version, []).append(
             {"subnet": one.network, **{key: value for key, value in told.items() if value}}

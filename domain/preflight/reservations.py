@@ -105,7 +105,8 @@ def ranges_are_kept(group: Group) -> Iterator[Trouble]:
     for spec in group.config.interfaces:
         candidates = group.candidates(spec)
         for text in () if spec.reserve_pod_ranges else spec.pod_ranges:
-            if ":" not in text and spec.ipv4 is Ipv4Mode.FROM_START:
+            chosen_by_us = spec.ipv4 is Ipv4Mode.FROM_START and not spec.pool_ipv4
+            if ":" not in text and chosen_by_us:
                 continue
             for subnet in _having(candidates, text):
                 kept = known.get(subnet.subnet_id, ())

@@ -176,7 +176,25 @@ REFUSED: dict[str, tuple[dict[Location, Any], list[str]]] = {
         {(*FIRST, "ipv4"): "none"},
         [
             f"{N3}.ipv4: leaves the interface without any address (got 'none'). "
+            "An IPv6-only interface needs `ipv6:` with a `count:`."
+        ],
+    ),
+    "no address at all, where pods may have a pool": (
+        {(*FIRST, "ipv4"): "none", (*FIRST, "node"): {"pod_network": "ipvlan-l2"}},
+        [
+            f"{N3}.ipv4: leaves the interface without any address (got 'none'). "
             "An IPv6-only interface needs `ipv6:` with a `count:`, or a `pod_pool` of IPv6 addresses."
+        ],
+    ),
+    "no address at all, where another gives pods theirs": (
+        {
+            (*FIRST, "ipv4"): "none",
+            (*FIRST, "node"): {"pod_network": "ipvlan-l2"},
+            (*FIRST, "pod_ipam"): "static",
+        },
+        [
+            f"{N3}.ipv4: leaves the interface without any address (got 'none'). "
+            "An IPv6-only interface needs `ipv6:` with a `count:`."
         ],
     ),
     "too many tags for all": (

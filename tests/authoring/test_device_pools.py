@@ -28,6 +28,9 @@ OTHER_TAGS: dict[Location, Any] = {
     (*here, "subnets"): {"tags": {"network": name}}
     for here, name in zip(INTERFACES, ("n3", "n6"), strict=True)
 }
+HOST_DEVICE: dict[Location, Any] = {
+    (*here, "node"): KERNEL | {"pod_network": "host-device"} for here in INTERFACES
+}
 IDS_AND_TAGS: dict[Location, Any] = {(*INTERFACES[1], "subnets"): {"tags": {"network": "n3"}}}
 
 
@@ -47,6 +50,43 @@ FAULTS: dict[str, tuple[dict[Location, Any], list[tuple[str, str]]]] = {
     "links of two networks that tags select": (
         {**_of(KERNEL, KERNEL), **OTHER_TAGS},
         [SUBNETS],
+    ),
+    "links of one network, each with addresses for pods": (
+        {
+            **_of(KERNEL, KERNEL),
+            **HOST_DEVICE,
+            **SAME_SUBNETS,
+            (*INTERFACES[0], "pod_pool"): {"ipv4": 2},
+        },
+        [
+            (
+                HERE,
+                "has another device than by node_groups[0].interfaces[0].node.resource, and the addresses of a pod_pool",
+            )
+        ],
+    ),
+    "links of one network, of which one has addresses follow pods": (
+        {
+            **_of(KERNEL, KERNEL),
+            **HOST_DEVICE,
+            **SAME_SUBNETS,
+            (*INTERFACES[1], "pod_follow"): True,
+        },
+        [
+            (
+                HERE,
+                "has another device than by node_groups[0].interfaces[0].node.resource, and one of the two has pod_follow",
+            )
+        ],
+    ),
+    "links of one network whose addresses follow pods": (
+        {
+            **_of(KERNEL, KERNEL),
+            **HOST_DEVICE,
+            **SAME_SUBNETS,
+            **{(*here, "pod_follow"): True for here in INTERFACES},
+        },
+        [],
     ),
     "links of one network": ({**_of(KERNEL, KERNEL), **SAME_SUBNETS}, []),
     "links of subnets that are named and of those of tags, which may be the same": (

@@ -102,6 +102,10 @@ REFUSED: dict[str, tuple[dict[Location, Any], list[tuple[str, str]]]] = {
         {NODE: CONSENT, FIRST: VFIO | {"host_address": True}},
         [("node_groups[0].interfaces[0].node.host_address", "is for a link")],
     ),
+    "a device plugin's pool of a link that pods share": (
+        {FIRST: {"pod_network": "ipvlan-l3", "resource": "n3"}},
+        [("node_groups[0].interfaces[0].node.resource", "is for a device that one pod has")],
+    ),
     "addresses on a link that a pod takes": (
         {FIRST: {"pod_network": "host-device", "host_address": True}},
         [("node_groups[0].interfaces[0].node.host_address", "is for a link that stays")],

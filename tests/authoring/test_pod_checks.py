@@ -130,8 +130,57 @@ REFUSED: dict[str, tuple[dict[Location, Any], list[tuple[str, str]]]] = {
         [(f"{N3}.pod_ranges[1]", f"overlaps {N3}.pod_ranges[0]")],
     ),
     "one subnet within another": (
-        whereabouts(pod_subnets=["10.0.48.0/22", "10.0.48.0/20"]),
+        interface(
+            subnets=["subnet-0000000a", "subnet-0000000b"],
+            pod_ipam="static",
+            pod_subnets=["10.0.48.0/22", "10.0.48.0/20"],
+        ),
         [(f"{N3}.pod_subnets[1]", f"overlaps {N3}.pod_subnets[0]")],
+    ),
+    "two ranges for one subnet": (
+        whereabouts(pod_subnets=["10.0.48.0/22", "2001:db8:48::/64", "10.0.52.0/22"]),
+        [(f"{N3}.pod_subnets", "are 2 IPv4 ranges for one subnet, and a subnet has one at most")],
+    ),
+    "two ranges of one subnet by two interfaces": (
+        {
+            **whereabouts(pod_subnets=["10.0.48.0/22", "2001:db8:48::/64"]),
+            **whereabouts(
+                SECOND,
+                pod_subnets=["10.0.60.0/22", "2001:DB8:48::/64"],
+                pod_ranges=["10.0.61.0/24"],
+            ),
+        },
+        [
+            (
+                f"{N6}.pod_subnets",
+                f"does not agree with {N3}.pod_subnets, of the same subnet (10.0.48.0/22)",
+            )
+        ],
+    ),
+    "one range of two subnets by two interfaces": (
+        {
+            **interface(pod_ipam="static", pod_subnets=["10.0.48.0/22", "10.0.52.0/22"]),
+            **interface(SECOND, pod_ipam="static", pod_subnets=["10.0.48.0/22", "10.0.52.0/22"]),
+            (*FIRST, "subnets"): ["subnet-0000000a", "subnet-0000000b"],
+            (*SECOND, "subnets"): ["subnet-0000000a", "subnet-0000000c"],
+        },
+        [(f"{N6}.pod_subnets", f"does not agree with {N3}.pod_subnets")],
+    ),
+    "ranges to reserve of which no subnet has more": (
+        interface(
+            pod_ipam="static", pod_ranges=["10.0.0.0/15", "2001:db8::/44"], reserve_pod_ranges=True
+        ),
+        [
+            (f"{N3}.pod_ranges[0]", "is as large as a subnet can be, or larger"),
+            (f"{N3}.pod_ranges[1]", "is as large as a subnet can be, or larger"),
+        ],
+    ),
+    "sbr for a DPDK device, told once": (
+        {
+            **whereabouts(pod_subnets=[], pod_plugins={"sbr": True}),
+            (*FIRST, "node"): DPDK,
+        },
+        [(f"{N3}.pod_plugins", "is for a pod's link, and with driver: igb_uio there is none")],
     ),
     "subnets that the node knows itself": (
         interface(pod_subnets=SUBNETS),
@@ -287,6 +336,18 @@ ACCEPTED: dict[str, dict[Location, Any]] = {
         pod_ranges=["172.31.0.0/24"],
     ),
     "one range for two interfaces": {**whereabouts(), **whereabouts(SECOND)},
+    "subnets of two interfaces, one in common": {
+        **interface(pod_ipam="static", pod_subnets=["10.0.48.0/22", "10.0.52.0/22"]),
+        **interface(SECOND, pod_ipam="static", pod_subnets=["10.0.56.0/22", "10.0.52.0/22"]),
+        (*FIRST, "subnets"): ["subnet-0000000a", "subnet-0000000b"],
+        (*SECOND, "subnets"): ["subnet-0000000b", "subnet-0000000c"],
+    },
+    "one of the ranges of two subnets, by another": {
+        **interface(pod_ipam="static", pod_subnets=["10.0.48.0/22", "10.0.52.0/22"]),
+        **interface(SECOND, pod_ipam="static", pod_subnets=["10.0.60.0/22"]),
+        (*FIRST, "subnets"): ["subnet-0000000a", "subnet-0000000b"],
+        (*SECOND, "subnets"): ["subnet-0000000b", "subnet-0000000c"],
+    },
     "addresses in a pod's annotation": interface(
         pod_ipam="static", pod_namespaces=["core"], pod_plugins={"sbr": True}
     ),

@@ -190,9 +190,6 @@ IN_REACH: dict[str, tuple[dict[str, Any], dict[str, Any], dict[str, Any]]] = {
     "another one says of which blocks the subnet has one": (
         KEPT, {}, says("10.0.48.0/22", "10.0.52.0/22", subnets=(A, B))
     ),
-    "two say two blocks of one subnet": (
-        ROUTED | {"pod_subnets": ["192.168.0.0/20"]}, {}, says("10.0.48.0/22")
-    ),
     "a range of which a part is in the subnet": (
         KEPT | {"pod_ranges": ["10.0.0.0/16"]}, {}, says("10.0.48.0/22")
     ),

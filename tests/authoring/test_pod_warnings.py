@@ -24,7 +24,37 @@ UNASSIGNED = "n3: EC2 drops what pods send from addresses that whereabouts gives
 
 CASES: dict[str, tuple[dict[str, Any], list[str]]] = {
     "the node gives the addresses": (
-        {"pod_ipam": None, "pod_subnets": None, "pod_pool": {"ipv4": 4}},
+        {"pod_ipam": None, "pod_subnets": None, "pod_ranges": None, "pod_pool": {"ipv4": 4}},
+        [],
+    ),
+    "a pool, which EC2 takes of a range that only from_start keeps free": (
+        {
+            "pod_ipam": None,
+            "pod_subnets": None,
+            "pod_pool": {"ipv4": 4},
+            "pod_ranges": ["10.0.49.0/24"],
+        },
+        [
+            "n3: EC2 may give a node an address of 10.0.49.0/24. Write reserve_pod_ranges: true for what is in the subnet."
+        ],
+    ),
+    "a pool beside a range that is reserved": (
+        {
+            "pod_ipam": None,
+            "pod_subnets": None,
+            "pod_pool": {"ipv4": 4},
+            "pod_ranges": ["10.0.49.0/24"],
+            "reserve_pod_ranges": True,
+        },
+        [],
+    ),
+    "an IPv6 pool beside a range that from_start keeps free": (
+        {
+            "pod_ipam": None,
+            "pod_subnets": None,
+            "pod_pool": {"ipv6": 4},
+            "pod_ranges": ["10.0.49.0/24"],
+        },
         [],
     ),
     "whereabouts": ({}, [UNASSIGNED]),
@@ -91,6 +121,7 @@ CASES: dict[str, tuple[dict[str, Any], list[str]]] = {
         {
             "pod_ipam": None,
             "pod_subnets": None,
+            "pod_ranges": None,
             "ipv4": None,
             "pod_pool": {"ipv4": 4},
             "pod_routes": ["0.0.0.0/0"],
@@ -140,8 +171,6 @@ def test_what_does_not_work_by_itself_is_told(
         "security_groups": ["sg-0000000a"],
         **{key: value for key, value in {**WHEREABOUTS, **keys}.items() if value is not None},
     }
-    if "pod_pool" in written:
-        del written["pod_ranges"]
     authored = authoring.parse(edited({("node_groups", 0, "interfaces"): [written]}))
     told = list(warnings(authored.node_groups[0], authored.node_groups))
     assert len(told) == len(expected), told

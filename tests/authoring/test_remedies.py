@@ -57,7 +57,8 @@ VALUES = st.fixed_dictionaries(
         "ipv6": one_of(None, {"count": 1}),
         "pod_ipam": one_of(None, "static", "whereabouts", "host-local"),
         "pod_ranges": one_of(
-            None, [IPV4], [IPV6], [IPV4, IPV6], ["10.0.48.0/22"], ["2001:db8:48::/64"], ["192.168.7.0/24"]
+            None, [IPV4], [IPV6], [IPV4, IPV6], ["10.0.48.0/22"], ["2001:db8:48::/64"], ["192.168.7.0/24"],
+            ["10.0.0.0/16"],
         ),
         "pod_subnets": one_of(
             None, ["10.0.48.0/22"], ["2001:db8:48::/64"], ["10.0.48.0/22", "2001:db8:48::/64"],
@@ -110,6 +111,7 @@ NEIGHBOURS = one_of(
     None, {}, {"ipv6": {"count": 1}}, {"ipv4": "from_start", "pod_ranges": ["10.0.49.0/25"]},
     {"pod_ranges": ["10.0.49.0/25"], "reserve_pod_ranges": True}, {"pod_ranges": [IPV4], "reserve_pod_ranges": True},
     {"name": "n3", "pod_pool": {"ipv4": 4}, "node": {"pod_network": "ipvlan-l2"}},
+    {"pod_subnets": ["10.0.48.0/22"], **STATIC},
 )  # fmt: skip
 
 
@@ -271,6 +273,10 @@ CASES: dict[str, tuple[Written, set[str]]] = {
         {"pod_ranges": [IPV4]},
         {"reserve_pod_ranges: true", "ipv4: from_start"},
     ),
+    "ranges that nobody uses, larger than a subnet": (
+        {"pod_ranges": ["10.0.0.0/15"]},
+        {"ipv4: from_start"},
+    ),
     "ranges that nobody uses, of both families": (
         {"pod_ranges": [IPV4, IPV6]},
         {"reserve_pod_ranges: true"},
@@ -293,3 +299,12 @@ def test_what_is_told_is_what_can_be_written(n3: Written, expected: set[str]) ->
     assert {name for name, _ in ways} == expected
     for name, write in ways:
         assert not _refused(_file(write(n3), None, [])), name
+
+
+def test_a_subnet_that_another_interface_has_said_is_the_one_to_be_written() -> None:
+    neighbour = STATIC | {"pod_subnets": ["10.0.48.0/22"]}
+    ways = dict(
+        way for remedy in _remedies(_file(STATIC | SBR, neighbour, [])) for way in _ways(remedy)
+    )
+    written = ways['pod_routes: ["0.0.0.0/0"]'](STATIC | SBR)
+    assert not _refused(_file(written, neighbour, []))

@@ -374,11 +374,11 @@ def test_a_file_without_a_pod_network_is_refused(tmp_path: Path) -> None:
 
 def test_two_ways_to_networks_of_one_name_are_refused(tmp_path: Path) -> None:
     groups = [
-        {**one("ipvlan-l2", node)["node_groups"][0], "name": name, "auto_scaling_group": name}
+        {**one("host-device", node)["node_groups"][0], "name": name, "auto_scaling_group": name}
         for name, node in (("east", {}), ("west", {"resource": "n3"}))
     ]
     path = tmp_path / "lab.yaml"
-    path.write_text(yaml.safe_dump({**one("ipvlan-l2"), "node_groups": groups}))
+    path.write_text(yaml.safe_dump({**one("host-device"), "node_groups": groups}))
     refused = run(path)
     assert (refused.exit_code, refused.stdout) == (2, "")
     assert (

@@ -641,6 +641,15 @@ TROUBLES: dict[str, tuple[str, Change, Severity, str, str]] = {
         "n3",
         "no CIDR reservation of subnet-n3-a keeps the pod range 10.0.1.128/25",
     ),
+    "a range that from_start keeps out of, and a pool does not": (
+        "pod-range-unreserved",
+        lambda s: s.change_spec(
+            "n3", ipv4=Ipv4Mode.FROM_START, pod_ranges=("10.0.1.128/25",), pool_ipv4=4
+        ),
+        WARNING,
+        "n3",
+        "no CIDR reservation of subnet-n3-a keeps the pod range 10.0.1.128/25",
+    ),
     "a range of which only a part is reserved": (
         "pod-range-unreserved",
         every(
