@@ -72,11 +72,11 @@ class Node:
             ]
         )
 
-    def install(self, *options: str, timeout_s: float = 90.0) -> Result:
+    def install(self, *options: str, timeout_s: float = 180.0) -> Result:
         """Install and run to the end."""
         return self.begin_install(*options).wait(timeout_s)
 
-    def try_out(self, *options: str, timeout_s: float = 90.0) -> Result:
+    def try_out(self, *options: str, timeout_s: float = 180.0) -> Result:
         """Run what was fetched, without installing it."""
         return self.guest.run(
             [
@@ -91,7 +91,7 @@ class Node:
             timeout_s,
         )
 
-    def command(self, *arguments: str, timeout_s: float = 90.0) -> Result:
+    def command(self, *arguments: str, timeout_s: float = 180.0) -> Result:
         """Run the installed command."""
         return self.guest.run(["/usr/local/sbin/multus-node", *arguments], timeout_s)
 

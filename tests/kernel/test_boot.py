@@ -409,7 +409,7 @@ def _killed_at(node: Node, event: str, count: int, *command: str) -> int:
     """
     node.guest.put("/opt/killer.py", KILLER)
     killer = ["/usr/bin/python3", "-IS", "/opt/killer.py", event, str(count)]
-    return node.guest.run([*killer, *command], 90).returncode
+    return node.guest.run([*killer, *command], 180).returncode
 
 
 def test_a_dry_run_changes_nothing_and_runs_that_are_killed_anywhere_converge(guest: Guest) -> None:

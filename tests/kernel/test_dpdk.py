@@ -82,7 +82,7 @@ def sent(guest: Guest, address: str) -> Background:
         f" --auto-start --no-mlockall --total-num-mbufs=2048 --stats-period 1 --eth-peer=0,{PEER_MAC}"
     )
     received = "$(ip netns exec far cat /sys/class/net/peer/statistics/rx_packets)"
-    assert guest.wait_for(f"(( {received} > 1000 ))", 30), sender.output()
+    assert guest.wait_for(f"(( {received} > 1000 ))", 90), sender.output()
     guest.run(["kill", "-STOP", str(sender.pid)]).check()
     return sender
 

@@ -148,12 +148,12 @@ def test_an_iommu_isolates_each_interface_and_dpdk_sends(boot: Callable[[Machine
     ).check()
     guest.add_peer("sink", "mul0", "0e:00:00:00:01:01", ["10.0.2.1/24"])
     sender = guest.start(
-        f"timeout 20 dpdk-testpmd -l 0,1 -n 1 -a {address} --in-memory --"
+        f"timeout 120 dpdk-testpmd -l 0,1 -n 1 -a {address} --in-memory --"
         " --forward-mode=txonly --auto-start --no-mlockall --total-num-mbufs=2048"
         " --stats-period 1 --eth-peer=0,0e:00:00:00:01:01"
     )
     received = "$(ip netns exec sink cat /sys/class/net/peer/statistics/rx_packets)"
-    assert guest.wait_for(f"(( {received} > 1000 ))", 15), sender.output()
+    assert guest.wait_for(f"(( {received} > 1000 ))", 90), sender.output()
 
 
 def test_imds_answers_at_its_address(guest: Guest) -> None:

@@ -113,7 +113,7 @@ def node(lab: Image) -> Iterator[Node]:
         _add_router(guest, 1, "2001:db8:0:1::1/64", "fe80:ec2::1/64")
         _add_router(guest, 2)
         guest.put("/opt/witness.py", WITNESS)
-        ended = installation.wait(90)
+        ended = installation.wait(180)
         assert ended.returncode == 0, ended.stdout
         yield node
 
