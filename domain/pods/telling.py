@@ -28,8 +28,8 @@ class Wrong(NamedTuple):
 def of_error(about: Iterable[object], error: EniLifecycleError) -> Wrong:
     """Return what a failure is, whenever it comes.
 
-    EC2 says of a denied call something else each time, an encoded message (EC2 Developer Guide, "Client error codes": UnauthorizedOperation):
-    so what came with a code of AWS's is known by that.
+    Of a denied call EC2 sends an encoded message about the request (AWS STS API reference, DecodeAuthorizationMessage), another one each
+    time: so what came with a code of AWS's is known by that.
 
     Args:
         about: addresses, or whatever else it is about.
