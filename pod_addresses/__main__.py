@@ -149,14 +149,13 @@ def _follow(given: argparse.Namespace) -> int:
 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, stop)
-    with awake, waker, _told_of_signals(waker), PodLinks(awake.fileno()) as links:
+    named = tuple(given.link)
+    with awake, waker, _told_of_signals(waker), PodLinks(awake.fileno(), named=named) as links:
         deadline = Deadline(given.release_timeout)
         placing = wired(
             os.environ, requests, MetadataService(), deadline, owner=given.owner, tell=say
         )
-        follower = Follower(
-            links, placing, say, named=tuple(given.link), ready_file=given.ready_file
-        )
+        follower = Follower(links, placing, say, named=named, ready_file=given.ready_file)
         follower.run(lambda: bool(ending))
         released = follower.release(ending[0], _sleep)
     return 0 if released else EXIT_FAILED

@@ -169,7 +169,8 @@ class Follower:
         self._unknown = frozenset(
             name for name in self._named if macs.get(name) not in self._placing.homes
         )
-        carried, before = following.carried(links, self._placing.homes), self._intent.on_links
+        carried = following.carried(links, self._placing.homes, self._named)
+        before = self._intent.on_links
         self._look_due, self._looked = False, True
         self._intent = self._intent.looked(carried)
         is_sought = self._unknown or not self._placing.homes

@@ -58,7 +58,7 @@ def assign_all(
     problems = _patiently(lambda: placing.learn(links, required), patience)
     macs = {link.name: link.mac for link in links}
     placed = [
-        *following.carried(links, placing.homes),
+        *following.carried(links, placing.homes, named),
         *(Placed(macs[name], each) for name, each in further if macs.get(name) in placing.homes),
     ]
     problems = (*problems, *following.outside(placed, placing.homes))

@@ -17,7 +17,7 @@ from node_bootstrap.netlink import Netlink, parse_address, split, subscribed
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
     from types import TracebackType
 
     from domain.node.model import LinkAddress
@@ -47,12 +47,14 @@ class PodLinks:
         self,
         wakeup: int | None = None,
         connected: socket.socket | None = None,
+        named: Collection[str] = (),
     ) -> None:
         """Subscribe.
 
         Args:
             wakeup: a file descriptor that ends a wait when it can be read.
             connected: a socket to use in place of a new one.
+            named: the links whose addresses are told of. None: all.
 
         Raises:
             LinksUnreadable: the sandbox allows no such socket.
@@ -66,7 +68,10 @@ class PodLinks:
         self._poll.register(self._socket, select.POLLIN)
         if wakeup is not None:
             self._poll.register(wakeup, select.POLLIN)
+        self._named = frozenset(named)
         self._macs: Mapping[int, str] = {}
+        self._others: frozenset[int] = frozenset()
+        """The links that do not count."""
         self._tentative: set[tuple[int, Address]] = set()
 
     def __enter__(self) -> PodLinks:
@@ -92,6 +97,9 @@ class PodLinks:
         except OSError as refused:
             raise _unreadable(refused) from refused
         self._macs = {link.index: link.mac for link in links}
+        self._others = frozenset(
+            link.index for link in links if self._named and link.name not in self._named
+        )
         self._tentative = {
             (each.link_index, each.address.ip) for each in addresses if each.tentative
         }
@@ -136,7 +144,7 @@ class PodLinks:
         if message.kind in (NEW_LINK, DELETED_LINK):
             return seen._replace(anew=True)
         told = parse_address(message.body) if message.kind in ADDRESS_MESSAGES else None
-        if told is None:
+        if told is None or told.link_index in self._others:
             return seen
         mac = self._macs.get(told.link_index)
         if mac is None:

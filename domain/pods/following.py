@@ -20,7 +20,7 @@ from domain.pods.errors import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
     from domain.pods.errors import PodAddressError
 
@@ -159,12 +159,20 @@ def _unknown(name: str, names: Mapping[str, PodLink]) -> PodAddressError:
     )
 
 
-def carried(links: Iterable[PodLink], known: Mapping[str, Home]) -> tuple[Placed, ...]:
-    """Return what the links of known ENIs carry."""
+def carried(
+    links: Iterable[PodLink], known: Mapping[str, Home], named: Collection[str] = ()
+) -> tuple[Placed, ...]:
+    """Return what the links of known ENIs carry.
+
+    Args:
+        links: of the pod.
+        known: the ENI of each link by MAC address.
+        named: the links that count: several may be on one ENI. None: all.
+    """
     return tuple(
         Placed(link.mac, address)
         for link in links
-        if link.mac in known
+        if link.mac in known and (not named or link.name in named)
         for address in link.addresses
     )
 

@@ -22,6 +22,7 @@ class FakeLinks:
         next_events: what happens while somebody waits, one for each wait. When nothing is left the pod ends.
         waits: how long each wait was to last.
         now_s: the time.
+        named: the links whose addresses are told of. None: all.
     """
 
     def __init__(self, **macs: str) -> None:
@@ -32,6 +33,7 @@ class FakeLinks:
         self.next_events: list[Callable[[], object]] = []
         self.waits: list[float | None] = []
         self.now_s = 0.0
+        self.named: tuple[str, ...] = ()
         self.ended = False
 
     def look(self) -> tuple[PodLink, ...]:
@@ -71,6 +73,8 @@ class FakeLinks:
             if address not in link.addresses:
                 self._links[name] = replace(link, addresses=(*link.addresses, address))
             placed = self._placed(name, address)
+            if self.named and name not in self.named:
+                continue
             self._seen = self._seen._replace(appeared=(*self._seen.appeared, placed))
 
     def remove(self, name: str, *addresses: str) -> None:

@@ -39,6 +39,7 @@ class Pod:
 
     def __post_init__(self) -> None:
         self.links = FakeLinks(eth0="0a:ff:00:00:00:01", net1=self.world.mac(self.eni))
+        self.links.named = self.named
         self.follower = Follower(
             self.links,
             self.world.placing(),
@@ -445,6 +446,17 @@ def test_only_named_links_count(world: World, tmp_path: Path) -> None:
     pod.links.have("net1", V4)
     pod.run()
     assert (world.on(world.a), world.on(world.a2)) == ({V4}, set())
+
+
+def test_of_two_links_of_one_eni_the_named_one_counts(world: World, tmp_path: Path) -> None:
+    pod = Pod(world, world.a, tmp_path / "ready", named=("net1",))
+    world.put(world.a, V4B)
+    pod.links.plug("net2", world.mac(world.a), V4B)
+    pod.links.have("net1", V4)
+    pod.run(lambda: pod.links.add("net2", V6))
+    assert world.on(world.a) == {V4, V4B}
+    assert pod.end()
+    assert world.on(world.a) == {V4B}, "whose it is, is for somebody else to say"
 
 
 def test_the_end_releases_what_the_links_have_but_the_primary_address(pod: Pod) -> None:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 REPOSITORY = Path(__file__).parents[2]
-MAC, INDEX = "0a:00:00:00:00:01", 7
+MAC, INDEX, OTHER = "0a:00:00:00:00:01", 7, 8
 PERMANENT, TENTATIVE, DAD_FAILED = 0x80, 0x40, 0x08
 
 
@@ -46,7 +46,8 @@ class Wire:
     def __init__(self, ours: socket.socket, kernel: socket.socket) -> None:
         self.kernel = kernel
         self.links = PodLinks(connected=ours)
-        self.links._macs = {INDEX: MAC}
+        self.links._macs = {INDEX: MAC, OTHER: MAC}
+        self.links._others = frozenset({OTHER})
 
     def hears(self, *messages: bytes) -> Seen:
         """Return what is seen of these messages."""
@@ -104,6 +105,10 @@ HEARD: dict[str, tuple[list[bytes], Seen]] = {
     "a link's own": ([address(NEW, "fe80::1"), address(NEW, "127.0.0.1")], Seen()),
     "one with a lifetime": ([address(NEW, V6, 0)], Seen()),
     "of a link that is not known": ([address(NEW, V4, index=9)], Seen(anew=True)),
+    "of one that does not count": (
+        [address(NEW, V4, index=OTHER), address(GONE, V4, index=OTHER)],
+        Seen(),
+    ),
     "a link": ([struct.pack("=IHHII", 16, links.NEW_LINK, 0, 0, 0)], Seen(anew=True)),
     "a link that goes": ([struct.pack("=IHHII", 16, links.DELETED_LINK, 0, 0, 0)], Seen(anew=True)),
     "a message of another kind": ([struct.pack("=IHHII", 16, 24, 0, 0, 0)], Seen()),
@@ -202,6 +207,12 @@ with PodLinks() as pod:
     heard(lambda got: any(seen.anew for seen in got))
     (net1,) = [link for link in pod.look() if link.name == "net1"]
     assert [str(each) for each in net1.addresses] == ["2001:db8::1"]
+    with PodLinks(named=["net1"]) as one:
+        assert {link.name for link in one.look()} == {"lo", "other", "net1"}
+        ip("addr add 10.0.3.7/32 dev other")
+        ip("addr add 10.0.3.8/32 dev net1")
+        seen = one.wait(10.0)
+        assert [str(p.address) for p in seen.appeared] == ["10.0.3.8"], seen
     ip("link del net1")
     heard(lambda got: any(seen.anew for seen in got))
     assert "net1" not in [link.name for link in pod.look()]
