@@ -43,10 +43,8 @@ def _concerns(one: Interface, other: Interface) -> bool:
 
 
 def _faults(changed: Interface, others: Sequence[Interface], group: NodeGroup) -> Iterator[Fault]:
-    here, written = (
-        _written(changed, 0),
-        [_written(each, 1 + place) for place, each in enumerate(others)],
-    )
+    here = _written(changed, 0)
+    written = [_written(each, 1 + place) for place, each in enumerate(others)]
     alone, beside = _group(group, [here]), _group(group, written)
     yield from pod_checks.of_interface(here, alone)
     yield from pod_follow.of_interface(here)
