@@ -512,9 +512,12 @@ def test_it_is_not_ready_while_a_link_that_counts_is_not_there(
     assert world.on(world.a2) == {V4}
 
 
-def test_an_eni_that_gets_the_owner_tag_later_is_found(world: World, tmp_path: Path) -> None:
+@pytest.mark.parametrize("named", [("net1",), ()], ids=["named", "the only one"])
+def test_an_eni_that_gets_the_owner_tag_later_is_found(
+    world: World, tmp_path: Path, named: tuple[str, ...]
+) -> None:
     eni = world.eni(None)
-    pod = Pod(world, eni, tmp_path / "ready", named=("net1",))
+    pod = Pod(world, eni, tmp_path / "ready", named=named)
     pod.links.have("net1", V4)
 
     def tag() -> None:
@@ -526,23 +529,6 @@ def test_an_eni_that_gets_the_owner_tag_later_is_found(world: World, tmp_path: P
     assert pod.links.waits == [67.5, 67.5, 337.5]
     assert world.on(eni) == {V4}
     assert pod.ready_file.exists()
-
-
-def test_without_named_links_an_eni_that_gets_the_owner_tag_later_is_found_if_there_is_no_other(
-    world: World, tmp_path: Path
-) -> None:
-    eni = world.eni(None)
-    pod = Pod(world, eni, tmp_path / "ready")
-    pod.links.have("net1", V4)
-
-    def tag() -> None:
-        tagged = [{"Key": tags.OWNER, "Value": OWNER}, {"Key": tags.INTERFACE, "Value": INTERFACE}]
-        world.ec2.create_tags(Resources=[eni], Tags=tagged)
-        pod.links.wait_in_vain()
-
-    pod.run(pod.links.wait_in_vain, tag)
-    assert pod.links.waits == [67.5, 67.5, 337.5]
-    assert world.on(eni) == {V4}
 
 
 def test_what_cannot_be_assigned_is_told_once_and_tried_at_the_next_event(pod: Pod) -> None:
